@@ -1,0 +1,60 @@
+"""The shared cache: the C face, for the edge."""
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from pihub._core.arena cimport Arena
+
+cdef extern from "ph_cacheput.h" nogil:
+    int PH_PUT_OK
+    int PH_PUT_LARGE
+    int PH_PUT_BUSY
+    uint32_t PH_TICK_NS
+    uint32_t PH_OWNER_NONE
+
+    ctypedef struct ph_cache_head:
+        pass
+
+    ctypedef struct ph_cache:
+        ph_cache_head *head
+        uint64_t stride
+        uint32_t n_shards
+        uint32_t n_buckets
+        uint32_t owner
+        int writable
+
+    ctypedef struct ph_cache_hit:
+        const uint8_t *value
+        uint32_t len
+        uint32_t expiry
+
+    ctypedef struct ph_cache_stats:
+        uint64_t entries
+        uint64_t bytes
+        uint64_t capacity
+        uint64_t puts
+        uint64_t refused
+        uint64_t evicted
+        uint64_t lock_busy
+
+    uint64_t ph_cache_bytes(uint64_t payload)
+    int ph_cache_shape(ph_cache *c, uint8_t *base, uint64_t bytes)
+    uint64_t ph_cache_max_value(const ph_cache *c)
+    uint32_t ph_cache_ticks(uint64_t ns)
+    int ph_cache_find(
+        const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now, int stale,
+        ph_cache_hit *hit)
+    int ph_cache_still(const ph_cache_hit *hit)
+    int ph_cache_put(
+        const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, const uint8_t *value,
+        uint64_t len, uint32_t now, uint32_t expiry, uint32_t stale, uint32_t tag)
+    int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now)
+    uint32_t ph_cache_recover(const ph_cache *c, uint32_t owner)
+    void ph_cache_clear(const ph_cache *c)
+    void ph_cache_start(const ph_cache *c)
+    void ph_cache_count(const ph_cache *c, ph_cache_stats *out)
+    void ph_cache_tag_next(const ph_cache *c, uint32_t tag)
+    void ph_cache_tenant_next(const ph_cache *c, uint32_t tenant)
+
+
+cdef class Cache:
+    cdef Arena arena
+    cdef ph_cache c

@@ -1,0 +1,31 @@
+from typing import Self, final
+
+from pihub._core.arena import Arena
+
+@final
+class Cache:
+    """Shared answer cache: log-structured rings per shard, the position is the version."""
+
+    def __new__(cls, arena: Arena, region: str) -> Self: ...
+    @staticmethod
+    def size_for(payload_bytes: int) -> int: ...
+    max_value: int
+    def get(self, h1: int, h2: int, tenant: int) -> bytes | None: ...
+    def get_stale(self, h1: int, h2: int, tenant: int) -> tuple[bytes, int] | None:
+        """(value, seconds past its expiry; <= 0 while fresh), until its stale span ends."""
+    def put(self, h1: int, h2: int, tenant: int, value: bytes, ttl: float, stale: float = 0.0, tag: int = 0) -> bool:
+        """False: refused (too large, or the shard's lock was busy). `ttl` then
+        `stale` seconds more for get_stale. Raises ValueError for a negative time."""
+    def delete(self, h1: int, h2: int, tenant: int) -> bool:
+        """Whether it was there. Raises TimeoutError if the shard stays locked for 20 ms."""
+    def invalidate_tag(self, tag: int) -> None:
+        """All entries put with `tag` are misses from now on (and those of tags equal
+        to it modulo 4096); 0, the tag of all others, is not a tag."""
+    def invalidate_tenant(self, tenant: int) -> None: ...
+    def clear(self) -> None: ...
+    def stats(self) -> dict[str, int]:
+        """entries, bytes, capacity, puts, refused, evicted, lock_busy"""
+    def recover(self, owner: int) -> int:
+        """Free the locks that a dead worker (slot << 16 | incarnation) holds."""
+    def set_owner(self, owner: int) -> None:
+        """slot << 16 | incarnation of this process; once, after fork, before it puts."""

@@ -1,0 +1,137 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
+# cython: freethreading_compatible=False
+"""The answer cache shared by all processes.
+
+Promise   get returns exactly what some put of that key and tenant stored, unexpired and
+          not invalidated, or None; never a torn or a foreign value.
+Layout    | head | generations | shards of buckets and two logs | (ph_cache.h)
+Writers   any process; one at a time a shard, by an owner word that nobody waits for longer
+          than 50 us (20 ms to delete). The arbiter frees a dead owner's by recover().
+Readers   any process, without a lock.
+Cost      get: a hash line, the entry, one copy. put: a copy under the lock.
+Failure   a process may be killed anywhere: at worst its shard refuses puts until recover()
+          and one entry is lost. RAM: the region, nothing else.
+"""
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from pihub._core.arena cimport PH_KIND_CACHE, Arena, ph_head
+from pihub._core.atomics cimport ph_coarse_ns
+
+cdef double FOREVER = 8e8   # seconds: beyond the clock of an entry
+cdef int TICKS = 16         # a second
+
+
+cdef uint64_t nanoseconds(double seconds) except? 0xFFFFFFFFFFFFFFFF:
+    if not seconds >= 0:
+        raise ValueError(f"a time to live cannot be {seconds}")
+    return <uint64_t> ((seconds if seconds < FOREVER else FOREVER) * 1e9)
+
+
+@cython.final
+cdef class Cache:
+    """Cache(arena, region): the cache fills its region."""
+
+    def __cinit__(self, Arena arena not None, str region not None):
+        cdef uint64_t room = arena.region(region)[1]
+        cdef uint64_t body = room - sizeof(ph_head) if room > sizeof(ph_head) else 0
+        cdef uint8_t *base
+        if not ph_cache_shape(&self.c, NULL, body):
+            raise ValueError(f"a cache cannot have a region of {room} bytes")
+        self.arena = arena
+        base = arena.open(
+            region, PH_KIND_CACHE, room, body, self.c.stride, self.c.n_shards, self.c.n_buckets
+        )
+        ph_cache_shape(&self.c, base, body)
+        self.c.owner = PH_OWNER_NONE
+        self.c.writable = arena.writable
+        if arena.writable:
+            ph_cache_start(&self.c)
+
+    @staticmethod
+    def size_for(uint64_t payload_bytes):
+        return sizeof(ph_head) + ph_cache_bytes(payload_bytes)
+
+    @property
+    def max_value(self):
+        return ph_cache_max_value(&self.c)
+
+    def get(self, uint64_t h1, uint64_t h2, uint32_t tenant):
+        cdef ph_cache_hit hit
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        for _ in range(3):
+            if not ph_cache_find(&self.c, h1, h2, tenant, now, 0, &hit):
+                return None
+            value = PyBytes_FromStringAndSize(NULL, hit.len)
+            memcpy(PyBytes_AS_STRING(value), hit.value, hit.len)
+            if ph_cache_still(&hit):
+                return value
+        return None
+
+    def get_stale(self, uint64_t h1, uint64_t h2, uint32_t tenant):
+        cdef ph_cache_hit hit
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef int64_t past
+        for _ in range(3):
+            if not ph_cache_find(&self.c, h1, h2, tenant, now, 1, &hit):
+                return None
+            value = PyBytes_FromStringAndSize(NULL, hit.len)
+            memcpy(PyBytes_AS_STRING(value), hit.value, hit.len)
+            if ph_cache_still(&hit):
+                past = <int64_t> now - <int64_t> hit.expiry
+                return value, past // TICKS + 1 if past >= 0 else past // TICKS
+        return None
+
+    def put(
+        self, uint64_t h1, uint64_t h2, uint32_t tenant, bytes value not None, double ttl,
+        double stale=0.0, uint32_t tag=0,
+    ):
+        cdef uint64_t now = ph_coarse_ns()    # the clock that get reads: never behind it
+        cdef uint64_t expiry = now + nanoseconds(ttl)
+        cdef uint64_t last = expiry + nanoseconds(stale)
+        self.arena.must_write()
+        return ph_cache_put(
+            &self.c, h1, h2, tenant,
+            <const uint8_t *> PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value),
+            ph_cache_ticks(now), ph_cache_ticks(expiry), ph_cache_ticks(last), tag,
+        ) == PH_PUT_OK
+
+    def delete(self, uint64_t h1, uint64_t h2, uint32_t tenant):
+        cdef int found
+        self.arena.must_write()
+        found = ph_cache_delete(&self.c, h1, h2, tenant, ph_cache_ticks(ph_coarse_ns()))
+        if found == PH_PUT_BUSY:
+            raise TimeoutError("the cache shard stayed locked")
+        return found != 0
+
+    def invalidate_tag(self, uint32_t tag):
+        self.arena.must_write()
+        ph_cache_tag_next(&self.c, tag)
+
+    def invalidate_tenant(self, uint32_t tenant):
+        self.arena.must_write()
+        ph_cache_tenant_next(&self.c, tenant)
+
+    def clear(self):
+        self.arena.must_write()
+        ph_cache_clear(&self.c)
+
+    def stats(self):
+        cdef ph_cache_stats t
+        ph_cache_count(&self.c, &t)
+        return {
+            "entries": t.entries, "bytes": t.bytes, "capacity": t.capacity, "puts": t.puts,
+            "refused": t.refused, "evicted": t.evicted, "lock_busy": t.lock_busy,
+        }
+
+    def recover(self, uint32_t owner):
+        self.arena.must_write()
+        return ph_cache_recover(&self.c, owner)
+
+    def set_owner(self, uint32_t owner):
+        if owner == 0:
+            raise ValueError("an owner is slot << 16 | incarnation, and no incarnation is 0")
+        self.c.owner = owner

@@ -1,0 +1,50 @@
+from collections.abc import Callable, Iterable
+from typing import Any, Self, final
+
+from pihub._core.cache import Cache
+from pihub._core.counters import Counters
+from pihub._core.histogram import Histogram
+from pihub._core.keytable import KeyTable
+from pihub._core.limiter import Limiter
+from pihub._core.ring import Ring
+from pihub._core.wire import pack_wire as pack_wire
+from pihub._core.wire import wire_key as wire_key
+
+@final
+class Edge:
+    """The WSGI callable: answers hits and refusals itself, passes the rest on.
+
+    routes: path -> route number (below 64), for POSTs that may hit the exact cache.
+    refusals: (route number, code) -> (status line, headers, body before the request
+    id, body after it); route number 0 holds the form for all other paths and for what
+    a route has no form of its own, and must have every code. Codes: bad_request,
+    invalid_api_key, rate_limited, request_too_large, starting. content-length,
+    x-pihub-request-id and retry-after are the edge's.
+
+    What reaches `app` has, in its environ: pihub.rid, pihub.rid_hex, pihub.t0
+    (CLOCK_MONOTONIC ns), pihub.slot; for POSTs of `routes` also pihub.principal
+    (key, tenant, flags), pihub.body (the body was read), pihub.exact (wire_key of it)
+    and pihub.route. A request with an x-pihub-cache header is never answered from the
+    cache here.
+    """
+
+    def __new__(
+        cls,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        slot: int,
+        secret: bytes,
+        epoch: int,
+        cache: Cache,
+        keys: KeyTable,
+        limiter: Limiter,
+        counters: Counters,
+        histogram: Histogram,
+        ring: Ring,
+        routes: dict[str, int],
+        refusals: dict[tuple[int, str], tuple[str, list[tuple[str, str]], bytes, bytes]],
+        max_body: int,
+    ) -> Self: ...
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]: ...

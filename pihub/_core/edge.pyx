@@ -1,0 +1,340 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
+# cython: freethreading_compatible=False
+"""The WSGI callable in front of the framework: hits and refusals end here.
+
+Promise   a request is refused or answered from the exact cache without a Python frame;
+          every other one reaches `app` with what was learnt of it in `pihub.*` keys, which
+          no client can set (its headers arrive as HTTP_*).
+Writers   one worker: its rows of counters, histogram and ring.
+Cost      a hit: two clock reads, one SipHash, one XXH3, one copy, about ten objects.
+Failure   whatever is wrong with a cached entry is a miss.
+"""
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject
+from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from pihub._core.arena cimport ph_event
+from pihub._core.atomics cimport ph_coarse_ns, ph_load_acq, ph_mono_ns, ph_wall_ns
+from pihub._core.cache cimport ph_cache_find, ph_cache_hit, ph_cache_still, ph_cache_ticks
+from pihub._core.counters cimport ph_counter_add
+from pihub._core.histogram cimport ph_hist_record
+from pihub._core.keytable cimport ph_key_find, ph_key_id
+from pihub._core.limiter cimport PH_LIMIT_NEVER, ph_limit_hit
+from pihub._core.ring cimport ph_ring_push
+from pihub._core.wire cimport (
+    PH_WIRE_BLOCK, PH_WIRE_MAGIC, Heads, Refusal, ph_bearer, ph_hex16, ph_length,
+    ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
+)
+
+from pihub._core.wire import pack_wire, wire_key  # no-cython-lint
+
+cdef extern from *:
+    """
+    #define PH_LATIN1(s) (PyUnicode_CheckExact(s) && PyUnicode_KIND(s) == PyUnicode_1BYTE_KIND)
+    #define PH_TEXT(s) ((const uint8_t *)PyUnicode_1BYTE_DATA(s))
+    """
+    bint PH_LATIN1(object s)
+    const uint8_t *PH_TEXT(object s)
+    Py_ssize_t PyUnicode_GET_LENGTH(object s)
+
+
+cdef enum:
+    ROUTES = 64
+    COLUMN_REQUESTS = 0         # shared/metrics.py
+    COLUMN_HITS = 1
+    COLUMN_REFUSED = 2
+    COLUMN_ERRORS = 3
+    SERIES_REQUEST = 0
+    CACHE_HIT = 1               # include/ph_event.h
+    FLAG_STREAM = 1
+    FLAG_ERROR = 2
+    REASON_CACHE_EXACT = 10     # domain/event.py
+    REASON_REFUSED = 17
+
+cdef tuple CODES = (
+    "bad_request", "invalid_api_key", "rate_limited", "request_too_large", "starting",
+)
+
+
+cdef uint32_t clamp(uint64_t n) noexcept nogil:
+    if n < UINT32_MAX:
+        return <uint32_t> n
+    return UINT32_MAX
+
+
+cdef inline object get(dict environ, str key):
+    # The value, None if there is none; an unhashable key cannot happen.
+    cdef PyObject *value = PyDict_GetItem(environ, key)
+    return None if value is NULL else <object> value
+
+
+cdef bint sane(dict environ, str path):
+    """What the server lets pass and nobody behind the edge should see."""
+    cdef object protocol = get(environ, "SERVER_PROTOCOL")
+    cdef object host = get(environ, "HTTP_HOST")
+    if not PH_LATIN1(path) or not ph_path_ok(PH_TEXT(path), PyUnicode_GET_LENGTH(path)):
+        return False
+    if protocol == "HTTP/1.1":
+        if host is None:
+            return False
+    elif protocol != "HTTP/1.0":
+        return False
+    return host is None or "," not in <str> host
+
+
+cdef object body_of(dict environ, int64_t max_body):
+    """The body, or the code of the refusal."""
+    cdef object text = get(environ, "CONTENT_LENGTH")
+    cdef object source = get(environ, "wsgi.input")
+    cdef int64_t length, have = 0
+    cdef list parts
+    if text is None or text == "":
+        if source is None or get(environ, "HTTP_TRANSFER_ENCODING") is None:
+            return b""
+        if not get(environ, "wsgi.input_terminated"):
+            return "bad_request"
+        length = max_body + 1
+    else:
+        if not PH_LATIN1(text):
+            return "bad_request"
+        length = ph_length(PH_TEXT(text), PyUnicode_GET_LENGTH(text))
+        if length < 0 or source is None:
+            return "bad_request"
+        if length > max_body:
+            return "request_too_large"
+        if length == 0:
+            return b""
+    try:
+        data = source.read(length)
+        have = len(data)
+        if have == length and have <= max_body:
+            return data
+        parts = [data]
+        while have < length and data:
+            data = source.read(length - have)
+            have += len(data)
+            parts.append(data)
+    except Exception:   # the server's own: the client left, or broke its framing
+        return "bad_request"
+    if have > max_body:
+        return "request_too_large"
+    if length <= max_body and have != length:
+        return "bad_request"
+    return b"".join(parts)
+
+
+@cython.final
+cdef class Edge:
+    """Edge(app, *, slot, secret, epoch, cache, keys, limiter, counters, histogram, ring,
+    routes, refusals, max_body): see edge.pyi."""
+
+    def __cinit__(
+        self, app, *, unsigned slot, bytes secret not None, uint64_t epoch, Cache cache not None,
+        KeyTable keys not None, Limiter limiter not None, Counters counters not None,
+        Histogram histogram not None, Ring ring not None, dict routes not None,
+        dict refusals not None, int64_t max_body,
+    ):
+        if PyBytes_GET_SIZE(secret) != 32:
+            raise ValueError("the secret has 32 bytes")
+        if slot >= counters.c.rows or slot >= histogram.h.rows or slot >= ring.r.rings:
+            raise IndexError(f"slot {slot} has no row of its own")
+        if counters.c.columns <= <uint32_t> COLUMN_ERRORS or histogram.h.series == 0:
+            raise ValueError("the counters need 4 columns, the histogram a series")
+        if not 0 <= max_body < 1 << 40:
+            raise ValueError(f"bad max_body {max_body}")
+        missing = [code for code in CODES if (0, code) not in refusals]
+        if missing:
+            raise ValueError(f"no refusals for {missing}")
+        if not all(0 <= number < ROUTES for number in routes.values()):
+            raise ValueError(f"route numbers are below {ROUTES}")
+        counters._arena.must_write()
+        self.app = app
+        self.cache = cache
+        self.keys = keys
+        self.limiter = limiter
+        self.counters = counters
+        self.histogram = histogram
+        self.ring = ring
+        self.routes = dict(routes)
+        self.refusals = {at: Refusal(*form) for at, form in refusals.items()}
+        self.heads = Heads()
+        for number in range(ROUTES):
+            self.seeds[number] = ph_wire_seed(
+                <const uint8_t *> PyBytes_AS_STRING(secret), epoch, number
+            )
+        memcpy(&self.secret, PyBytes_AS_STRING(secret), sizeof(self.secret))
+        self.count = ph_wall_ns() >> 4
+        self.max_body = max_body
+        self.slot = slot
+
+    def __call__(self, dict environ not None, start_response):
+        cdef Ask ask
+        cdef ph_key_id who
+        cdef const uint8_t *text
+        cdef size_t length
+        cdef int64_t wait
+        cdef char[16] digits
+        cdef str path
+        cdef object value, body, route
+        cdef PyObject *found
+        memset(&ask, 0, sizeof(ask))
+        ask.t0 = ph_mono_ns()
+        self.count += 1
+        ask.rid = ph_request_id(self.secret, self.count, self.slot)
+        value = get(environ, "PATH_INFO")
+        if type(value) is not str or not sane(environ, <str> value):
+            return self.refuse(&ask, "bad_request", environ, start_response, 0)
+        path = <str> value
+        found = PyDict_GetItem(self.routes, path)
+        if found is not NULL and get(environ, "REQUEST_METHOD") == "POST":
+            route = <object> found
+            ask.route = route
+            if ph_load_acq(&self.keys.t.head.generation) == 0:
+                return self.refuse(&ask, "starting", environ, start_response, 1)
+            length = 0
+            text = NULL
+            value = get(environ, "HTTP_AUTHORIZATION")
+            if value is not None and PH_LATIN1(value):
+                text = PH_TEXT(value)
+                length = ph_bearer(&text, PyUnicode_GET_LENGTH(value))
+            if length == 0:
+                value = get(environ, "HTTP_X_API_KEY")
+                if value is not None and PH_LATIN1(value):
+                    text = PH_TEXT(value)
+                    length = PyUnicode_GET_LENGTH(value)
+            ask.wall = ph_wall_ns()
+            if length == 0 or not ph_key_find(
+                &self.keys.t, text, length, ask.wall // 1000000000, &who
+            ):
+                return self.refuse(&ask, "invalid_api_key", environ, start_response, 0)
+            ask.key = who.key
+            ask.tenant = who.tenant
+            ask.flags = who.flags
+            if who.key < self.limiter.n_rows:
+                wait = ph_limit_hit(self.limiter.rows + who.key, ask.t0, 1)
+                if wait:
+                    wait = 86400 if wait == PH_LIMIT_NEVER else (wait + 999999999) // 1000000000
+                    return self.refuse(&ask, "rate_limited", environ, start_response, wait)
+            body = body_of(environ, self.max_body)
+            if type(body) is str:
+                return self.refuse(&ask, <str> body, environ, start_response, 0)
+            if type(body) is not bytes:
+                body = bytes(body)
+            ask.bytes_in = clamp(PyBytes_GET_SIZE(body))
+            ph_wire_hash(
+                self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
+                PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
+            )
+            if PyDict_GetItem(environ, "HTTP_X_PIHUB_CACHE") is NULL:
+                value = self.hit(&ask, start_response)
+                if value is not None:
+                    return value
+            environ["pihub.principal"] = (ask.key, ask.tenant, ask.flags)
+            environ["pihub.body"] = body
+            environ["pihub.exact"] = (ask.h1, ask.h2)
+            environ["pihub.route"] = route
+        ph_hex16(ask.rid, digits)
+        environ["pihub.rid"] = ask.rid
+        environ["pihub.rid_hex"] = PyUnicode_DecodeASCII(digits, 16, NULL)
+        environ["pihub.t0"] = ask.t0
+        environ["pihub.slot"] = self.slot
+        return self.app(environ, start_response)
+
+    cdef object refuse(self, Ask *ask, str code, dict environ, object start_response, long retry):
+        cdef ph_record event
+        cdef char[16] digits
+        cdef Refusal r = self.refusals.get((ask.route, code))
+        if r is None:
+            r = self.refusals[(0, code)]
+        ph_hex16(ask.rid, digits)
+        headers = list(r.headers)
+        headers.append(("x-pihub-request-id", PyUnicode_DecodeASCII(digits, 16, NULL)))
+        if retry:
+            headers.append(("retry-after", str(retry)))
+        body = r.prefix + PyBytes_FromStringAndSize(digits, 16) + r.suffix
+        memset(&event, 0, sizeof(event))
+        event.status = r.status
+        event.flags = FLAG_ERROR
+        event.reason = REASON_REFUSED
+        event.bytes_out = clamp(PyBytes_GET_SIZE(body))
+        if r.status >= 500:
+            ph_counter_add(&self.counters.c, self.slot, COLUMN_ERRORS, 1)
+        self.record(ask, &event, COLUMN_REFUSED)
+        start_response(r.line, headers)
+        return [] if get(environ, "REQUEST_METHOD") == "HEAD" else [body]
+
+    cdef object hit(self, Ask *ask, object start_response):
+        """The answer from the exact cache, None if it has none."""
+        cdef ph_cache_hit entry
+        cdef ph_record event
+        cdef ph_wire w
+        cdef uint8_t[PH_WIRE_BLOCK] block
+        cdef char[16] digits
+        cdef list memo
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef int _
+        cdef const uint8_t *tail
+        body = None
+        for _ in range(3):
+            if not ph_cache_find(&self.cache.c, ask.h1, ask.h2, ask.tenant, now, 0, &entry):
+                return None
+            if entry.len < sizeof(w):
+                return None
+            memcpy(&w, entry.value, sizeof(w))
+            if not ph_cache_still(&entry):
+                continue
+            if w.magic != PH_WIRE_MAGIC or w.block_len > PH_WIRE_BLOCK:
+                return None
+            if entry.len - sizeof(w) < w.block_len:
+                return None
+            memcpy(block, entry.value + sizeof(w), w.block_len)
+            tail = entry.value + sizeof(w) + w.block_len
+            body = PyBytes_FromStringAndSize(NULL, entry.len - sizeof(w) - w.block_len)
+            memcpy(PyBytes_AS_STRING(body), tail, PyBytes_GET_SIZE(body))
+            if ph_cache_still(&entry):
+                break
+            body = None
+        if body is None:
+            return None
+        memo = self.heads.of(&w, block)
+        if memo is None or w.body_len != <uint64_t> PyBytes_GET_SIZE(body):
+            return None
+        ph_hex16(ask.rid, digits)
+        headers = list(<list> memo[2])
+        headers.append(("x-pihub-request-id", PyUnicode_DecodeASCII(digits, 16, NULL)))
+        memset(&event, 0, sizeof(event))
+        event.status = w.status
+        event.cache = CACHE_HIT
+        event.reason = REASON_CACHE_EXACT
+        event.flags = FLAG_STREAM if w.flags & 1 else 0
+        event.saved_nano = w.saved_nano
+        event.in_tok = w.in_tok
+        event.out_tok = w.out_tok
+        event.model = w.model
+        event.upstream = w.upstream
+        event.alias = w.alias
+        event.bytes_out = w.body_len
+        start_response(memo[1], headers)
+        self.record(ask, &event, COLUMN_HITS)
+        ph_hist_record(&self.histogram.h, self.slot, SERIES_REQUEST, event.dur_us)
+        return [body]
+
+    cdef void record(self, const Ask *ask, ph_record *event, int column) noexcept:
+        """Count the request and hand its event to the recorder."""
+        cdef uint64_t ns = ph_mono_ns() - ask.t0
+        event.ts_ns = ask.wall if ask.wall else ph_wall_ns() - ns
+        event.rid = ask.rid
+        event.dur_us = clamp(ns // 1000)
+        event.bytes_in = ask.bytes_in
+        event.key = ask.key
+        event.tenant = ask.tenant
+        event.route = ask.route
+        event.worker = self.slot
+        ph_counter_add(&self.counters.c, self.slot, COLUMN_REQUESTS, 1)
+        ph_counter_add(&self.counters.c, self.slot, column, 1)
+        ph_ring_push(&self.ring.r, self.slot, <const ph_event *> event)

@@ -1,0 +1,49 @@
+"""A rendered answer in the cache: the C face, for the edge."""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "ph_wire.h" nogil:
+    enum:
+        PH_WIRE_BLOCK
+    uint32_t PH_WIRE_MAGIC
+
+    ctypedef struct ph_wire:
+        uint32_t magic
+        uint16_t status
+        uint8_t n_headers
+        uint8_t flags
+        uint16_t model
+        uint16_t upstream
+        uint16_t alias
+        uint16_t ctype_len
+        int64_t saved_nano
+        uint32_t in_tok
+        uint32_t out_tok
+        uint32_t block_len
+        uint32_t body_len
+
+    int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t len)
+    uint64_t ph_wire_seed(const uint8_t *secret, uint64_t epoch, uint64_t route)
+    void ph_wire_hash(
+        uint64_t seed, const uint8_t *body, size_t len, uint64_t *h1, uint64_t *h2)
+    uint64_t ph_wire_memo(const uint8_t *block, size_t len, uint64_t seed)
+    uint64_t ph_request_id(uint64_t secret, uint64_t count, unsigned slot)
+    void ph_hex16(uint64_t x, char *out)
+    int ph_path_ok(const uint8_t *p, size_t n)
+    size_t ph_bearer(const uint8_t **p, size_t n)
+    int64_t ph_length(const uint8_t *p, size_t n)
+
+
+cdef class Heads:
+    cdef list rows
+
+    # [key, status line, headers] of an entry; None if it is malformed.
+    cdef list of(self, const ph_wire *w, const uint8_t *block)
+
+
+cdef class Refusal:
+    # What of a refusal does not depend on the request.
+    cdef str line
+    cdef int status
+    cdef list headers
+    cdef bytes prefix
+    cdef bytes suffix

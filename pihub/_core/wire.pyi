@@ -1,0 +1,39 @@
+from typing import Self, final
+
+def wire_key(secret: bytes, epoch: int, route: int, body: bytes) -> tuple[int, int]:
+    """(h1, h2) of a request's exact bytes; `secret` is the arena's 32 bytes, `epoch` u64."""
+
+def pack_wire(
+    status: int,
+    content_type: bytes,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    *,
+    model: int,
+    upstream: int,
+    alias: int,
+    stream: bool,
+    saved_nano: int,
+    in_tok: int,
+    out_tok: int,
+) -> bytes:
+    """A rendered answer as the edge keeps it (include/ph_wire.h).
+
+    content-type, content-length, x-pihub-request-id, -cache and -cost among `headers`
+    are left out: the edge writes its own. Raises ValueError for a status outside of
+    200..599, a line break, more than 255 headers or more than 4 KiB of them.
+    """
+
+@final
+class Heads:
+    """The edge's memory of header lists: 64 rows of at most 4 KiB of headers."""
+
+    def __new__(cls) -> Self: ...
+
+@final
+class Refusal:
+    """What of a refusal does not depend on the request."""
+
+    def __new__(
+        cls, line: str, headers: list[tuple[str, str]], prefix: bytes, suffix: bytes
+    ) -> Self: ...

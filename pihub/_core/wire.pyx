@@ -1,0 +1,153 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
+# cython: freethreading_compatible=False
+"""Rendered answers in the cache: packing them, their keys, their headers as Python lists.
+
+Promise   what pack_wire took is what the edge sends, and no header can be smuggled in.
+Layout    include/ph_wire.h
+Cost      a known head: one XXH3 and one compare of its bytes.
+Failure   whatever does not parse is no answer. RAM: 64 rows of at most 4 KiB and a list.
+"""
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeLatin1
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
+
+from http import HTTPStatus
+
+cdef enum:
+    ROWS = 64
+
+cdef frozenset OWN = frozenset(
+    (b"content-type", b"content-length", b"x-pihub-request-id", b"x-pihub-cache", b"x-pihub-cost")
+)
+cdef tuple HEADER_HIT = ("x-pihub-cache", "HIT; exact")
+cdef tuple HEADER_FREE = ("x-pihub-cost", "0")
+
+
+def wire_key(bytes secret not None, uint64_t epoch, uint64_t route, bytes body not None):
+    cdef uint64_t h1, h2
+    if PyBytes_GET_SIZE(secret) != 32:
+        raise ValueError("the secret has 32 bytes")
+    ph_wire_hash(
+        ph_wire_seed(<const uint8_t *> PyBytes_AS_STRING(secret), epoch, route),
+        <const uint8_t *> PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body), &h1, &h2,
+    )
+    return h1, h2
+
+
+cdef bytes header_part(bytes name, bytes value):
+    if not name or b"\r" in name + value or b"\n" in name + value:
+        raise ValueError("a header has no name, or a line break")
+    if len(name) > PH_WIRE_BLOCK or len(value) > PH_WIRE_BLOCK:
+        raise ValueError("a header is too long")
+    return len(name).to_bytes(2, "little") + len(value).to_bytes(2, "little") + name + value
+
+
+def pack_wire(
+    int status, bytes content_type not None, list headers not None, bytes body not None, *,
+    uint16_t model, uint16_t upstream, uint16_t alias, bint stream, int64_t saved_nano,
+    in_tok, out_tok,
+):
+    cdef ph_wire w
+    if not 200 <= status <= 599:
+        raise ValueError(f"bad status {status}")
+    if b"\r" in content_type or b"\n" in content_type:
+        raise ValueError("a line break in the content type")
+    pairs = [header_part(name, value) for name, value in headers if name.lower() not in OWN]
+    block = content_type + b"".join(pairs)
+    if len(pairs) > 255 or len(block) > PH_WIRE_BLOCK:
+        raise ValueError(f"{len(pairs)} headers of {len(block)} bytes are too many")
+    memset(&w, 0, sizeof(w))
+    w.magic = PH_WIRE_MAGIC
+    w.status = status
+    w.n_headers = len(pairs)
+    w.flags = stream
+    w.model = model
+    w.upstream = upstream
+    w.alias = alias
+    w.ctype_len = len(content_type)
+    w.saved_nano = saved_nano
+    w.in_tok = min(in_tok, 0xFFFFFFFF)
+    w.out_tok = min(out_tok, 0xFFFFFFFF)
+    w.block_len = len(block)
+    w.body_len = len(body)
+    return PyBytes_FromStringAndSize(<char *> &w, sizeof(w)) + block + body
+
+
+@cython.final
+cdef class Heads:
+    """Heads(): entry heads to header lists, direct-mapped. Few forms serve most hits."""
+
+    def __cinit__(self):
+        self.rows = [None] * ROWS
+
+    cdef list of(self, const ph_wire *w, const uint8_t *block):
+        # The key is all that the headers depend on: status, lengths and the block.
+        cdef uint64_t seed = (
+            <uint64_t> w.body_len << 32 | <uint64_t> w.ctype_len << 16 | w.status
+        )
+        cdef uint64_t row = ph_wire_memo(block, w.block_len, seed) & (ROWS - 1)
+        cdef object entry = self.rows[row]
+        cdef bytes known
+        if entry is not None:
+            known = (<list> entry)[0]
+            if (
+                PyBytes_GET_SIZE(known) == <Py_ssize_t> (8 + w.block_len)
+                and memcmp(PyBytes_AS_STRING(known), &seed, 8) == 0
+                and memcmp(PyBytes_AS_STRING(known) + 8, block, w.block_len) == 0
+            ):
+                return <list> entry
+        if not ph_wire_ok(w, block, sizeof(ph_wire) + <uint64_t> w.block_len + w.body_len):
+            return None
+        known = (
+            PyBytes_FromStringAndSize(<char *> &seed, 8)
+            + PyBytes_FromStringAndSize(<char *> block, w.block_len)
+        )
+        try:
+            line = f"{w.status} {HTTPStatus(w.status).phrase}"
+        except ValueError:
+            line = f"{w.status} Unknown"
+        entry = [known, line, headers_of(w, block)]
+        self.rows[row] = entry
+        return entry
+
+
+cdef list headers_of(const ph_wire *w, const uint8_t *block):
+    """The list of a block that ph_wire_ok accepted."""
+    cdef uint32_t at = w.ctype_len
+    cdef uint16_t[2] size
+    cdef int _
+    headers = [
+        ("content-type", PyUnicode_DecodeLatin1(<const char *> block, at, NULL)),
+        ("content-length", str(w.body_len)),
+        HEADER_HIT,
+        HEADER_FREE,
+    ]
+    for _ in range(w.n_headers):
+        memcpy(size, block + at, sizeof(size))
+        at += sizeof(size)
+        name = PyUnicode_DecodeLatin1(<const char *> block + at, size[0], NULL)
+        at += size[0]
+        headers.append((name, PyUnicode_DecodeLatin1(<const char *> block + at, size[1], NULL)))
+        at += size[1]
+    return headers
+
+
+@cython.final
+cdef class Refusal:
+    """Refusal(status line, headers, body before the request id, body after it)"""
+
+    def __cinit__(
+        self, str line not None, list headers not None, bytes prefix not None, bytes suffix not None
+    ):
+        self.line = line
+        self.status = int(line[:3])
+        self.headers = [
+            (name, value) for name, value in headers
+            if name.lower() not in ("content-length", "x-pihub-request-id", "retry-after")
+        ]
+        self.headers.append(("content-length", str(len(prefix) + 16 + len(suffix))))
+        self.prefix = prefix
+        self.suffix = suffix

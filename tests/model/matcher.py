@@ -1,0 +1,22 @@
+"""The obvious twin of pihub._core.matcher: look everywhere for everything."""
+
+from __future__ import annotations
+
+
+def fold(data: bytes) -> bytes:
+    return bytes(b + 32 if 65 <= b <= 90 else b for b in data)
+
+
+def all_matches(patterns: tuple[bytes, ...], data: bytes) -> list[tuple[int, int]]:
+    """By end offset; of one end, longer patterns first, then by index."""
+    text = fold(data)
+    return [
+        (index, end)
+        for end in range(1, len(text) + 1)
+        for index, pattern in sorted(enumerate(patterns), key=lambda p: (-len(p[1]), p[0]))
+        if text[:end].endswith(fold(pattern))
+    ]
+
+
+def control(data: bytes) -> bool:
+    return any((b < 32 and b != 9) or b == 127 for b in data)

@@ -1,0 +1,22 @@
+"""The obvious twin of pihub._core.ring: keeps everything, forgets by arithmetic."""
+
+from __future__ import annotations
+
+
+class Ring:
+    def __init__(self, rings: int, capacity: int) -> None:
+        self.capacity = capacity
+        self.pushed: list[list[bytes]] = [[] for _ in range(rings)]
+
+    def push(self, ring: int, record: bytes) -> None:
+        self.pushed[ring].append(record)
+
+    def head(self, ring: int) -> int:
+        return len(self.pushed[ring])
+
+    def read(self, ring: int, cursor: int, limit: int) -> tuple[int, int, list[bytes]]:
+        all_of_it = self.pushed[ring]
+        readable = range(max(0, len(all_of_it) - (self.capacity - 1)), len(all_of_it))
+        first = max(cursor, readable.start)
+        records = all_of_it[first : first + limit]
+        return first + len(records), first - cursor, records

@@ -1,0 +1,69 @@
+"""Real processes for the race tests: fork, run, collect, kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Run `work` in a child, which ends by os._exit: 0, or 1 after an exception."""
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def wait(pids: list[int], seconds: float = 60.0) -> None:
+    """All children ended well within the time; else they are killed and this fails."""
+    deadline = time.monotonic() + seconds
+    left, bad = set(pids), []
+    while left and time.monotonic() < deadline:
+        for pid in list(left):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                left.discard(pid)
+                if status:
+                    bad.append((pid, status))
+        time.sleep(0.002)
+    for pid in left:
+        kill(pid)
+    assert not left, f"still running after {seconds} s: {left}"
+    assert not bad, f"(pid, status) of failed children: {bad}"
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@contextmanager
+def running(*works: Callable[[], None]) -> Iterator[list[int]]:
+    """Endless children, killed at the end of the block."""
+    pids = [fork(work) for work in works]
+    try:
+        yield pids
+    finally:
+        for pid in pids:
+            kill(pid)
+
+
+def until(what: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.0005)
