@@ -1,0 +1,155 @@
+"""The shape of pihub.toml: one frozen struct a section, defaults included.
+
+Sizes are strings such as "64MB" in the file and bytes here (`Size`); times are
+seconds. Each field's meaning stands in docs/settings.md; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all sections."""
+
+
+class Server(Section, frozen=True):
+    listen: str = "127.0.0.1:8080"
+    engine: Literal["meinheld", "gthread"] = "meinheld"
+    workers: Literal["auto"] | Positive = "auto"
+    threads: Positive = 32
+    """Per worker, for the gthread engine only."""
+    keepalive: Seconds = 75.0
+    graceful_timeout: Seconds = 30.0
+    connections: Positive = 1024
+    """Open sockets per worker (clients and upstreams)."""
+    run_dir: str = ""
+    """Sockets and pid file; empty: `run` beside the database."""
+    public_url: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Cache(Section, frozen=True):
+    size: str = "64MB"
+    ttl: Seconds = 86400.0
+    """How long a deterministic chat answer is kept."""
+    max_value: str = "1MB"
+
+
+class Store(Section, frozen=True):
+    url: str = "sqlite:///var/lib/pihub/pihub.db"
+    retention_days: Positive = 30
+    """Of the requests table; roll-ups are kept ten times as long."""
+    flush: Seconds = 1.0
+    """How long request records wait for a batch, at most."""
+
+
+class Limits(Section, frozen=True):
+    body: str = "10MB"
+    header: str = "32KB"
+    requests_per_minute: Positive = 6000
+    """Per key."""
+    burst: Positive = 600
+    streams_per_worker: Positive = 512
+    answer: str = "64MB"
+    """The largest upstream answer that is held in memory."""
+
+
+class Timers(Section, frozen=True):
+    connect: Seconds = 5.0
+    headers: Seconds = 120.0
+    first_byte: Seconds = 120.0
+    idle: Seconds = 60.0
+    total: Seconds = 600.0
+
+
+class Breaker(Section, frozen=True):
+    failures: Positive = 5
+    """Failures in the window that open it, if they are also half of the calls."""
+    window: Seconds = 30.0
+    open: Seconds = 10.0
+
+
+class Pool(Section, frozen=True):
+    size: Positive = 64
+    """Open connections per worker and origin."""
+    idle: Seconds = 60.0
+
+
+class Upstream(Section, frozen=True):
+    kind: Literal["ollama", "anthropic", "openai"]
+    url: str
+    api_key_env: str = ""
+    api_key_file: str = ""
+    timers: Timers = Timers()
+    breaker: Breaker = Breaker()
+    pool: Pool = Pool()
+    retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    ca_file: str = ""
+    simulated: bool = False
+
+
+class Model(Section, frozen=True):
+    chain: Annotated[list[str], msgspec.Meta(min_length=1)]
+    """`upstream/model` targets in the order in which they are tried."""
+    max_tokens: Positive | None = None
+    """Sent to upstreams that demand a limit when the client names none."""
+
+
+class ApiCache(Section, frozen=True):
+    enabled: bool = True
+    default_ttl: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
+    """For answers without any freshness information."""
+    stale_if_error: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 0.0
+    private: bool = False
+    """Also keep answers to requests that carry the hub's own upstream credentials."""
+
+
+class Api(Section, frozen=True):
+    prefix: str
+    url: str
+    api_key_env: str = ""
+    api_key_file: str = ""
+    api_key_header: str = "authorization"
+    api_key_scheme: str = "Bearer"
+    auth: bool = True
+    """Whether callers need a pihub key."""
+    methods: list[str] = msgspec.field(
+        default_factory=lambda: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    )
+    forward_headers: list[str] = []
+    """Request header fields that pass although they are held back by default."""
+    timers: Timers = Timers()
+    breaker: Breaker = Breaker()
+    pool: Pool = Pool()
+    retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 2
+    requests_per_minute: Positive | None = None
+    burst: Positive | None = None
+    cache: ApiCache = ApiCache()
+    ca_file: str = ""
+
+
+class Gateway(Section, frozen=True):
+    cache_temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
+    """Requests at or below this temperature count as deterministic."""
+    prices_file: str = ""
+    """A TOML price table that extends the built-in one."""
+    warn_unknown_price: bool = True
+
+
+class Settings(Section, frozen=True):
+    """The whole configuration, immutable."""
+
+    server: Server = Server()
+    cache: Cache = Cache()
+    store: Store = Store()
+    limits: Limits = Limits()
+    gateway: Gateway = Gateway()
+    upstreams: dict[str, Upstream] = {}
+    models: dict[str, Model] = {}
+    apis: dict[str, Api] = {}
