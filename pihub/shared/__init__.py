@@ -1,0 +1,1 @@
+"""Typed Python faces of the shared arena; the only package that imports `_core`."""

@@ -1,0 +1,117 @@
+"""The answer cache: canonical answers by canonical question, for all protocols.
+
+The key is XXH3-128 over the request in canonical form, without what does not change
+the answer (`stream`, `include_usage`, `user`, `keep_alive`), seeded by the arena's
+secret and the configuration's epoch. The tenant is compared in the entry itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pihub._core.cache import Cache
+from pihub._core.edge import pack_wire, wire_key
+from pihub._core.hashing import xxh3_128
+from pihub.domain.chat import Answer, Ask
+
+Key = tuple[int, int]
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True):
+    """A kept answer and where it came from."""
+
+    answer: Answer
+    upstream: str
+    model: str
+    route: str
+    """`upstream/model`"""
+    cost_nano: int
+    """What it cost when it was made; -1: unknown."""
+    simulated: bool = False
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """A rendered answer that the edge can send as it is."""
+
+    content_type: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    model: int
+    upstream: int
+    alias: int
+    stream: bool
+    saved_nano: int
+    in_tok: int
+    out_tok: int
+
+
+class AnswerCache:
+    """Kept answers of all tenants."""
+
+    def __init__(self, cache: Cache, secret: bytes, epoch: int) -> None:
+        self._cache = cache
+        self._secret = secret
+        self._epoch = epoch
+        self._seed = int.from_bytes(secret[:8], "little") ^ (epoch & 0xFFFFFFFFFFFFFFFF)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Stored).decode
+        self.max_value = cache.max_value
+
+    def key(self, ask: Ask) -> Key:
+        """The canonical key of a request."""
+        plain = msgspec.structs.replace(
+            ask, stream=False, include_usage=False, user="", keep_alive=None
+        )
+        return xxh3_128(self._encode(plain), self._seed)
+
+    def get(self, key: Key, tenant: int) -> Stored | None:
+        data = self._cache.get(key[0], key[1], tenant)
+        return None if data is None else self._decode(data)
+
+    def put(self, key: Key, tenant: int, stored: Stored, ttl: float) -> bool:
+        """False if it was refused (too large, or the shard was busy)."""
+        return self._cache.put(key[0], key[1], tenant, self._encode(stored), ttl)
+
+    def put_wire(self, key: Key, tenant: int, wire: Wire, ttl: float) -> bool:
+        """Keep the rendered form under the exact bytes of the request."""
+        packed = pack_wire(
+            200,
+            wire.content_type.encode("latin-1"),
+            [(n.encode("latin-1"), v.encode("latin-1")) for n, v in wire.headers],
+            wire.body,
+            model=wire.model,
+            upstream=wire.upstream,
+            alias=wire.alias,
+            stream=wire.stream,
+            saved_nano=wire.saved_nano,
+            in_tok=wire.in_tok,
+            out_tok=wire.out_tok,
+        )
+        return self._cache.put(key[0], key[1], tenant, packed, ttl)
+
+    def wire_key(self, route: int, body: bytes) -> Key:
+        """The edge's key of a request's exact bytes."""
+        return wire_key(self._secret, self._epoch, route, body)
+
+
+class ByteCache:
+    """Opaque byte values with an owner, for the generic APIs."""
+
+    def __init__(self, cache: Cache, secret: bytes, epoch: int) -> None:
+        self._cache = cache
+        # Another seed than the answers': the two share the arena, never a key.
+        self._seed = int.from_bytes(secret[8:16], "little") ^ (epoch & 0xFFFFFFFFFFFFFFFF)
+        self.max_value = cache.max_value
+
+    def get(self, key: bytes, tenant: int) -> tuple[bytes, int] | None:
+        """(value, seconds past its freshness; <= 0 while fresh)."""
+        h1, h2 = xxh3_128(key, self._seed)
+        return self._cache.get_stale(h1, h2, tenant)
+
+    def put(self, key: bytes, tenant: int, value: bytes, ttl: float, stale: float) -> bool:
+        h1, h2 = xxh3_128(key, self._seed)
+        return self._cache.put(h1, h2, tenant, value, ttl, stale)
+
+    def delete(self, key: bytes, tenant: int) -> bool:
+        h1, h2 = xxh3_128(key, self._seed)
+        return self._cache.delete(h1, h2, tenant)

@@ -1,0 +1,106 @@
+"""Single-flight over the shared in-flight table, for requests of any worker.
+
+A leader answers and remembers; followers wait and look into the cache. One background
+loop a worker waits on the worker's eventfd and wakes the local followers whose leader
+is done, each through an eventfd of its own (one fd has one callback in the server).
+RAM: a pooled eventfd a waiting follower, at most `FOLLOWERS` of them a worker.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+
+from pihub._core.inflight import Inflight
+from pihub.domain.ports import Waiter
+
+FOLLOWERS = 1024
+LEASE_MS = 10_000
+"""How long a hung leader blocks its followers; renewed by `renew` every second."""
+
+
+class Flights:
+    """One worker's view of the in-flight table."""
+
+    def __init__(self, table: Inflight, slot: int, eventfd: int, waiter: Waiter) -> None:
+        self._table = table
+        self._slot = slot
+        self._eventfd = eventfd
+        self._waiter = waiter
+        self._led: set[int] = set()
+        self._followers: dict[int, list[int]] = {}
+        self._free: deque[int] = deque()
+        self._waiting = 0
+
+    def begin(self, key: int) -> bool | None:
+        """True: lead, and call `end` whatever happens. False: `follow`. None: just call."""
+        verdict = self._table.begin(key, self._slot, LEASE_MS, _now_ms())
+        if verdict:
+            self._led.add(key)
+        return verdict
+
+    def end(self, key: int) -> None:
+        """The leader is done, well or not; wakes all followers."""
+        if key in self._led:
+            self._led.discard(key)
+            self._table.end(key, self._slot)
+            self._wake_done()
+
+    def renew(self) -> None:
+        """Keep the leases of this worker's leaders; called about once a second."""
+        now = _now_ms()
+        for key in tuple(self._led):
+            self._table.renew(key, self._slot, LEASE_MS, now)
+        self._wake_done()
+
+    def follow(self, key: int, *, deadline: float, client_fd: int) -> None:
+        """Wait until nobody leads `key`. Raises TimeoutError and ClientGone."""
+        if self._waiting >= FOLLOWERS:
+            raise TimeoutError
+        fd = self._free.pop() if self._free else os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._waiting += 1
+        self._followers.setdefault(key, []).append(fd)
+        clean = False
+        try:
+            # Re-check after registering: the leader may have ended in between. One wait
+            # only: a next leader does not know of us, the caller looks and begins anew.
+            if self._table.led(key, _now_ms()):
+                self._waiter.wait(fd, deadline=deadline, client_fd=client_fd)
+            clean = True
+        finally:
+            self._waiting -= 1
+            fds = self._followers[key]
+            fds.remove(fd)
+            if not fds:
+                del self._followers[key]
+            if clean:
+                _drain(fd)
+                self._free.append(fd)
+            else:
+                os.close(fd)
+
+    def dispatch(self) -> None:
+        """The background loop: never returns. Run it in a greenlet or thread of its own."""
+        while True:
+            self._waiter.wait(self._eventfd, deadline=float("inf"))
+            _drain(self._eventfd)
+            self._wake_done()
+
+    def _wake_done(self) -> None:
+        now = _now_ms()
+        for key, fds in tuple(self._followers.items()):
+            if not self._table.led(key, now):
+                for fd in tuple(fds):
+                    os.eventfd_write(fd, 1)
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1000)
+
+
+def _drain(fd: int) -> None:
+    try:
+        os.eventfd_read(fd)
+    except BlockingIOError:
+        pass

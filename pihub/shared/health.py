@@ -1,0 +1,95 @@
+"""Breakers and counters of the upstreams, by name; shared by all workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from pihub._core.breaker import CLOSED, HALF_OPEN, OPEN
+from pihub.settings.schema import Breaker as BreakerSettings
+from pihub.shared.metrics import MAX_UPSTREAMS, UpstreamColumn, upstream_column
+from pihub.shared.state import SharedState
+
+STATES = {CLOSED: "closed", OPEN: "open", HALF_OPEN: "half-open"}
+
+
+class UpstreamHealth:
+    """One upstream's breaker and counters, as one worker writes them."""
+
+    def __init__(self, state: SharedState, row: int, slot: int) -> None:
+        self._breakers = state.breakers
+        self._counters = state.upstreams
+        self._row = row
+        self._slot = slot
+
+    def allow(self) -> bool:
+        """Whether the upstream may be called now (half-open: one caller at a time)."""
+        return self._breakers.allow(self._row, _now_ms())
+
+    def called(self) -> None:
+        self._count(UpstreamColumn.CALLS)
+
+    def record(self, ok: bool, *, timeout: bool = False) -> None:
+        """The outcome of a call that `allow` let pass."""
+        self._breakers.record(self._row, ok, _now_ms())
+        self._count(UpstreamColumn.OK if ok else UpstreamColumn.FAILED)
+        if timeout:
+            self._count(UpstreamColumn.TIMEOUTS)
+
+    def retry_in(self) -> float:
+        """Seconds until an open breaker lets a probe pass; 0 if it is not open."""
+        return self._breakers.retry_in_ms(self._row, _now_ms()) / 1000
+
+    def _count(self, column: UpstreamColumn) -> None:
+        self._counters.add(self._slot, upstream_column(self._row, column), 1)
+
+
+class HealthBoard:
+    """All upstreams' breakers, read by anyone."""
+
+    def __init__(self, state: SharedState, rows: dict[str, int]) -> None:
+        self._state = state
+        self.rows = rows
+
+    def snapshot(self) -> dict[str, dict[str, int | str]]:
+        """name -> state, ok and failed in the window, calls, failures, timeouts in all."""
+        now = _now_ms()
+        out: dict[str, dict[str, int | str]] = {}
+        for name, row in self.rows.items():
+            ok, failed = self._state.breakers.counts(row, now)
+            total = self._state.upstreams.total
+            out[name] = {
+                "state": STATES[self._state.breakers.state(row, now)],
+                "ok": ok,
+                "failed": failed,
+                "calls": total(upstream_column(row, UpstreamColumn.CALLS)),
+                "failures": total(upstream_column(row, UpstreamColumn.FAILED)),
+                "timeouts": total(upstream_column(row, UpstreamColumn.TIMEOUTS)),
+            }
+        return out
+
+
+def upstream_rows(names: Iterable[str]) -> dict[str, int]:
+    """Row of each upstream and API, in the order of the configuration.
+
+    Raises ValueError if there are more than MAX_UPSTREAMS.
+    """
+    rows = {name: row for row, name in enumerate(names)}
+    if len(rows) > MAX_UPSTREAMS:
+        raise ValueError(f"at most {MAX_UPSTREAMS} upstreams and APIs together")
+    return rows
+
+
+def configure_breaker(state: SharedState, row: int, settings: BreakerSettings) -> None:
+    """A probe's lease is as long as the breaker stays open."""
+    state.breakers.configure(
+        row,
+        settings.failures,
+        int(settings.window * 1000),
+        int(settings.open * 1000),
+        int(settings.open * 1000),
+    )
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1000)

@@ -1,0 +1,102 @@
+"""What is counted: columns of the counters, series of the histograms.
+
+Every worker owns one row of each table and is its only writer; readers sum the rows.
+RAM: (MAX_SLOTS rows x columns x 8 bytes) + rows x series x 15 KiB; see state.py.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Column(IntEnum):
+    """Columns of the `counters` region. The edge writes the first four by number."""
+
+    REQUESTS = 0
+    HITS = 1
+    REFUSED = 2
+    ERRORS = 3
+    """Answers of 500 and above."""
+    MISSES = 4
+    BYPASSES = 5
+    SHARED = 6
+    """Answers taken from another request's flight."""
+    STALE = 7
+    FALLBACKS = 8
+    """Answers that did not come from the first target of their chain."""
+    IN_FLIGHT = 9
+    """Gauge: requests inside the pipeline."""
+    STREAMS_OPEN = 10
+    """Gauge."""
+    STREAMS = 11
+    BYTES_IN = 12
+    BYTES_OUT = 13
+    TOKENS_IN = 14
+    TOKENS_OUT = 15
+    COST_NANO = 16
+    SAVED_NANO = 17
+    PRICE_UNKNOWN = 18
+    CLIENT_GONE = 19
+    MALFORMED_EVENTS = 20
+    CACHE_REFUSED = 21
+    EVENTS_RECORDED = 22
+    """Request records that the control process has stored; its row only, as the next two."""
+    EVENTS_LOST = 23
+    """Records overwritten before they could be stored."""
+    STORE_FAILURES = 24
+    """Batches that could not be stored at once (they are tried again)."""
+
+
+class Series(IntEnum):
+    """Series of the `latency` region, in microseconds."""
+
+    REQUEST = 0
+    TTFT = 1
+    UPSTREAM = 2
+    """Call to first byte of one upstream attempt."""
+    INSPECT = 3
+    LOOKUP = 4
+    ROUTE = 5
+    CALL = 6
+    RENDER = 7
+    REMEMBER = 8
+    RECORD = 9
+
+
+class Route(IntEnum):
+    """Route numbers: rows of refusals at the edge, labels on /metrics."""
+
+    OTHER = 0
+    OPENAI_CHAT = 1
+    ANTHROPIC_MESSAGES = 2
+    OLLAMA_CHAT = 3
+    MODELS = 4
+    API = 5
+    CONTROL = 6
+    HEALTH = 7
+
+
+STATUS_CLASSES = 6
+"""Per route: 1xx..5xx by the first digit, and 0 for 499 (client gone)."""
+
+MAX_UPSTREAMS = 32
+"""Upstreams and APIs together that have counters and breakers of their own."""
+
+
+class UpstreamColumn(IntEnum):
+    """Columns of one upstream's block in the `upstreams` region."""
+
+    CALLS = 0
+    OK = 1
+    FAILED = 2
+    TIMEOUTS = 3
+
+
+def route_column(route: int, status: int) -> int:
+    """Column of the `routes` region for a route and an HTTP status."""
+    return route * STATUS_CLASSES + (0 if status == 499 else min(status // 100, 5))
+
+
+def upstream_column(index: int, column: UpstreamColumn) -> int:
+    """Column of the `upstreams` region."""
+    return index * len(UpstreamColumn) + column

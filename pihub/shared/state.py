@@ -1,0 +1,140 @@
+"""SharedState: every region of the arena, created before the first fork.
+
+RAM of the regions beside the cache, for W worker slots (W = 2 x workers + 3):
+rings W x 1 MiB (touched only as far as records are written), latency W x 10 x 15 KiB,
+everything else under 1 MiB together. `pihub config --memory` prints the sizes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pihub._core.arena import Arena
+from pihub._core.board import Board
+from pihub._core.breaker import Breaker
+from pihub._core.cache import Cache
+from pihub._core.counters import Counters
+from pihub._core.histogram import Histogram
+from pihub._core.inflight import Inflight
+from pihub._core.keytable import KeyTable
+from pihub._core.limiter import Limiter
+from pihub._core.names import Names
+from pihub._core.ring import Ring
+from pihub.shared.events import EventLog
+from pihub.shared.metrics import (
+    MAX_UPSTREAMS,
+    STATUS_CLASSES,
+    Column,
+    Route,
+    Series,
+    UpstreamColumn,
+)
+
+RING_RECORDS = 8192
+"""Records a worker can be ahead of the recorder: 8192 x 128 B = 1 MiB a worker."""
+KEYS = 4096
+"""API keys that can be live at once: 4096 x 64 B = 256 KiB."""
+NAMES = 2048
+"""Distinct names (models, upstreams, error codes): 2048 x 128 B = 256 KiB."""
+FLIGHTS = 4096
+"""Requests in flight that others may share: 4096 x 16 B = 64 KiB."""
+BOARD_BYTES = 64 * 1024
+"""Largest published blob: two copies of 64 KiB a board."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the arena must hold; two equal plans have the same layout."""
+
+    workers: int
+    cache_bytes: int
+
+    @property
+    def slots(self) -> int:
+        """Control, each worker twice (a reload runs old and new side by side), spares."""
+        return 2 * self.workers + 3
+
+    def regions(self) -> list[tuple[str, int]]:
+        """(name, bytes) in the order of the arena."""
+        n = self.slots
+        return [
+            ("counters", Counters.size_for(n, len(Column))),
+            ("routes", Counters.size_for(n, len(Route) * STATUS_CLASSES)),
+            ("upstreams", Counters.size_for(n, MAX_UPSTREAMS * len(UpstreamColumn))),
+            ("latency", Histogram.size_for(n, len(Series))),
+            ("ring", Ring.size_for(n, RING_RECORDS)),
+            ("names", Names.size_for(NAMES)),
+            ("keys", KeyTable.size_for(KEYS)),
+            ("limits", Limiter.size_for(KEYS)),
+            ("api_limits", Limiter.size_for(MAX_UPSTREAMS)),
+            ("breakers", Breaker.size_for(MAX_UPSTREAMS)),
+            ("inflight", Inflight.size_for(FLIGHTS)),
+            ("dns", Board.size_for(BOARD_BYTES)),
+            ("cache", Cache.size_for(self.cache_bytes)),
+        ]
+
+
+class SharedState:
+    """The regions, typed. Built by `create`, `adopt` or `attach`, never by hand."""
+
+    def __init__(self, arena: Arena, eventfds: tuple[int, ...]) -> None:
+        n = arena.n_slots
+        self.arena = arena
+        self.eventfds = eventfds
+        self.slots = n
+        self.counters = Counters(arena, "counters", n, len(Column))
+        self.routes = Counters(arena, "routes", n, len(Route) * STATUS_CLASSES)
+        self.upstreams = Counters(
+            arena, "upstreams", n, MAX_UPSTREAMS * len(UpstreamColumn)
+        )
+        self.latency = Histogram(arena, "latency", n, len(Series))
+        self.ring = Ring(arena, "ring", n, RING_RECORDS)
+        self.names = Names(arena, "names")
+        self.keys = KeyTable(arena, "keys")
+        self.limits = Limiter(arena, "limits", KEYS)
+        self.api_limits = Limiter(arena, "api_limits", MAX_UPSTREAMS)
+        self.breakers = Breaker(arena, "breakers", MAX_UPSTREAMS)
+        self.inflight = Inflight(arena, "inflight", eventfds)
+        self.dns = Board(arena, "dns")
+        self.cache = Cache(arena, "cache")
+        self.events = EventLog(self.ring, n)
+
+    @classmethod
+    def create(cls, plan: Plan) -> SharedState:
+        """A fresh arena; raises OSError when the memory cannot be had."""
+        arena = Arena.create(plan.regions(), plan.slots - 1)
+        flags = os.EFD_NONBLOCK | os.EFD_CLOEXEC
+        return cls(arena, tuple(os.eventfd(0, flags) for _ in range(plan.slots)))
+
+    @classmethod
+    def adopt(cls, fd: int, eventfds: tuple[int, ...], plan: Plan) -> SharedState | None:
+        """The arena that an earlier image of this process made.
+
+        None if its layout is not what `plan` needs: the caller makes a fresh one.
+        """
+        try:
+            arena = Arena.attach(fd)
+        except ValueError:
+            return None
+        wanted = plan.regions()
+        found = arena.regions()
+        fits = (
+            arena.n_slots == plan.slots == len(eventfds)
+            and list(found) == [name for name, _ in wanted]
+            and all(found[name][1] >= size for name, size in wanted)
+        )
+        return cls(arena, eventfds) if fits else None
+
+    @classmethod
+    def attach(cls, fd: int) -> SharedState:
+        """Read-only, for `pihub top`. Raises ValueError for a foreign layout."""
+        arena = Arena.attach(fd, readonly=True)
+        return cls(arena, ())
+
+    def process_died(self, slot: int, incarnation: int) -> None:
+        """Free what a dead worker held: locks, leases, gauges."""
+        self.cache.recover(slot << 16 | incarnation)
+        self.inflight.recover(slot)
+        for gauge in (Column.IN_FLIGHT, Column.STREAMS_OPEN):
+            self.counters.set(slot, gauge, 0)
