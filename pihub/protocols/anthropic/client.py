@@ -1,0 +1,44 @@
+"""Anthropic's format as a client speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pihub.domain.chat import Answer, Ask
+from pihub.errors import PihubError
+from pihub.protocols.anthropic import errors, parse, response
+from pihub.protocols.anthropic.stream_out import AnthropicStream
+from pihub.protocols.canonical import rfc3339
+from pihub.protocols.jsontext import encode
+
+
+class AnthropicClient:
+    """See ClientFormat."""
+
+    name = "anthropic"
+
+    def parse(self, body: bytes) -> Ask:
+        return parse.parse(body)
+
+    def render(self, answer: Answer, ask: Ask) -> bytes:
+        return response.write(answer, ask)
+
+    def renderer(self, ask: Ask) -> AnthropicStream:
+        return AnthropicStream(ask)
+
+    def error(self, error: PihubError, request_id: str) -> tuple[int, list[tuple[str, str]], bytes]:
+        return errors.render(error, request_id)
+
+    def models(self, names: Sequence[str], created: int) -> bytes:
+        data = [
+            {"type": "model", "id": name, "display_name": name, "created_at": rfc3339(created)}
+            for name in names
+        ]
+        return encode(
+            {
+                "data": data,
+                "has_more": False,
+                "first_id": names[0] if names else None,
+                "last_id": names[-1] if names else None,
+            }
+        )

@@ -1,0 +1,57 @@
+"""Writes non-overlapping canonical blocks: one open at a time, indices rising by one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pihub.domain.stream import (
+    BlockStart,
+    BlockStop,
+    Event,
+    TextDelta,
+    ThinkingDelta,
+    ToolInputDelta,
+)
+
+
+class BlockWriter:
+    """Opens, continues and closes blocks by the kind of what arrives."""
+
+    __slots__ = ("index", "open")
+
+    def __init__(self) -> None:
+        self.index = -1
+        self.open: Literal["", "text", "thinking", "tool_use"] = ""
+
+    def text(self, text: str, events: list[Event]) -> None:
+        if self.open != "text":
+            self.close(events)
+            self._start(BlockStart(self.index + 1, "text"), events)
+            self.open = "text"
+        events.append(TextDelta(self.index, text))
+
+    def thinking(self, text: str, events: list[Event]) -> None:
+        if self.open != "thinking":
+            self.close(events)
+            self._start(BlockStart(self.index + 1, "thinking"), events)
+            self.open = "thinking"
+        events.append(ThinkingDelta(self.index, text))
+
+    def tool(self, id_: str, name: str, events: list[Event]) -> None:
+        """Open a tool call; its input follows with `input`."""
+        self.close(events)
+        self._start(BlockStart(self.index + 1, "tool_use", id=id_, name=name), events)
+        self.open = "tool_use"
+
+    def input(self, json: str, events: list[Event]) -> None:
+        if json:
+            events.append(ToolInputDelta(self.index, json))
+
+    def close(self, events: list[Event]) -> None:
+        if self.open:
+            events.append(BlockStop(self.index))
+            self.open = ""
+
+    def _start(self, event: BlockStart, events: list[Event]) -> None:
+        self.index = event.index
+        events.append(event)

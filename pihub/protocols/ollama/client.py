@@ -1,0 +1,61 @@
+"""Ollama's format as a client speaks it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from pihub.domain.chat import Answer, Ask
+from pihub.errors import PihubError
+from pihub.protocols.canonical import rfc3339
+from pihub.protocols.jsontext import encode
+from pihub.protocols.ollama import errors, parse, response
+from pihub.protocols.ollama.stream_out import OllamaStream
+
+_DETAILS: dict[str, Any] = {
+    "parent_model": "",
+    "format": "",
+    "family": "",
+    "families": None,
+    "parameter_size": "",
+    "quantization_level": "",
+}
+
+
+class OllamaClient:
+    """See ClientFormat."""
+
+    name = "ollama"
+
+    def parse(self, body: bytes) -> Ask:
+        return parse.parse(body)
+
+    def render(self, answer: Answer, ask: Ask) -> bytes:
+        return response.write(answer, ask)
+
+    def renderer(self, ask: Ask) -> OllamaStream:
+        return OllamaStream(ask)
+
+    def error(self, error: PihubError, request_id: str) -> tuple[int, list[tuple[str, str]], bytes]:
+        return errors.render(error, request_id)
+
+    def models(self, names: Sequence[str], created: int) -> bytes:
+        """The body of /api/tags. The digest stands for the name: there is no blob."""
+        models = [
+            {
+                "name": name,
+                "model": name,
+                "modified_at": rfc3339(created),
+                "size": 0,
+                "digest": hashlib.sha256(name.encode()).hexdigest(),
+                "details": _DETAILS,
+            }
+            for name in names
+        ]
+        return encode({"models": models})
+
+
+def version(number: str) -> bytes:
+    """The body of /api/version."""
+    return encode({"version": number})
