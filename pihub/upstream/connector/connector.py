@@ -1,0 +1,242 @@
+"""The connector: one HTTP/1.1 request, one answer, over pooled connections."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from time import monotonic
+from typing import Final
+
+from pihub.domain.ports import Headers, Resolver, Waiter
+from pihub.errors import UpstreamIncomplete, UpstreamProtocol
+from pihub.settings.schema import Pool, Timers
+from pihub.upstream.connector.connection import Connection, Cut, timeout
+from pihub.upstream.connector.dial import Dialer
+from pihub.upstream.connector.framing import Head, check_start, parse_head
+from pihub.upstream.connector.origin import Origin
+from pihub.upstream.connector.pool import OriginPool
+from pihub.upstream.connector.request_head import CHUNKED_BODY, NO_BODY, request_head
+from pihub.upstream.connector.response import Response
+from pihub.upstream.connector.tls import client_context
+
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that may be sent twice (RFC 9110 section 9.2.2)."""
+_INFORMATIONAL: Final = 16
+"""How many 1xx answers may come before the final one."""
+_SWEEP: Final = 1.0
+"""Seconds between looks at the idle connections of all pools."""
+_DEFAULT_POOL: Final = Pool()
+
+
+class _Stale(Exception):
+    """A reused connection was closed before the first byte of an answer."""
+
+
+class Connector:
+    """All upstream connections of one worker. Safe for greenlets and threads.
+
+    RAM: `Pool.size` connections an origin (about 1 kB each, with TLS 40 kB), and at
+    most `max_header` plus 64 kB for each request under way.
+    """
+
+    __slots__ = ("_contexts", "_dialer", "_max_header", "_pools", "_swept", "_waiter")
+
+    def __init__(
+        self, waiter: Waiter, resolver: Resolver, *, max_header: int = 32768
+    ) -> None:
+        """`max_header`: largest head of an answer, bytes; also of its trailers."""
+        self._waiter = waiter
+        self._dialer = Dialer(waiter, resolver)
+        self._max_header = max_header
+        self._pools: dict[str, OriginPool] = {}
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._swept = 0.0
+
+    def prepare(self, origin: Origin) -> None:
+        """Load the authorities of an https origin now, not in its first request.
+
+        Raises UpstreamUnreachable if its `ca_file` cannot be read.
+        """
+        if origin.scheme == "https":
+            self._context(origin)
+
+    def request(
+        self,
+        origin: Origin,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes | Iterable[bytes] | None,
+        timers: Timers,
+        *,
+        client_fd: int = -1,
+        pool: Pool = _DEFAULT_POOL,
+        replay: bool = False,
+    ) -> Response:
+        """Send one request and return the final answer's head, its body to be read.
+
+        `target`: origin-form, percent-encoded. `headers`: without those that frame
+        the message (host, connection, content-length, transfer-encoding, ...), which
+        are left out. `body`: bytes, or pieces that are sent chunked. `client_fd`: whose
+        request this serves; if it closes, everything here ends within 1 s.
+
+        A reused connection that closes before the first byte of an answer is replaced
+        once by a new one, if `method` is idempotent, or `replay` allows it, or nothing
+        was sent yet; a body in pieces is never replayed.
+
+        Timers: `connect` (a free place, name, TCP and TLS together), `headers` (from
+        the request's last byte to the answer's whole head), `first_byte` (then to the
+        body's first byte), `idle` (between pieces, of the request too), `total`.
+        Raises UpstreamTimeout naming one of them, UpstreamUnreachable, UpstreamProtocol,
+        UpstreamIncomplete, UpstreamBusy (queue full), Overloaded, BadRequest (the
+        request cannot be sent safely), ClientGone.
+        """
+        now = monotonic()
+        origin_pool = self._pools.get(origin.key)
+        if origin_pool is None:
+            origin_pool = self._pools.setdefault(origin.key, OriginPool(pool))
+        origin_pool.limits = pool
+        if now - self._swept > _SWEEP:
+            self._sweep(now)
+        whole = isinstance(body, bytes) or body is None
+        length = NO_BODY if body is None else len(body) if whole else CHUNKED_BODY  # type: ignore[arg-type]
+        head = request_head(method, target, origin.host_line, headers, length)
+        total_at = now + timers.total
+        connect_at = min(now + timers.connect, total_at)
+        try:
+            connection = origin_pool.take(now, self._waiter, connect_at, client_fd)
+        except TimeoutError:
+            raise timeout("connect") from None
+        if connection is None:
+            connection = self._dial(origin, origin_pool, connect_at, client_fd)
+        while True:
+            connection.begin(client_fd, total_at, timers.idle)
+            try:
+                return self._exchange(connection, method, head, body, timers)
+            except _Stale as stale:
+                again = whole and (replay or method in IDEMPOTENT or connection.unsent)
+                connection.shut()
+                if not again:
+                    origin_pool.vacate()
+                    raise UpstreamIncomplete(
+                        "the upstream closed the connection without an answer"
+                    ) from stale
+                connection = self._dial(
+                    origin, origin_pool, min(monotonic() + timers.connect, total_at), client_fd
+                )
+            except Cut as err:
+                connection.discard()
+                raise UpstreamIncomplete(
+                    "the upstream closed the connection without an answer", detail=str(err)
+                ) from err
+            except BaseException:
+                connection.discard()
+                raise
+
+    def close_idle(self) -> None:
+        """Close the idle connections of all origins (at a reload or at the end)."""
+        for pool in list(self._pools.values()):
+            pool.close_idle()
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """By `Origin.key`: connections open (idle ones included), idle, and requests
+        waiting for one."""
+        return {key: pool.stats() for key, pool in list(self._pools.items())}
+
+    def _exchange(
+        self,
+        connection: Connection,
+        method: str,
+        head: bytes,
+        body: bytes | Iterable[bytes] | None,
+        timers: Timers,
+    ) -> Response:
+        if not body:
+            connection.send(head)
+        elif not isinstance(body, bytes):
+            self._send_pieces(connection, head, body)
+        elif len(body) <= 65536:
+            connection.send(head + body)
+        elif connection.send(head):
+            connection.send(body, first=False)
+        at = monotonic() + timers.headers
+        try:
+            data = connection.receive(at, "headers")
+        except Cut as err:
+            if connection.reused:
+                raise _Stale from err
+            raise
+        if not data:
+            if connection.reused:
+                raise _Stale
+            raise Cut("closed")
+        no_body = method == "HEAD"
+        for _ in range(_INFORMATIONAL):
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4 or end > self._max_header:
+                data, end = self._rest_of_head(connection, data, at)
+            answer = parse_head(data[:end], no_body=no_body)
+            if answer.status >= 200:
+                return self._response(answer, data[end:], connection, timers)
+            if answer.status == 101:
+                raise UpstreamProtocol("the upstream switched protocols unasked")
+            data = data[end:] or self._more(connection, at)
+        raise UpstreamProtocol("the upstream sent too many interim answers")
+
+    def _response(
+        self, head: Head, rest: bytes, connection: Connection, timers: Timers
+    ) -> Response:
+        return Response(head, rest, connection, timers, self._max_header)
+
+    def _rest_of_head(
+        self, connection: Connection, data: bytes, at: float
+    ) -> tuple[bytes, int]:
+        """(`data` with the whole head, where the head ends)"""
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end >= 4 and end <= self._max_header:
+                return data, end
+            check_start(data)
+            if end >= 4 or len(data) > self._max_header:
+                raise UpstreamProtocol("the upstream's header is too large")
+            data += self._more(connection, at)
+
+    def _more(self, connection: Connection, at: float) -> bytes:
+        data = connection.receive(at, "headers")
+        if not data:
+            raise Cut("closed within the header")
+        return data
+
+    def _send_pieces(
+        self, connection: Connection, head: bytes, body: Iterable[bytes]
+    ) -> None:
+        pending = head
+        for piece in body:
+            if piece:
+                data = b"%b%x\r\n%b\r\n" % (pending, len(piece), piece)
+                if not connection.send(data, first=bool(pending)):
+                    return
+                pending = b""
+        connection.send(pending + b"0\r\n\r\n", first=bool(pending))
+
+    def _dial(
+        self, origin: Origin, pool: OriginPool, at: float, client_fd: int
+    ) -> Connection:
+        """A new connection for a place already taken, which is given up on failure."""
+        try:
+            context = self._context(origin) if origin.scheme == "https" else None
+            return self._dialer.dial(origin, pool, context, at, client_fd)
+        except BaseException:
+            pool.vacate()
+            raise
+
+    def _context(self, origin: Origin) -> ssl.SSLContext:
+        context = self._contexts.get(origin.ca_file)
+        if context is None:
+            context = self._contexts[origin.ca_file] = client_context(origin.ca_file)
+        return context
+
+    def _sweep(self, now: float) -> None:
+        self._swept = now
+        for pool in list(self._pools.values()):
+            pool.expire(now)
