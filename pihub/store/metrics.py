@@ -1,0 +1,185 @@
+"""The metrics database: what the recorder writes and the pages and reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pihub.shared.events import Record
+from pihub.store.latency import Buckets, merge, quantiles, unpack
+from pihub.store.migrate import migrate, migrations
+from pihub.store.requests import NameTable, insert, signed, unsigned
+from pihub.store.rows import (
+    STEP_SECONDS,
+    Dimension,
+    NameLookup,
+    RequestRow,
+    Spend,
+    Step,
+    UsageRow,
+)
+from pihub.store.sqlite import Database
+
+_RECENT = (
+    "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
+    " r.reason, r.attempts, r.worker, m.name, u.name, a.name, e.name, r.dur_us, r.ttft_us,"
+    " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano"
+    " FROM requests r LEFT JOIN names m ON m.id = r.model"
+    " LEFT JOIN names u ON u.id = r.upstream LEFT JOIN names a ON a.id = r.alias"
+    " LEFT JOIN names e ON e.id = r.error WHERE r.id < ? ORDER BY r.id DESC LIMIT ?"
+)
+_SUMS = (
+    "requests, in_tok, out_tok, cache_read_tok, cache_write_tok, cost_nano, unpriced,"
+    " saved_nano, latency"
+)
+# The only names that are ever put into SQL text, by the caller's Literal.
+_GROUPS: dict[Dimension, str] = {
+    "none": "''",
+    "tenant": "tenant",
+    "key": "key",
+    "route": "route",
+    "status": "status",
+    "cache": "cache",
+    "model": "coalesce((SELECT name FROM names WHERE id = model), '')",
+    "upstream": "coalesce((SELECT name FROM names WHERE id = upstream), '')",
+}
+_USAGE: dict[Step, str] = {"minute": "usage_minute", "hour": "usage_hour"}
+ROLLUP_FACTOR = 10
+"""Hours are kept this many times as long as requests and minutes."""
+_QUANTILES = (0.5, 0.95, 0.99)
+_MAX_ID = (1 << 63) - 1
+
+
+class MetricsStore:
+    """Implements rows.EventStore on one SQLite file (WAL, synchronous NORMAL).
+
+    A commit survives the death of any process; a power cut may take the last seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.database = Database(path, "NORMAL")
+        migrate(self.database, migrations("metrics"))
+        self._names: dict[str, int] = {}
+
+    def cursors(self, boot: int) -> dict[int, int]:
+        rows = self.database.read(
+            "SELECT ring, position FROM cursors WHERE boot = ?", (signed(boot),)
+        )
+        return {ring: unsigned(position) for ring, position in rows}
+
+    def commit(
+        self,
+        boot: int,
+        cursors: dict[int, int],
+        lost: int,
+        records: Sequence[Record],
+        names: NameLookup,
+    ) -> None:
+        with self.database.write() as connection:
+            table = NameTable(connection, self._names, names)
+            insert(connection, records, table)
+            # Cursors of other arenas are of no more use: those rings are gone.
+            connection.execute("DELETE FROM cursors WHERE boot <> ?", (signed(boot),))
+            connection.executemany(
+                "INSERT INTO cursors (boot, ring, position) VALUES (?, ?, ?)"
+                " ON CONFLICT (boot, ring) DO UPDATE SET position = excluded.position",
+                [(signed(boot), ring, signed(at)) for ring, at in cursors.items()],
+            )
+            for name, count in (("recorded", len(records)), ("lost", lost)):
+                if count:
+                    connection.execute(
+                        "INSERT INTO totals (name, value) VALUES (?, ?)"
+                        " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                        (name, count),
+                    )
+        self._names.update(table.fresh)
+
+    def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
+        rows = self.database.read(_RECENT, (_MAX_ID if before is None else before, limit))
+        return [
+            RequestRow(
+                row[0],
+                unsigned(row[1]),
+                unsigned(row[2]),
+                *row[3:12],
+                *(name or "" for name in row[12:16]),
+                *row[16:],
+            )
+            for row in rows
+        ]
+
+    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
+        seconds = STEP_SECONDS[step]
+        rows = self.database.read(
+            f"SELECT span, {_GROUPS[by]}, {_SUMS} FROM {_USAGE[step]}"  # noqa: S608
+            " WHERE span >= ? AND span < ? ORDER BY span",
+            (start // seconds, -(-end // seconds)),
+        )
+        sums: dict[tuple[int, str], list[int]] = {}
+        latency: dict[tuple[int, str], Buckets] = {}
+        for span, group, *values, blob in rows:
+            key = (span, str(group))
+            into = sums.setdefault(key, [0] * len(values))
+            for i, value in enumerate(values):
+                into[i] += value
+            merge(latency.setdefault(key, {}), unpack(blob))
+        return [
+            UsageRow(span * seconds, group, *into, *quantiles(latency[span, group], _QUANTILES))
+            for (span, group), into in sums.items()
+        ]
+
+    def spent(self, since: int, *, simulated: bool = False) -> Spend:
+        row = self.database.read(
+            "SELECT coalesce(sum(cost_nano), 0), coalesce(sum(saved_nano), 0),"
+            " coalesce(sum(unpriced), 0) FROM usage_minute WHERE span >= ? AND simulated = ?",
+            (since // 60, int(simulated)),
+        )[0]
+        return Spend(*row)
+
+    def total(self, name: str) -> int:
+        rows = self.database.read("SELECT value FROM totals WHERE name = ?", (name,))
+        return int(rows[0][0]) if rows else 0
+
+    def prune(self, now: int, retention_days: int, limit: int) -> int:
+        day = 86400
+        oldest = now - retention_days * day
+        removed = 0
+        with self.database.write() as connection:
+            # Rows lie in the order of recording, which is the order of time but for
+            # the length of one request: stop at the first that may stay.
+            last = 0
+            for number, ts in connection.execute(
+                "SELECT id, ts FROM requests ORDER BY id LIMIT ?", (limit,)
+            ):
+                if ts >= oldest * 1_000_000_000:
+                    break
+                last = number
+            connection.execute("DELETE FROM requests WHERE id <= ?", (last,))
+            removed += connection.changes()
+            for table, seconds, days in (
+                ("usage_minute", 60, retention_days),
+                ("usage_hour", 3600, retention_days * ROLLUP_FACTOR),
+            ):
+                edge = (now - days * day) // seconds
+                # Whole spans, as many as make about `limit` rows.
+                row = connection.execute(
+                    f"SELECT span FROM {table} WHERE span < ?"  # noqa: S608
+                    " ORDER BY span LIMIT 1 OFFSET ?",
+                    (edge, limit),
+                ).fetchone()
+                connection.execute(
+                    f"DELETE FROM {table} WHERE span <= ?",  # noqa: S608
+                    (edge - 1 if row is None else row[0],),
+                )
+                removed += connection.changes()
+        return removed
+
+    def checkpoint(self) -> None:
+        self.database.checkpoint()
+
+    def info(self) -> dict[str, Any]:
+        return {"kind": "sqlite", "bytes": self.database.size()}
+
+    def close(self) -> None:
+        self.database.close()

@@ -1,0 +1,161 @@
+"""What the stores give and take: plain rows, no SQL and no connection in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pihub.shared.events import Record
+
+
+class RequestRow(NamedTuple):
+    """One recorded request, names resolved. Money in nano-USD, None: unknown."""
+
+    id: int
+    ts_ns: int
+    rid: int
+    tenant: int
+    key: int
+    route: int
+    status: int
+    cache: int
+    flags: int
+    reason: int
+    attempts: int
+    worker: int
+    model: str
+    upstream: str
+    alias: str
+    error: str
+    dur_us: int
+    ttft_us: int
+    in_tok: int
+    out_tok: int
+    cache_read_tok: int
+    cache_write_tok: int
+    cost_nano: int | None
+    saved_nano: int | None
+
+
+Step = Literal["minute", "hour"]
+Dimension = Literal["none", "tenant", "key", "route", "model", "upstream", "status", "cache"]
+
+STEP_SECONDS: dict[Step, int] = {"minute": 60, "hour": 3600}
+
+
+class UsageRow(NamedTuple):
+    """Sums over one span of time and one value of the dimension."""
+
+    start: int
+    """Unix seconds."""
+    group: str
+    requests: int
+    in_tok: int
+    out_tok: int
+    cache_read_tok: int
+    cache_write_tok: int
+    cost_nano: int
+    unpriced: int
+    """Requests whose cost is unknown: they are in no sum of money."""
+    saved_nano: int
+    p50_us: float
+    p95_us: float
+    p99_us: float
+
+
+class Spend(NamedTuple):
+    """Money since some moment, in nano-USD."""
+
+    cost_nano: int
+    saved_nano: int
+    unpriced: int
+
+
+class KeyRow(NamedTuple):
+    """An API key, without the token, which nobody can read back."""
+
+    id: int
+    tenant: int
+    tenant_name: str
+    name: str
+    hash: tuple[int, int]
+    """(high, low) 64-bit halves."""
+    hint: str
+    flags: int
+    created: int
+    expires: int
+    revoked: int
+
+
+class NewKey(NamedTuple):
+    """A key to be kept; the store gives it its number."""
+
+    tenant: str
+    name: str
+    hash: tuple[int, int]
+    hint: str
+    created: int
+    expires: int
+
+
+class NameLookup(Protocol):
+    """Arena name numbers to strings."""
+
+    def lookup(self, index: int) -> str: ...
+
+
+class EventStore(Protocol):
+    """Where the recorder writes and everyone reads."""
+
+    def cursors(self, boot: int) -> dict[int, int]:
+        """Position of each ring of that arena, as of the last commit."""
+
+    def commit(
+        self,
+        boot: int,
+        cursors: dict[int, int],
+        lost: int,
+        records: Sequence[Record],
+        names: NameLookup,
+    ) -> None:
+        """All or nothing: the rows, their sums and the cursors. Raises StoreFault."""
+
+    def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
+        """Newest first; `before` is the `id` to continue from."""
+
+    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
+        """Sums of the spans in [start, end), unix seconds, oldest first."""
+
+    def spent(self, since: int, *, simulated: bool = False) -> Spend:
+        """Since a unix second, to the whole minute; of real or of simulated upstreams."""
+
+    def total(self, name: str) -> int:
+        """A lifetime total: `recorded`, `lost`."""
+
+    def prune(self, now: int, retention_days: int, limit: int) -> int:
+        """Delete at most `limit` expired rows of each table; returns how many."""
+
+    def checkpoint(self) -> None: ...
+
+    def info(self) -> dict[str, Any]:
+        """For the status page: kind, bytes on disk."""
+
+
+class KeyStore(Protocol):
+    """Where keys are kept. Every method that writes returns after the commit."""
+
+    def add(self, new: NewKey, highest: int) -> KeyRow | None:
+        """None, and nothing is kept, if its number would be beyond `highest`."""
+
+    def list(self) -> list[KeyRow]: ...
+
+    def revoke(self, number: int, now: int) -> KeyRow | None:
+        """None if there is no such key; idempotent."""
+
+    def expire(self, number: int, at: int) -> KeyRow | None:
+        """Set the unix second at which the key ends (0: never); None if unknown."""
+
+    def version(self) -> int:
+        """Another number after every change, by whichever process."""
+
+    def close(self) -> None: ...
