@@ -1,0 +1,1 @@
+"""The use-cases of the data plane: chats through the pipeline, generic APIs."""

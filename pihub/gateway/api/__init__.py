@@ -1,0 +1,7 @@
+"""Generic API middleware: `[apis.NAME]` proxies any HTTP API, cached by the RFCs."""
+
+from pihub.gateway.api.answer import ApiAnswer
+from pihub.gateway.api.faces import BreakerFace, CacheFace, LimiterFace
+from pihub.gateway.api.proxy import ApiProxy
+
+__all__ = ["ApiAnswer", "ApiProxy", "BreakerFace", "CacheFace", "LimiterFace"]

@@ -1,0 +1,37 @@
+"""What the middleware asks of the shared state, as protocols."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class CacheFace(Protocol):
+    """Opaque values by key and owner, shared by all workers."""
+
+    def get(self, key: bytes, tenant: int) -> tuple[bytes, float] | None:
+        """(value, seconds past its time to live; <= 0 before that)."""
+
+    def put(self, key: bytes, tenant: int, value: bytes, ttl: float, stale: float) -> bool:
+        """Keep for `ttl` then `stale` seconds; False if it was refused."""
+
+    def delete(self, key: bytes, tenant: int) -> bool: ...
+
+
+class BreakerFace(Protocol):
+    """One upstream's circuit breaker."""
+
+    def allow(self) -> bool:
+        """Whether the upstream may be called now."""
+
+    def record(self, ok: bool) -> None:
+        """The outcome of a call that `allow` let pass."""
+
+    def retry_in(self) -> float:
+        """Seconds until a probe may pass; 0 if it is not open."""
+
+
+class LimiterFace(Protocol):
+    """One API's rate."""
+
+    def hit(self) -> float:
+        """0 if admitted, else seconds until it would be."""

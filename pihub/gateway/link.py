@@ -1,0 +1,50 @@
+"""One configured AI upstream: everything that a call to it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pihub.domain.ports import UpstreamFormat
+from pihub.settings.schema import Pool, Timers
+from pihub.shared.health import UpstreamHealth
+from pihub.upstream.connector.origin import Origin
+
+CHAT_PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "ollama": "/api/chat"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """`auth` holds the upstream's credential and is never logged or shown."""
+
+    name: str
+    kind: str
+    format: UpstreamFormat
+    origin: Origin
+    base_path: str
+    auth: tuple[tuple[str, str], ...]
+    timers: Timers
+    pool: Pool
+    health: UpstreamHealth
+    simulated: bool
+
+    def path(self, path: str) -> str:
+        """`path` below the upstream's base, whether or not that ends in /v1."""
+        if path.startswith("/v1/") and self.base_path.endswith("/v1"):
+            path = path[3:]
+        return self.base_path + path
+
+    def __repr__(self) -> str:
+        return f"Link({self.name!r}, {self.kind!r})"
+
+
+def auth_headers(kind: str, key: bytes | None) -> tuple[tuple[str, str], ...]:
+    """The credential's header as the vendor documents it.
+
+    Sources: Anthropic API reference (x-api-key), OpenAI API reference (Bearer).
+    """
+    if not key:
+        return ()
+    text = key.decode("ascii", "replace").strip()
+    if kind == "anthropic":
+        return (("x-api-key", text),)
+    return (("authorization", f"Bearer {text}"),)

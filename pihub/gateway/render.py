@@ -1,0 +1,182 @@
+"""Stage 6: the answer in the client's own protocol, whole or as a stream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from pihub.domain.chat import Answer
+from pihub.domain.collect import Collector, replay
+from pihub.domain.ports import Piece, StreamRenderer
+from pihub.errors import ClientGone, Internal, PihubError
+from pihub.gateway.exchange import Exchange, Reply
+from pihub.gateway.record import Recorder
+from pihub.gateway.remember import Remember
+from pihub.shared.metrics import Column
+from pihub.shared.state import SharedState
+
+log = logging.getLogger("pihub.gateway")
+
+STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+
+class Render:
+    """Sets `reply` (and `rendered` for whole answers)."""
+
+    def __init__(
+        self,
+        remember: Remember,
+        record: Recorder,
+        state: SharedState,
+        slot: int,
+        finish: Callable[[Exchange], None],
+    ) -> None:
+        self._remember = remember
+        self._record = record
+        self._state = state
+        self._slot = slot
+        self._finish = finish
+
+    def __call__(self, x: Exchange) -> None:
+        assert x.ask is not None
+        client = x.request.client
+        if x.stored is not None:
+            x.answer = x.stored.answer
+        if x.pieces is not None:
+            renderer = client.renderer(x.ask)
+            headers = [("content-type", renderer.content_type), *STREAM_HEADERS]
+            x.reply = Reply(
+                200,
+                [*headers, *self._record.headers(x)],
+                StreamBody(x, renderer, self._remember, self._finish, self._gauge),
+            )
+            return
+        assert x.answer is not None
+        if x.ask.stream:
+            x.rendered, kind = self._replay(x, x.answer)
+        else:
+            passed = x.passes and x.raw
+            x.rendered = x.raw if passed else client.render(x.answer, x.ask)
+            kind = "application/json"
+        self._remember.price(x)
+        headers = [("content-type", kind), *self._record.headers(x)]
+        x.reply = Reply(200, headers, x.rendered)
+
+    def _replay(self, x: Exchange, answer: Answer) -> tuple[bytes, str]:
+        assert x.ask is not None
+        renderer = x.request.client.renderer(x.ask)
+        return b"".join(renderer.feed(e) for e in replay(answer)), renderer.content_type
+
+    def _gauge(self, delta: int) -> None:
+        self._state.counters.add(self._slot, Column.STREAMS_OPEN, delta)
+        if delta > 0:
+            self._state.counters.add(self._slot, Column.STREAMS, 1)
+
+
+class StreamBody:
+    """The chunks of one stream; `close` may come at any moment, also before the first.
+
+    RAM: the bytes sent so far, up to the largest value that the cache takes, and the
+    collected answer.
+    """
+
+    def __init__(
+        self,
+        x: Exchange,
+        renderer: StreamRenderer,
+        remember: Remember,
+        finish: Callable[[Exchange], None],
+        gauge: Callable[[int], None],
+    ) -> None:
+        assert x.pieces is not None
+        self._x = x
+        self._renderer = renderer
+        self._remember = remember
+        self._finish = finish
+        self._gauge = gauge
+        self._pieces: Iterator[Piece] = x.pieces
+        self._collector = Collector()
+        self._kept: list[bytes] = []
+        self._keeps = x.key is not None
+        self._open = True
+        self._over = False
+        gauge(1)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._over:
+            self.close()
+            raise StopIteration
+        x = self._x
+        while True:
+            try:
+                piece = next(self._pieces)
+            except StopIteration:
+                self._complete()
+                self.close()
+                raise
+            except ClientGone as error:
+                x.client_gone, x.error = True, error
+                self.close()
+                raise StopIteration from None
+            except PihubError as error:
+                return self._fail(error)
+            except Exception:
+                log.exception("request %s failed in its stream", x.request.rid_hex)
+                return self._fail(Internal("the hub failed; its log knows why"))
+            out = self._chunk(piece)
+            if out:
+                return out
+
+    def _chunk(self, piece: Piece) -> bytes:
+        x = self._x
+        for event in piece.events:
+            self._collector.feed(event)
+        if x.passes:
+            out = piece.raw
+        elif len(piece.events) == 1:
+            out = self._renderer.feed(piece.events[0])
+        else:
+            out = b"".join([self._renderer.feed(event) for event in piece.events])
+        x.bytes_out += len(out)
+        if self._keeps:
+            self._kept.append(out)
+            if x.bytes_out > self._remember.max_value:
+                self._keeps = False
+                self._kept.clear()
+        return out
+
+    def _complete(self) -> None:
+        x = self._x
+        x.answer = self._collector.answer()
+        if self._keeps:
+            x.rendered = b"".join(self._kept)
+        self._remember.price(x)
+        self._remember(x)
+
+    def _fail(self, error: PihubError) -> bytes:
+        """The error event; nothing after it, and never a terminal marker."""
+        x = self._x
+        x.error = error
+        self._over = True
+        out = self._renderer.error(error, x.request.rid_hex)
+        x.bytes_out += len(out)
+        return out
+
+    def close(self) -> None:
+        """Idempotent: stop the upstream, bill what was received, write the record."""
+        if not self._open:
+            return
+        self._open = False
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+        x = self._x
+        if x.answer is None:
+            if x.error is None:
+                x.client_gone, x.error = True, ClientGone("the client closed its connection")
+            self._remember.price_partial(x, self._collector)
+        self._gauge(-1)
+        self._finish(x)

@@ -1,0 +1,72 @@
+"""Stage 4: which targets may answer, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pihub.domain.target import Target, parse_target
+from pihub.errors import ModelNotFound
+from pihub.gateway.exchange import Exchange
+
+
+class ModelTable:
+    """The names that clients may use, and the chain of targets behind each.
+
+    A name is an alias of the configuration, a full `upstream/model`, or the bare name
+    of a model that stands in a chain. RAM: a few hundred bytes a name.
+    """
+
+    def __init__(self, chains: Mapping[str, Sequence[Target]]) -> None:
+        table: dict[str, tuple[Target, ...]] = {}
+        for chain in chains.values():
+            for target in chain:
+                table.setdefault(target.name, (target,))
+                table.setdefault(target.model, (target,))
+        for alias, chain in chains.items():
+            table[alias] = tuple(chain)
+        self._table = table
+        self.aliases = tuple(chains)
+        self.names = tuple(dict.fromkeys([*chains, *(t.name for c in chains.values() for t in c)]))
+
+    def all_targets(self) -> tuple[Target, ...]:
+        """Every target of every chain, once."""
+        return tuple(dict.fromkeys(t for chain in self._table.values() for t in chain))
+
+    def find(self, name: str) -> tuple[Target, ...]:
+        """Raises ModelNotFound, naming what exists."""
+        chain = self._table.get(name) or self._table.get(name.removesuffix(":latest"))
+        if chain is None:
+            known = ", ".join(self.names[:8]) or "none: add [models.NAME] to pihub.toml"
+            raise ModelNotFound(
+                f"the model {name[:100]!r} is not configured; known: {known}", param="model"
+            )
+        return chain
+
+
+class Router:
+    """Sets `targets`. Raises ModelNotFound."""
+
+    def __init__(self, models: ModelTable) -> None:
+        self.models = models
+
+    def __call__(self, x: Exchange) -> None:
+        if x.stored is None:
+            assert x.ask is not None
+            x.targets = self.models.find(x.ask.model)
+
+
+def chain_targets(
+    chain: Sequence[str],
+    kinds: Mapping[str, str],
+    simulated: Mapping[str, bool],
+    max_tokens: int | None,
+) -> tuple[Target, ...]:
+    """The targets of one configured chain.
+
+    Raises ValueError for a malformed target and KeyError for an unknown upstream.
+    """
+    targets = []
+    for text in chain:
+        upstream, model = parse_target(text)
+        targets.append(Target(upstream, kinds[upstream], model, simulated[upstream], max_tokens))
+    return tuple(targets)
