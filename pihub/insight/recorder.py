@@ -1,0 +1,192 @@
+"""Drains every worker's ring of records into the store: nothing twice, nothing lost.
+
+How far a ring has been read is stored in the transaction that stores what was read.
+So whenever this process dies, the next one continues after the last committed record;
+and while the store cannot take anything (full disk), the rings keep what they can and
+what they had to overwrite is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from pihub.shared.events import Record
+from pihub.shared.metrics import Column
+from pihub.store.rows import EventStore, NameLookup
+from pihub.store.sqlite import StoreFault
+
+log = logging.getLogger("pihub.recorder")
+
+BATCH = 2048
+"""Records a transaction, at most; in memory some 2 MiB."""
+POLL = 0.2
+"""Seconds between looks at how full the rings are."""
+RETRY = 1.0
+"""Seconds until a failed batch is tried again."""
+PRUNE_EVERY = 60.0
+PRUNE_ROWS = 500
+"""Small deletes: each holds the writer for a few milliseconds."""
+CONTROL_ROW = 0
+"""The control process's row of the shared counters."""
+
+
+class Head(Protocol):
+    """The bare ring (`_core.ring.Ring`)."""
+
+    capacity: int
+
+    def head(self, ring: int) -> int: ...
+
+
+class Log(Protocol):
+    """All rings (`shared.events.EventLog`)."""
+
+    rings: int
+
+    @property
+    def ring(self) -> Head: ...
+
+    def read(self, slot: int, cursor: int, limit: int = ...) -> tuple[int, int, list[Record]]: ...
+
+
+class Counting(Protocol):
+    """The shared counters (`_core.counters.Counters`)."""
+
+    def add(self, row: int, column: int, n: int) -> None: ...
+
+
+class RecorderState(NamedTuple):
+    """For the status page."""
+
+    behind: int
+    """Records in the rings that are not stored yet."""
+    recorded: int
+    """Since this process started, as the next three."""
+    lost: int
+    failures: int
+    last_error: str
+
+
+class Recorder:
+    """One thread of the control process; the only writer of the metrics store."""
+
+    def __init__(
+        self,
+        events: Log,
+        boot: int,
+        names: NameLookup,
+        store: EventStore,
+        counters: Counting,
+        *,
+        flush: float,
+        retention_days: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._log = events
+        self._boot = boot
+        self._names = names
+        self._store = store
+        self._counters = counters
+        self._flush = flush
+        self._retention_days = retention_days
+        self._clock = clock
+        self._cursors = dict.fromkeys(range(events.rings), 0) | store.cursors(boot)
+        self._recorded = self._lost = self._failures = 0
+        self._last_error = ""
+        self._next_prune = 0.0
+
+    def state(self) -> RecorderState:
+        return RecorderState(
+            self._behind(), self._recorded, self._lost, self._failures, self._last_error
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`; then what is left is stored and the WAL moved into the file."""
+        while not stop.is_set():
+            self._wait(stop)
+            if not self.drain():
+                stop.wait(RETRY)
+            elif time.monotonic() >= self._next_prune:
+                self._prune()
+        self.drain()
+        try:
+            self._store.checkpoint()
+        except StoreFault as error:
+            log.warning("last checkpoint failed: %s", error)
+
+    def drain(self) -> bool:
+        """Store all that the rings hold now; False if the store failed, with all kept."""
+        while True:
+            cursors, lost, records = self._batch()
+            if cursors == self._cursors:
+                return True
+            try:
+                self._store.commit(self._boot, cursors, lost, records, self._names)
+            except StoreFault as error:
+                self._failed(error)
+                return False
+            self._cursors = cursors
+            self._recorded += len(records)
+            self._lost += lost
+            self._counters.add(CONTROL_ROW, Column.EVENTS_RECORDED, len(records))
+            if lost:
+                self._counters.add(CONTROL_ROW, Column.EVENTS_LOST, lost)
+                log.warning("%d request records were overwritten before they were stored", lost)
+            if self._last_error:
+                log.info("the store takes records again")
+                self._last_error = ""
+
+    def _batch(self) -> tuple[dict[int, int], int, list[Record]]:
+        cursors = dict(self._cursors)
+        lost = 0
+        records: list[Record] = []
+        for ring in cursors:
+            room = BATCH - len(records)
+            if room <= 0:
+                break
+            if ring >= self._log.rings:
+                continue
+            cursors[ring], missed, found = self._log.read(ring, cursors[ring], room)
+            lost += missed
+            records += found
+        return cursors, lost, records
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Let a batch grow for `flush` seconds, unless a ring is half full before."""
+        end = time.monotonic() + self._flush
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if self._fullest() * 2 >= self._log.ring.capacity:
+                return
+            stop.wait(min(left, POLL))
+
+    def _waiting(self, ring: int, cursor: int) -> int:
+        return self._log.ring.head(ring) - cursor if ring < self._log.rings else 0
+
+    def _fullest(self) -> int:
+        return max((self._waiting(*item) for item in self._cursors.items()), default=0)
+
+    def _behind(self) -> int:
+        return sum(self._waiting(*item) for item in self._cursors.items())
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self._counters.add(CONTROL_ROW, Column.STORE_FAILURES, 1)
+        text = f"{type(error).__name__}: {error}"
+        if text != self._last_error:
+            log.error("request records cannot be stored, the rings keep them: %s", text)
+            self._last_error = text
+
+    def _prune(self) -> None:
+        self._next_prune = time.monotonic() + PRUNE_EVERY
+        try:
+            removed = self._store.prune(int(self._clock()), self._retention_days, PRUNE_ROWS)
+        except StoreFault as error:
+            self._failed(error)
+            return
+        if removed >= PRUNE_ROWS:
+            # More is waiting: come back with the next batch instead of a minute later.
+            self._next_prune = 0.0

@@ -1,0 +1,88 @@
+"""The observing half of the control process: recorder, live picture, names."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from pihub.insight.dns import DnsPublisher
+from pihub.insight.live import Live, UpstreamInfo
+from pihub.insight.recorder import Recorder
+from pihub.settings.schema import Settings
+from pihub.shared.health import HealthBoard
+from pihub.shared.state import SharedState
+from pihub.store.rows import EventStore
+
+log = logging.getLogger("pihub.control")
+
+PATIENCE = 8.0
+"""Seconds for the last drain and checkpoint."""
+
+
+class Observers:
+    """Three services and their threads; `start` once, `finish` once."""
+
+    def __init__(
+        self, settings: Settings, state: SharedState, health: HealthBoard, store: EventStore
+    ) -> None:
+        self.recorder = Recorder(
+            state.events,
+            state.arena.boot_id,
+            state.names,
+            store,
+            state.counters,
+            flush=settings.store.flush,
+            retention_days=settings.store.retention_days,
+        )
+        self.live = Live(state, health, upstream_info(settings), store, self.recorder)
+        self.dns = DnsPublisher(state.dns, hosts(settings))
+        self.failed = False
+        """The recorder died: the process must end, so that it is started anew."""
+        self._stop = threading.Event()
+        self._recorder: threading.Thread | None = None
+
+    def start(self, on_death: Callable[[], object]) -> None:
+        """`on_death` is called, in a thread, if the recorder ends with an error."""
+        self._recorder = threading.Thread(
+            target=self._record, args=(on_death,), name="recorder", daemon=True
+        )
+        live = threading.Thread(target=self.live.run, args=(self._stop,), name="live", daemon=True)
+        for thread in (self._recorder, live, *self.dns.threads(self._stop)):
+            thread.start()
+
+    def finish(self) -> bool:
+        """Stop, store what the rings hold, checkpoint; False if that took too long."""
+        self._stop.set()
+        if self._recorder is None:
+            return True
+        self._recorder.join(PATIENCE)
+        if self._recorder.is_alive():
+            log.error("the last records were not stored within %g s", PATIENCE)
+        return not self._recorder.is_alive()
+
+    def _record(self, on_death: Callable[[], object]) -> None:
+        try:
+            self.recorder.run(self._stop)
+        except Exception:
+            log.exception("the recorder failed")
+            self.failed = True
+            on_death()
+
+
+def upstream_info(settings: Settings) -> dict[str, UpstreamInfo]:
+    """All upstreams, then all APIs: the order of their rows in the arena."""
+    found = {
+        name: UpstreamInfo(one.kind, one.simulated) for name, one in settings.upstreams.items()
+    }
+    return found | {name: UpstreamInfo("api") for name in settings.apis}
+
+
+def hosts(settings: Settings) -> Iterable[str]:
+    """The host names that workers connect to."""
+    urls = [one.url for one in settings.upstreams.values()]
+    for url in (*urls, *(one.url for one in settings.apis.values())):
+        host = urlsplit(url).hostname
+        if host:
+            yield host

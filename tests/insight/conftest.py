@@ -1,0 +1,65 @@
+"""A real arena and a real database for every test of this folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pihub.insight.recorder import Recorder
+from pihub.shared.state import Plan, SharedState
+from pihub.store.metrics import MetricsStore
+
+
+@pytest.fixture
+def state() -> Iterator[SharedState]:
+    found = SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
+    yield found
+    for fd in found.eventfds:
+        os.close(fd)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[MetricsStore]:
+    found = MetricsStore(tmp_path / "pihub.db")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def recorder(state: SharedState, store: MetricsStore) -> Recorder:
+    return make_recorder(state, store)
+
+
+def make_recorder(state: SharedState, store: MetricsStore) -> Recorder:
+    return Recorder(
+        state.events,
+        state.arena.boot_id,
+        state.names,
+        store,
+        state.counters,
+        flush=0.05,
+        retention_days=30,
+    )
+
+
+@pytest.fixture
+def again(state: SharedState, store: MetricsStore) -> Callable[[], Recorder]:
+    """A recorder as a new control process makes it."""
+    return lambda: make_recorder(state, store)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Poll until something holds, at most 10 s."""
+
+    def wait(holds: Callable[[], object]) -> None:
+        end = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < end, "it never came true"
+            time.sleep(0.005)
+
+    return wait

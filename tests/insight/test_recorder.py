@@ -1,0 +1,207 @@
+"""The recorder against a real ring and a real database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pihub.insight.recorder import BATCH, Recorder
+from pihub.shared.events import Record
+from pihub.shared.metrics import Column
+from pihub.shared.state import Plan, SharedState
+from pihub.store.metrics import MetricsStore
+from pihub.store.sqlite import StoreFault
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def push(state: SharedState, ring: int, rids: range) -> None:
+    for rid in rids:
+        state.events.push(ring, Record(ts_ns=time.time_ns(), rid=rid, status=200, dur_us=1000))
+
+
+def rids(store: MetricsStore) -> list[int]:
+    return sorted(row.rid for row in store.recent(100_000))
+
+
+def test_all_rings_are_drained_whole(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    push(state, 1, range(3000))
+    push(state, 2, range(3000, 3010))
+    push(state, 0, range(3010, 3015))
+    assert recorder.state().behind == 3015
+    assert recorder.drain()
+    assert rids(store) == list(range(3015))
+    assert recorder.state() == (0, 3015, 0, 0, "")
+    assert state.counters.total(Column.EVENTS_RECORDED) == 3015
+    assert BATCH < 3000
+
+
+def test_the_next_recorder_goes_on_where_the_last_committed(
+    state: SharedState, store: MetricsStore, recorder: Recorder, again: Callable[[], Recorder]
+) -> None:
+    push(state, 1, range(10))
+    recorder.drain()
+    push(state, 1, range(10, 20))
+    assert again().drain()
+    assert rids(store) == list(range(20))
+    assert again().drain()
+    assert rids(store) == list(range(20))
+
+
+def test_another_arena_is_read_from_its_beginning(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    push(state, 1, range(10))
+    recorder.drain()
+    other = SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
+    push(other, 1, range(100, 105))
+    second = Recorder(
+        other.events, other.arena.boot_id, other.names, store, other.counters,
+        flush=0.05, retention_days=30,
+    )  # fmt: skip
+    assert second.drain()
+    assert rids(store) == [*range(10), *range(100, 105)]
+
+
+def test_overwritten_records_are_counted_not_invented(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    capacity = state.ring.capacity
+    push(state, 1, range(capacity + 1000))
+    assert recorder.drain()
+    kept = rids(store)
+    lost = recorder.state().lost
+    assert lost >= 1000
+    assert len(kept) + lost == capacity + 1000
+    assert kept == list(range(lost, capacity + 1000))
+    assert state.counters.total(Column.EVENTS_LOST) == lost
+    assert store.total("lost") == lost
+
+
+def test_a_failing_store_loses_nothing(
+    state: SharedState, store: MetricsStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(state, 1, range(10))
+    commit = store.commit
+
+    def fail(*args: object) -> None:
+        raise StoreFault("disk on fire")
+
+    monkeypatch.setattr(store, "commit", fail)
+    assert not recorder.drain()
+    assert not recorder.drain()
+    assert recorder.state().failures == 2
+    assert "disk on fire" in recorder.state().last_error
+    assert recorder.state().behind == 10
+    push(state, 1, range(10, 12))
+    monkeypatch.setattr(store, "commit", commit)
+    assert recorder.drain()
+    assert rids(store) == list(range(12))
+    assert recorder.state().last_error == ""
+    assert state.counters.total(Column.STORE_FAILURES) == 2
+
+
+def test_the_strangest_record_does_not_stop_the_line(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    state.ring.push(1, b"\xff" * 128)
+    state.ring.push(1, b"\x00" * 128)
+    push(state, 1, range(7, 8))
+    assert recorder.drain()
+    assert rids(store) == [0, 7, 2**64 - 1]
+    assert recorder.state().failures == 0
+
+
+def test_the_thread_flushes_in_time_and_drains_at_the_end(
+    state: SharedState,
+    store: MetricsStore,
+    recorder: Recorder,
+    until: Callable[[Callable[[], object]], None],
+) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=recorder.run, args=(stop,))
+    thread.start()
+    push(state, 1, range(5))
+    until(lambda: rids(store) == list(range(5)))
+    push(state, 2, range(5, 9))
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert rids(store) == list(range(9))
+
+
+def test_a_full_ring_does_not_wait_for_the_flush(
+    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+) -> None:
+    slow = Recorder(
+        state.events, state.arena.boot_id, state.names, store, state.counters,
+        flush=3600, retention_days=30,
+    )  # fmt: skip
+    stop = threading.Event()
+    thread = threading.Thread(target=slow.run, args=(stop,))
+    thread.start()
+    half = state.ring.capacity // 2
+    push(state, 1, range(half))
+    until(lambda: slow.state().recorded == half)
+    stop.set()
+    thread.join(10)
+
+
+def test_old_rows_go_while_it_runs(state: SharedState, store: MetricsStore) -> None:
+    push(state, 1, range(3))
+    future = Recorder(
+        state.events, state.arena.boot_id, state.names, store, state.counters,
+        flush=0.01, retention_days=1, clock=lambda: time.time() + 3 * 86400,
+    )  # fmt: skip
+    stop = threading.Event()
+    thread = threading.Thread(target=future.run, args=(stop,))
+    thread.start()
+    end = time.monotonic() + 10
+    while future.state().recorded < 3 or store.recent(10):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    stop.set()
+    thread.join(10)
+
+
+def test_a_full_disk_is_survived(tmp_path: Path) -> None:
+    """In a process of its own, whose files may not grow beyond a limit for a while."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "full_disk.py"), str(tmp_path / "pihub.db")],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["failures"] > 0
+    assert told["stored_while_full"] < told["pushed"]
+    assert told["rids"] == list(range(told["pushed"]))
+    assert told["lost"] == 0
+    assert told["integrity"] == "ok"
+
+
+def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    """Records flow while the recorder is killed again and again in mid-transaction."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "kill_recorder.py"), str(tmp_path / "pihub.db"), "60"],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["kills"] == 60
+    assert told["kills_with_progress"] >= 10
+    assert told["rows"] + told["lost"] == told["pushed"]
+    assert told["distinct"] == told["rows"]
+    assert told["lost"] == 0
+    assert told["minute_sum"] == told["hour_sum"] == told["rows"]
+    assert told["cost_rows"] == told["cost_minutes"] == told["cost_hours"]
+    assert told["recorded_total"] == told["rows"]
+    assert told["integrity"] == "ok"
