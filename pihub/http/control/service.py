@@ -1,0 +1,78 @@
+"""The control process from its database files to its socket, start to clean stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable
+
+from pihub.errors import StartupError
+from pihub.http.control.routes import App, ControlServices, Route, build_control_app
+from pihub.insight.service import Observers
+from pihub.security.keys import KeyService, Publisher, open_keys
+from pihub.settings.paths import database
+from pihub.settings.schema import Settings
+from pihub.shared.health import HealthBoard
+from pihub.shared.state import SharedState
+from pihub.store.metrics import MetricsStore
+from pihub.store.sqlite import StoreFault
+
+log = logging.getLogger("pihub.control")
+
+Serve = Callable[[App, socket.socket, threading.Event], None]
+"""Serves the app on the listening socket until the event is set, then returns."""
+Pages = Callable[[ControlServices], Iterable[Route]]
+
+REFRESH = 1.0
+"""Seconds until a key that another process made or revoked is in force, at most."""
+
+
+def run_control(
+    settings: Settings,
+    state: SharedState,
+    health: HealthBoard,
+    listener: socket.socket,
+    stop: threading.Event,
+    serve: Serve,
+    pages: Pages | None = None,
+) -> None:
+    """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
+
+    Keys are published first: until then workers answer `starting`. Raises StartupError.
+    """
+    keys = open_keys(settings, Publisher(state.keys, state.limits, settings.limits))
+    log.info("%d keys in force", keys.load())
+    store = MetricsStore(database(settings))
+    observers = Observers(settings, state, health, store)
+    services = ControlServices(keys, store, observers.live, settings.server.public_url)
+    app = build_control_app(services, pages(services) if pages else ())
+    observers.start(on_death=stop.set)
+    watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)
+    watch.start()
+    try:
+        serve(app, listener, stop)
+    finally:
+        stop.set()
+        watch.join(REFRESH)
+        if observers.finish():
+            _close(store)
+        _close(keys)
+    if observers.failed:
+        raise StartupError("the recorder ended with an error; the log has it")
+
+
+def _refresh(keys: KeyService, stop: threading.Event) -> None:
+    while not stop.wait(REFRESH):
+        try:
+            if keys.refresh():
+                log.info("keys loaded again")
+        except StoreFault as error:
+            log.warning("keys cannot be read: %s", error)
+
+
+def _close(closing: MetricsStore | KeyService) -> None:
+    try:
+        closing.close()
+    except StoreFault as error:
+        log.warning("a database did not close cleanly: %s", error)

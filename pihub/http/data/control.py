@@ -1,0 +1,107 @@
+"""/admin and /dashboard: passed on to the control process, which may be slow or down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import falcon
+
+from pihub.domain.ports import Waiter
+from pihub.errors import ControlUnavailable, UpstreamError
+from pihub.http.data.health import require_loopback
+from pihub.settings.schema import Pool, Timers
+from pihub.upstream.connector.connector import Connector
+from pihub.upstream.connector.origin import Origin
+from pihub.upstream.connector.response import Response
+
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+PASSED = {
+    "HTTP_ACCEPT": "accept",
+    "HTTP_ACCEPT_ENCODING": "accept-encoding",
+    "HTTP_COOKIE": "cookie",
+    "HTTP_AUTHORIZATION": "authorization",
+    "HTTP_IF_NONE_MATCH": "if-none-match",
+    "HTTP_LAST_EVENT_ID": "last-event-id",
+    "HTTP_ORIGIN": "origin",
+    "HTTP_SEC_FETCH_SITE": "sec-fetch-site",
+    "HTTP_USER_AGENT": "user-agent",
+    "CONTENT_TYPE": "content-type",
+}
+TIMERS = Timers(connect=2.0, headers=30.0, first_byte=30.0, idle=60.0, total=86400.0)
+POOL = Pool(size=32, idle=30.0)
+MAX_BODY = 1024 * 1024
+
+
+class ControlProxy:
+    """The sink for both prefixes; only this machine may use it until there are logins."""
+
+    def __init__(self, connector: Connector, socket_path: str, waiter: Waiter) -> None:
+        self._connector = connector
+        self._origin, _ = Origin.parse("unix:" + socket_path)
+        self._waiter = waiter
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
+        env = req.env
+        require_loopback(env)
+        headers = [(name, env[key]) for key, name in PASSED.items() if key in env]
+        headers.append(("host", env.get("HTTP_HOST", "localhost")))
+        headers.append(("x-pihub-forwarded", env.get("REMOTE_ADDR", "") or "local"))
+        headers.append(("x-pihub-request-id", env["pihub.rid_hex"]))
+        body = req.bounded_stream.read(MAX_BODY) if req.content_length else None
+        target = req.path + ("?" + req.query_string if req.query_string else "")
+        try:
+            response = self._connector.request(
+                self._origin,
+                req.method,
+                target,
+                headers,
+                body,
+                TIMERS,
+                client_fd=self._waiter.client_fd(env),
+                pool=POOL,
+            )
+        except UpstreamError as error:
+            raise ControlUnavailable(
+                "the control process does not answer; the gateway itself goes on",
+                detail=error.detail or error.message,
+                retry_after=1,
+            ) from error
+        resp.status = response.status
+        for name, value in response.headers:
+            if name not in HOP_BY_HOP:
+                if name == "set-cookie":
+                    resp.append_header(name, value)
+                else:
+                    resp.set_header(name, value)
+        resp.stream = _Chunks(response)
+
+
+class _Chunks:
+    """A response's body as an iterator that gives its connection back."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        data = self._response.read_some()
+        if not data:
+            raise StopIteration
+        return data
+
+    def close(self) -> None:
+        self._response.close()

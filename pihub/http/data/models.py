@@ -1,0 +1,62 @@
+"""The lists of models in the three shapes, and the small probes of vendors' clients."""
+
+from __future__ import annotations
+
+import falcon
+
+from pihub import __version__
+from pihub.domain.ports import ClientFormat
+from pihub.gateway.route import ModelTable
+from pihub.shared.access import Access
+
+
+class ModelList:
+    """GET /v1/models (OpenAI's or Anthropic's shape) or /api/tags (Ollama's)."""
+
+    def __init__(
+        self,
+        client: ClientFormat,
+        anthropic: ClientFormat | None,
+        models: ModelTable,
+        access: Access,
+        created: int,
+    ) -> None:
+        self._client = client
+        self._anthropic = anthropic
+        self._models = models
+        self._access = access
+        self._created = created
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        env = req.env
+        principal = self._access.principal(
+            env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY")
+        )
+        self._access.hit(principal)
+        client = self._client
+        if self._anthropic is not None and "HTTP_ANTHROPIC_VERSION" in env:
+            client = self._anthropic
+        resp.content_type = "application/json"
+        resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
+        resp.data = client.models(self._models.names, self._created)
+
+
+class OllamaVersion:
+    """GET /api/version: clients of Ollama ask it before anything else."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = "application/json"
+        resp.data = b'{"version":"0.12.0"}'
+
+
+class Root:
+    """GET / : a browser goes to the page, a client's probe gets a word."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if "text/html" in (req.accept or ""):
+            raise falcon.HTTPFound("/dashboard")
+        resp.content_type = "text/plain; charset=utf-8"
+        resp.data = f"pihub {__version__} is running\n".encode()
+
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = "text/plain; charset=utf-8"

@@ -1,0 +1,81 @@
+"""The map of the data plane: every path that a worker answers.
+
+docs/routes.md lists the same; a test compares the two. POSTs marked `edge` are
+authenticated, limited and looked up by the edge before Falcon sees them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import falcon
+
+from pihub.http.data.errors import ErrorMapper, not_found
+from pihub.shared.metrics import Route
+
+FIXED: tuple[tuple[str, str, str], ...] = (
+    # method, path, what
+    ("POST", "/v1/chat/completions", "openai_chat"),  # edge
+    ("POST", "/v1/messages", "anthropic_messages"),  # edge
+    ("POST", "/api/chat", "ollama_chat"),  # edge
+    ("GET", "/v1/models", "models"),
+    ("GET", "/api/tags", "tags"),
+    ("GET", "/api/version", "ollama_version"),
+    ("GET", "/", "root"),
+    ("HEAD", "/", "root"),
+    ("GET", "/healthz", "healthz"),
+    ("GET", "/readyz", "readyz"),
+    ("GET", "/metrics", "metrics"),
+)
+SINKS: tuple[tuple[str, str], ...] = (
+    ("/admin", "control"),
+    ("/dashboard", "control"),
+)
+"""Prefixes passed on whole; [apis.NAME] adds its own prefix each."""
+
+EDGE_ROUTES: dict[str, int] = {
+    "/v1/chat/completions": Route.OPENAI_CHAT,
+    "/v1/messages": Route.ANTHROPIC_MESSAGES,
+    "/api/chat": Route.OLLAMA_CHAT,
+}
+
+
+class Sink(Protocol):
+    """Answers every method and path below a prefix."""
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **kwargs: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Resources by the names of FIXED and SINKS, and the APIs' sinks by prefix."""
+
+    resources: Mapping[str, object]
+    sinks: Mapping[str, Sink]
+    apis: Mapping[str, Sink]
+    errors: ErrorMapper
+
+
+def build(parts: Parts) -> falcon.App[falcon.Request, falcon.Response]:
+    """The Falcon app of one worker."""
+    app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = False
+    app.req_options.auto_parse_qs_csv = False
+    for _, path, what in dict.fromkeys((("", p, w) for _, p, w in FIXED)):
+        app.add_route(path, parts.resources[what])
+    # Falcon tries the sink that was added last first: the catch-all goes in first.
+    app.add_sink(not_found, "/")
+    for prefix, what in SINKS:
+        app.add_sink(parts.sinks[what], _below(prefix))
+    for prefix, sink in sorted(parts.apis.items()):
+        app.add_sink(sink, _below(prefix))
+    parts.errors.install(app)
+    return app
+
+
+def _below(prefix: str) -> str:
+    """The prefix itself and what lies below it, not its namesakes (/adminx)."""
+    return re.escape(prefix.rstrip("/")) + r"(?=/|$)"

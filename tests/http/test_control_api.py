@@ -1,0 +1,318 @@
+"""The admin API over its real unix socket, served as in the control process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pihub.controlplane import serve
+from pihub.errors import Unauthenticated
+from pihub.http.control.service import run_control
+from pihub.settings.schema import Server, Settings, Store, Upstream
+from pihub.shared.access import Access
+from pihub.shared.events import Record
+from pihub.shared.health import HealthBoard, upstream_rows
+from pihub.shared.metrics import Column, Route
+from pihub.shared.state import Plan, SharedState
+from pihub.store.metrics import MetricsStore
+from pihub.store.sqlite import Database, StoreFault
+
+API = "/admin/api/v1"
+
+
+class Control:
+    """A running control plane and a client of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(
+            server=Server(public_url="https://hub.example:8443"),
+            store=Store(url=f"sqlite://{folder}/pihub.db", flush=0.05),
+            upstreams={"ollama": Upstream(kind="ollama", url="http://127.0.0.1:11434")},
+        )
+        self.state = SharedState.create(Plan(1, 1 << 22))
+        self.access = Access(self.state.keys, self.state.limits)
+        self.path = str(folder / "control.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.stop = threading.Event()
+        health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
+        self.thread = threading.Thread(
+            target=run_control,
+            args=(self.settings, self.state, health, self.listener, self.stop, serve),
+        )
+        self.thread.start()
+
+    def call(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """(status, lower-case headers, decoded JSON)."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        connection.sock.connect(self.path)
+        data = json.dumps(body).encode() if isinstance(body, dict | list) else body
+        connection.request(
+            method, path, data, {name.replace("_", "-"): v for name, v in headers.items()}
+        )
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, found, json.loads(content) if content else None
+
+    def finish(self) -> None:
+        self.stop.set()
+        self.thread.join(15)
+        assert not self.thread.is_alive()
+        self.listener.close()
+        for fd in self.state.eventfds:
+            os.close(fd)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Control]:
+    found = Control(tmp_path)
+    yield found
+    if found.thread.is_alive():
+        found.finish()
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    """One for all tests that must not change anything."""
+    found = Control(tmp_path_factory.mktemp("control"))
+    yield found
+    found.finish()
+
+
+def wait_for_rows(control: Control, count: int) -> list[dict[str, Any]]:
+    end = time.monotonic() + 10
+    while True:
+        rows: list[dict[str, Any]] = control.call("GET", f"{API}/requests?limit=1000")[2][
+            "requests"
+        ]
+        if len(rows) >= count:
+            return rows
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_key_from_making_to_revoking(control: Control) -> None:
+    status, headers, made = control.call("POST", f"{API}/keys", {"name": "laptop"})
+    assert status == 201
+    assert headers["cache-control"] == "no-store"
+    assert made["tenant"] == "default" and made["state"] == "live"
+    token = made.pop("token")
+    assert control.access.principal(None, token).key == made["id"]
+    status, _, listed = control.call("GET", f"{API}/keys")
+    assert (status, listed) == (200, {"keys": [made]})
+    status, _, revoked = control.call("DELETE", f"{API}/keys/{made['id']}")
+    assert (status, revoked["state"]) == (200, "revoked")
+    with pytest.raises(Unauthenticated):
+        control.access.principal(None, token)
+
+
+def test_what_comes_through_a_worker_may_only_read(control: Control) -> None:
+    made = control.call("POST", f"{API}/keys", {"name": "laptop"})[2]
+    for client in ("127.0.0.1", "", "192.0.2.1, 127.0.0.1"):
+        for method, path in (("POST", f"{API}/keys"), ("DELETE", f"{API}/keys/{made['id']}")):
+            status, headers, problem = control.call(
+                method, path, {"name": "evil"}, x_pihub_forwarded=client, x_pihub_request_id="ab12"
+            )
+            assert (status, problem["code"]) == (403, "forbidden")
+            assert headers["content-type"] == "application/problem+json"
+            assert problem["request_id"] == headers["x-pihub-request-id"] == "ab12"
+        assert control.call("GET", f"{API}/keys", x_pihub_forwarded=client)[0] == 200
+    (left,) = control.call("GET", f"{API}/keys")[2]["keys"]
+    assert left["state"] == "live"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("localhost:8080", 200),
+        ("127.0.0.1:8080", 200),
+        ("192.168.1.20", 200),
+        ("[::1]:8080", 200),
+        ("hub.example:8443", 200),
+        ("HUB.example", 200),
+        ("evil.example", 403),
+        ("hub.example.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost:80@evil.example", 403),
+        ("[::1", 403),
+        ("2130706433", 403),
+    ],
+)
+def test_a_rebound_name_reads_nothing(untouched: Control, host: str, status: int) -> None:
+    for forwarded in ({}, {"x_pihub_forwarded": "127.0.0.1"}):
+        assert untouched.call("GET", f"{API}/status", Host=host, **forwarded)[0] == status
+
+
+def test_requests_come_newest_first_in_pages(control: Control) -> None:
+    model = control.state.names.intern("llama3")
+    for rid in range(25):
+        control.state.events.push(
+            1, Record(ts_ns=time.time_ns(), rid=rid, status=200, model=model, cost_nano=-1)
+        )
+    wait_for_rows(control, 25)
+    seen: list[str] = []
+    before = ""
+    while True:
+        page = control.call("GET", f"{API}/requests?limit=10{before}")[2]
+        seen += [row["request_id"] for row in page["requests"]]
+        if page["next"] is None:
+            break
+        before = f"&before={page['next']}"
+    assert seen == [f"{rid:016x}" for rid in range(24, -1, -1)]
+    assert page["requests"][0]["cost_usd"] is None
+    assert page["requests"][0]["model"] == "llama3"
+
+
+def test_usage_adds_up(control: Control) -> None:
+    models = [control.state.names.intern(name) for name in ("llama3", "claude")]
+    for number in range(30):
+        control.state.events.push(
+            1,
+            Record(
+                ts_ns=time.time_ns(), rid=number, status=200, model=models[number % 2], in_tok=10,
+                route=Route.OPENAI_CHAT, cost_nano=1_000_000 if number % 2 else -1, dur_us=20_000,
+            ),
+        )  # fmt: skip
+    wait_for_rows(control, 30)
+    for step in ("minute", "hour"):
+        answer = control.call("GET", f"{API}/usage?step={step}&by=model")[2]
+        sums: dict[str, int] = {}
+        for row in answer["usage"]:
+            sums[row["group"]] = sums.get(row["group"], 0) + row["requests"]
+            assert 18 < row["p50_ms"] < 22
+        assert sums == {"llama3": 15, "claude": 15}
+        assert sum(row["cost_usd"] for row in answer["usage"]) == pytest.approx(0.015)
+        assert sum(row["unpriced_requests"] for row in answer["usage"]) == 15
+
+
+def test_the_status_is_the_live_picture(control: Control) -> None:
+    control.state.counters.add(1, Column.REQUESTS, 3)
+    end = time.monotonic() + 10
+    while control.call("GET", f"{API}/status")[2]["totals"]["requests"] != 3:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    picture = control.call("GET", f"{API}/status")[2]
+    assert [one["name"] for one in picture["upstreams"]] == ["ollama"]
+    assert picture["store"]["kind"] == "sqlite"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "param"),
+    [
+        ("GET", "/requests?limit=0", None, 400, "limit"),
+        ("GET", "/requests?limit=1001", None, 400, "limit"),
+        ("GET", "/requests?limit=ten", None, 400, "limit"),
+        ("GET", "/requests?before=%C2%B2", None, 400, "before"),
+        ("GET", "/requests?offset=3", None, 400, "offset"),
+        ("GET", "/usage?step=day", None, 400, "step"),
+        ("GET", "/usage?by=1;drop table keys", None, 400, "by"),
+        ("GET", "/usage?from=10&to=10", None, 400, "from"),
+        ("GET", "/usage?from=0", None, 400, "from"),
+        ("POST", "/keys", b"not json", 400, None),
+        ("POST", "/keys", b"[1]", 400, None),
+        ("POST", "/keys", b"", 400, None),
+        ("POST", "/keys", b'{"name":"a","name":"b"}', 400, None),
+        ("POST", "/keys", {"name": 5}, 400, "name"),
+        ("POST", "/keys", {}, 400, "name"),
+        ("POST", "/keys", {"name": "x", "flags": 255}, 400, "flags"),
+        ("POST", "/keys", {"name": "x", "expires_in": True}, 400, "expires_in"),
+        ("POST", "/keys", {"name": "x", "expires_in": -1}, 400, "expires_in"),
+        ("POST", "/keys", {"name": "x", "tenant": "../x"}, 400, "tenant"),
+        ("POST", "/keys", b'{"name":"' + b"x" * 20_000 + b'"}', 413, None),
+        ("DELETE", "/keys/999", None, 404, None),
+        ("DELETE", "/keys/one", None, 404, None),
+        ("PUT", "/keys", None, 405, None),
+        ("GET", "/nothing", None, 404, None),
+    ],
+)
+def test_wrong_requests_are_told_what_is_wrong(
+    untouched: Control, method: str, path: str, body: Any, status: int, param: str | None
+) -> None:
+    found, headers, problem = untouched.call(method, API + path.replace(" ", "%20"), body)
+    assert found == status
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert problem["status"] == status
+    assert problem["request_id"] == headers["x-pihub-request-id"]
+    assert len(problem["request_id"]) == 16
+    if param is not None:
+        assert param in problem["title"]
+    assert untouched.call("GET", f"{API}/keys")[2] == {"keys": []}
+
+
+def test_defects_stay_inside(
+    control: Control, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise RuntimeError("the secret path /var/lib/x")
+
+    monkeypatch.setattr(MetricsStore, "usage", fail)
+    with caplog.at_level(logging.ERROR):
+        status, _, problem = control.call("GET", f"{API}/usage")
+    assert (status, problem["code"]) == (500, "internal_error")
+    assert "secret path" not in json.dumps(problem)
+    assert problem["request_id"] in caplog.text
+    assert "secret path" in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_a_503(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise StoreFault("database or disk is full")
+
+    monkeypatch.setattr(MetricsStore, "usage", fail)
+    status, headers, problem = control.call("GET", f"{API}/usage")
+    assert (status, problem["code"]) == (503, "control_unavailable")
+    assert headers["retry-after"] == "2"
+    assert "full" not in json.dumps(problem)
+
+
+def test_a_stop_stores_what_the_rings_hold(control: Control) -> None:
+    control.call("GET", f"{API}/status")
+    for rid in range(100):
+        control.state.events.push(1, Record(ts_ns=time.time_ns(), rid=rid, status=200))
+    began = time.monotonic()
+    control.finish()
+    assert time.monotonic() - began < 8
+    database = Database(control.folder / "pihub.db", "NORMAL")
+    assert database.read("SELECT count(*) FROM requests") == [(100,)]
+    database.close()
+    left = {path.name for path in control.folder.iterdir()}
+    assert left == {"pihub.db", "control.db", "pepper.key", "control.sock"}
+
+
+def test_a_key_made_beside_the_running_hub_is_in_force_soon(control: Control) -> None:
+    from pihub.security.keys import open_keys
+
+    control.call("GET", f"{API}/keys")
+    beside = open_keys(control.settings)
+    token = beside.create("default", "cli").token
+    beside.close()
+    end = time.monotonic() + 10
+    while True:
+        try:
+            control.access.principal(None, token)
+            return
+        except Unauthenticated:
+            assert time.monotonic() < end
+            time.sleep(0.02)
