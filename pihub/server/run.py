@@ -1,0 +1,50 @@
+"""The entry of `pihub serve`: from settings to a served hub and back to an exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from pihub.server import handover as handover_module
+from pihub.server.application import HubApplication
+from pihub.server.arbiter import HubArbiter, ReadyHook
+from pihub.server.ports import HubFactory, SettingsLoader
+
+
+def run(
+    load: SettingsLoader,
+    factory: HubFactory,
+    *,
+    preflight: Sequence[str] = (),
+    on_ready: ReadyHook | None = None,
+) -> int:
+    """Serve in the calling process (it becomes the arbiter); returns its exit status.
+
+    `load` reads the settings, at the start and again in the new image after a reload.
+    `factory` builds the hub before the first fork. `preflight` is a command that exits
+    with 0 when code and configuration could be loaded; SIGHUP runs it first. `on_ready`
+    gets the URLs when all workers accept for the first time.
+
+    SIGHUP executes the program again with the arguments of this process
+    (`sys.orig_argv`), which must lead to the same call. Raises StartupError.
+    """
+    taken = handover_module.take(os.environ, os.getpid())
+    settings = load()
+    _log_to_stderr(settings.server.log_level)
+    app = HubApplication(settings, factory, None if taken is None else taken.inherited())
+    return HubArbiter(app, handover=taken, preflight=preflight, on_ready=on_ready).run()
+
+
+def _log_to_stderr(level: str) -> None:
+    """Where nobody configured logging, `pihub` loggers write to stderr."""
+    logger = logging.getLogger("pihub")
+    logger.setLevel(level.upper())
+    if not logger.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(
+            logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+        )
+        logger.addHandler(handler)
+        logger.propagate = False
