@@ -1,0 +1,1 @@
+"""The port's edits, one theme a module."""

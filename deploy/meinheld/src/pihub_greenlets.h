@@ -1,0 +1,43 @@
+/* The greenlet calls that Python sees. Included by server.c. Upstream's sleep() and
+ * suspend/resume are gone: they woke requests without restoring whose turn it was. */
+
+static PyObject *meinheld_trampoline(PyObject *self, PyObject *args, PyObject *kwargs) {
+  int fd, read = 0, write = 0, timeout = 0, events;
+  static char *keywords[] = {"fileno", "read", "write", "timeout", NULL};
+
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|ppi:trampoline", keywords, &fd, &read, &write,
+                                   &timeout)) {
+    return NULL;
+  }
+  events = (read ? PICOEV_READ : 0) | (write ? PICOEV_WRITE : 0);
+  if (timeout < 0 || (events == 0 && timeout == 0)) {
+    PyErr_SetString(PyExc_ValueError, "nothing to wait for");
+    return NULL;
+  }
+  if (wait_fd(fd, events ? events : PICOEV_TIMEOUT, timeout) < 0) {
+    return NULL;
+  }
+  Py_RETURN_NONE;
+}
+
+static PyObject *meinheld_spawn(PyObject *self, PyObject *args, PyObject *kwargs) {
+  PyObject *func, *func_args = NULL, *func_kwargs = NULL, *greenlet, *timer;
+  static char *keywords[] = {"func", "args", "kwargs", NULL};
+
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O!O!:spawn", keywords, &func, &PyTuple_Type,
+                                   &func_args, &PyDict_Type, &func_kwargs)) {
+    return NULL;
+  }
+  /* A child of the hub, not of the request that happens to spawn it. */
+  greenlet = greenlet_new(func, hub);
+  if (greenlet == NULL) {
+    return NULL;
+  }
+  timer = internal_schedule_call(0, func, func_args, func_kwargs, greenlet);
+  Py_DECREF(greenlet);
+  if (timer == NULL) {
+    return NULL;
+  }
+  Py_DECREF(timer);
+  Py_RETURN_NONE;
+}

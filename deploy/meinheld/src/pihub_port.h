@@ -1,0 +1,44 @@
+/* What the port's own files share. Times are CLOCK_MONOTONIC seconds. */
+#ifndef PIHUB_PORT_H
+#define PIHUB_PORT_H
+
+#include "client.h"
+#include "meinheld.h"
+
+/* A request head must be complete this long after its first byte (slow loris). */
+#define PIHUB_HEAD_SECS 15
+/* A body may take PIHUB_BODY_GRACE_SECS plus its bytes so far / PIHUB_BODY_RATE. */
+#define PIHUB_BODY_GRACE_SECS 20
+#define PIHUB_BODY_RATE 1024
+/* A response whose reader takes nothing for so long is cut. */
+#define PIHUB_WRITE_STALL_SECS 60
+/* Idle keep-alive connections are closed after this while draining. */
+#define PIHUB_DRAIN_IDLE_SECS 1
+/* After an error page: read and drop what the client still sends, so that the reset
+ * that close() would cause does not destroy the page (RFC 9112, 9.6). */
+#define PIHUB_LINGER_SECS 5
+#define PIHUB_LINGER_IDLE_SECS 2
+#define PIHUB_LINGER_BYTES (64u << 20)
+/* One read; also the bound of pipelined bytes kept for a connection. */
+#define PIHUB_READ_SIZE (64 * 1024)
+
+/* client_t.state */
+enum { PIHUB_IDLE = 0, PIHUB_HEAD, PIHUB_BODY, PIHUB_BUSY, PIHUB_LINGER };
+
+/* What became of a response. */
+enum { PIHUB_SENT = 0, PIHUB_FAILED = -1, PIHUB_GONE = -2 };
+
+/* Wait, in the request's greenlet, until the client takes more bytes.
+ * 0, or -1 with an exception set. */
+int pihub_wait_writable(client_t *client);
+
+/* 1 once drain() was called: every answer then says `Connection: close`. */
+int pihub_draining(void);
+
+static inline int64_t pihub_now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec;
+}
+
+#endif
