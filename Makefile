@@ -1,0 +1,75 @@
+# One word for each job. `make run` and `make test` set up all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test quicktest lint types law ready meinheld core bench trace asan lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: install  ## set up and run the hub (simulated upstreams unless configured)
+	$(BIN)/pihub serve $(ARGS)
+
+install: $(STAMP)-run core  ## the environment with everything the hub needs
+
+test: $(STAMP)-dev core  ## set up and pass the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+quicktest: $(STAMP)-dev core  ## the suite without what is marked slow
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: $(STAMP)-dev  ## style of Python and Cython
+	$(BIN)/ruff check pihub tests benchmarks arm deploy setup.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint pihub/_core --max-line-length 100 --ban-relative-imports
+
+types: $(STAMP)-dev core  ## mypy strict, and the core's stubs against the built core
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest pihub._core --concise --ignore-unused-allowlist
+
+law: $(STAMP)-dev core  ## the architecture's tests alone
+	$(BIN)/python -m pytest -q tests/law
+
+ready: lint types test  ## may this be committed?
+
+bench: $(STAMP)-dev core  ## the quick benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+trace: $(STAMP)-dev  ## coverage of Python and Cython lines
+	deploy/coverage.sh $(BIN)/python
+
+lock: $(STAMP)-dev  ## pin every dependency by hash
+	deploy/lock.sh $(BIN)/python
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pihub needs Python 3.11 or newer; name it: make PYTHON=python3.13 run"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP)-run: requirements.lock requirements-build.lock deploy/meinheld/build.py deploy/meinheld/substitutions.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python deploy/meinheld/build.py --out wheelhouse --install
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-run requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+meinheld: | $(VENV)/bin/python  ## build and install the ported server
+	$(BIN)/python deploy/meinheld/build.py --out wheelhouse --install
+
+core: $(STAMP)-core
+
+$(STAMP)-core: $(STAMP)-run setup.py pyproject.toml arm/flags.py $(CORE)
+	$(BIN)/python setup.py -q build_ext --inplace --parallel 2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:  ## forget everything that was built
+	rm -rf build dist wheelhouse *.egg-info $(VENV)
+	find pihub -name '*.so' -delete
+	find pihub/_core -maxdepth 1 -name '*.c' -delete

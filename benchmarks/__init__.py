@@ -1,0 +1,1 @@
+"""Benchmarks: one question a module; ratios within one run, never wall time alone."""

@@ -1,0 +1,27 @@
+"""`python -m benchmarks [NAME ...]`: without a name, all of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+NAMES = ("gateway",)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--json", metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
+    args = parser.parse_args()
+    worst = 0
+    for name in args.names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        worst = max(worst, module.run(args))
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What `pihub serve` says when it is ready: where, with which key, and how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pihub import __version__
+
+if TYPE_CHECKING:
+    from pihub.settings.loaded import Loaded
+
+
+def banner(loaded: Loaded, urls: Sequence[str], token: str | None) -> str:
+    """`urls`: what the hub listens on; `token`: a key to show, if there is one."""
+    base = (loaded.settings.server.public_url or _friendly(urls)).rstrip("/")
+    shown, words = _key(loaded, token)
+    model = next(iter(loaded.settings.models), "")
+    upstreams = ", ".join(
+        f"{name} (simulated)" if upstream.simulated else name
+        for name, upstream in loaded.settings.upstreams.items()
+    )
+    lines = [
+        "",
+        f"  pihub {__version__} is ready",
+        "",
+        f"  Base URL    {base}/v1    (Anthropic and Ollama clients: {base})",
+        f"  API key     {words}",
+        f"  Dashboard   {base}/dashboard",
+        f"  Upstreams   {upstreams or 'none'}",
+    ]
+    if loaded.demo:
+        lines += [
+            "",
+            "  Answers are simulated: no account and no model is needed. For real ones set",
+            "  OLLAMA_HOST or ANTHROPIC_API_KEY, or write a pihub.toml, and start again.",
+        ]
+    if model:
+        lines += ["", *_examples(base, shown, model)]
+    return "\n".join(lines) + "\n"
+
+
+def _key(loaded: Loaded, token: str | None) -> tuple[str, str]:
+    """(what stands in the examples, what the line says)"""
+    make = "pihub keys create --name NAME"
+    if token is None:
+        return "$PIHUB_KEY", f"make one with: {make}"
+    if loaded.demo:
+        return token, token
+    if os.environ.get("JOURNAL_STREAM"):  # set by systemd when output goes to the journal
+        return "$PIHUB_KEY", f"not shown in a log; make one with: {make}"
+    return token, f"{token}    (shown once; more with: {make})"
+
+
+def _friendly(urls: Sequence[str]) -> str:
+    """The first address, as a browser on this machine can open it."""
+    url = next((url for url in urls if url.startswith("http")), "http://127.0.0.1:8080")
+    return url.replace("://0.0.0.0:", "://127.0.0.1:").replace("://[::]:", "://[::1]:")
+
+
+def _examples(base: str, key: str, model: str) -> list[str]:
+    openai_key = anthropic_key = f'"{key}"'
+    if key.startswith("$"):
+        openai_key = anthropic_key = 'os.environ["PIHUB_KEY"]'
+    start = "import os; " if key.startswith("$") else ""
+    said = '[{"role": "user", "content": "Say hello"}]'
+    return [
+        "  # curl",
+        f"  curl {base}/v1/chat/completions \\",
+        f'    -H "authorization: Bearer {key}" -H "content-type: application/json" \\',
+        f'    -d \'{{"model": "{model}", "messages": {said}}}\'',
+        "",
+        "  # Python, openai",
+        f"  {start}from openai import OpenAI",
+        f'  client = OpenAI(base_url="{base}/v1", api_key={openai_key})',
+        f'  answer = client.chat.completions.create(model="{model}", messages={said})',
+        "  print(answer.choices[0].message.content)",
+        "",
+        "  # Python, anthropic",
+        f"  {start}from anthropic import Anthropic",
+        f'  client = Anthropic(base_url="{base}", api_key={anthropic_key})',
+        "  answer = client.messages.create(",
+        f'      model="{model}", max_tokens=100, messages={said})',
+        "  print(answer.content[0].text)",
+    ]

@@ -1,0 +1,35 @@
+"""Check the configuration and say every fault at once, with file and line.
+
+`--preflight` also imports the whole program and builds the hub without serving: a
+reload runs it first, so that it fails there and not in the running hub.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pihub.cli import configuration, exits
+
+EXAMPLE = """Examples:
+  pihub check
+  pihub check --config /etc/pihub/pihub.toml --preflight"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    configuration.add_config(parser)
+    parser.add_argument("--preflight", action="store_true", help="also import and build everything")
+
+
+def run(args: argparse.Namespace) -> int:
+    loaded = configuration.read(args)
+    if args.preflight:
+        from pihub.cli.preflight import build
+
+        build(loaded)
+    where = loaded.source or ("the environment" if not loaded.demo else "nothing (demo)")
+    settings = loaded.settings
+    print(
+        f"OK: {where}: {len(settings.upstreams)} upstreams, {len(settings.models)} models, "
+        f"{len(settings.apis)} APIs, {len(loaded.warnings)} warnings"
+    )
+    return exits.OK

@@ -1,0 +1,201 @@
+"""The composition of one worker: edge, Falcon app, pipeline, connector."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pihub.domain.ports import ClientFormat, Waiter
+from pihub.errors import BadRequest, PihubError, RateLimited, Starting, TooLarge, Unauthenticated
+from pihub.gateway.admit import Admit
+from pihub.gateway.call import Call
+from pihub.gateway.exchange import Exchange
+from pihub.gateway.inspect import Inspect
+from pihub.gateway.link import Link, auth_headers
+from pihub.gateway.lookup import Lookup
+from pihub.gateway.pipeline import Pipeline, Stages
+from pihub.gateway.record import Recorder
+from pihub.gateway.remember import Remember
+from pihub.gateway.render import Render
+from pihub.gateway.route import Router
+from pihub.http.data.chat import ChatResource
+from pihub.http.data.control import ControlProxy
+from pihub.http.data.errors import ErrorMapper, problem
+from pihub.http.data.health import Healthz, Metrics, Readyz
+from pihub.http.data.models import ModelList, OllamaVersion, Root
+from pihub.http.data.routes import EDGE_ROUTES, Parts, build
+from pihub.insight.metrics import render as render_metrics
+from pihub.protocols.registry import CLIENTS, UPSTREAMS
+from pihub.settings.sizes import parse_size
+from pihub.shared.access import Access
+from pihub.shared.answers import AnswerCache
+from pihub.shared.dns import BoardResolver
+from pihub.shared.edge import Refusals, build_edge
+from pihub.shared.flights import Flights
+from pihub.shared.health import UpstreamHealth
+from pihub.upstream.connector.connector import Connector
+from pihub.upstream.connector.origin import Origin
+
+if TYPE_CHECKING:
+    from pihub.app import Hub
+
+CHATS = (
+    # resource, protocol, path
+    ("openai_chat", "openai", "/v1/chat/completions"),
+    ("anthropic_messages", "anthropic", "/v1/messages"),
+    ("ollama_chat", "ollama", "/api/chat"),
+)
+
+
+class Worker:
+    """One worker's objects. `app` is its WSGI callable, `tick` its housekeeping."""
+
+    def __init__(self, hub: Hub, slot: int, waiter: Waiter) -> None:
+        settings, state = hub.settings, hub.state
+        self._state, self._slot = state, slot
+        state.cache.set_owner(slot << 16 | state.arena.slot_info(slot)[1])
+        self.connector = Connector(
+            waiter, BoardResolver(state.dns), max_header=parse_size(settings.limits.header)
+        )
+        self.flights = Flights(state.inflight, slot, state.eventfds[slot], waiter)
+        self._answers = AnswerCache(state.cache, state.arena.secret, hub.loaded.epoch)
+        clients = {name: make() for name, make in CLIENTS.items()}
+        access = Access(state.keys, state.limits)
+        pipeline = self._pipeline(hub)
+        models = ModelList(
+            clients["openai"], clients["anthropic"], hub.models, access, hub.started
+        )
+        falcon_app = build(
+            Parts(
+                resources={
+                    **{
+                        what: ChatResource(clients[name], EDGE_ROUTES[path], pipeline, waiter)
+                        for what, name, path in CHATS
+                    },
+                    "models": models,
+                    "tags": ModelList(clients["ollama"], None, hub.models, access, hub.started),
+                    "ollama_version": OllamaVersion(),
+                    "root": Root(),
+                    "healthz": Healthz(),
+                    "readyz": Readyz(state, hub.health, tuple(settings.upstreams)),
+                    "metrics": Metrics(lambda: render_metrics(state, hub.health), access),
+                },
+                sinks={"control": ControlProxy(self.connector, str(hub.control_socket), waiter)},
+                apis={},
+                errors=ErrorMapper(clients),
+            )
+        )
+        self.app = build_edge(
+            falcon_app,
+            state,
+            slot,
+            hub.loaded.epoch,
+            EDGE_ROUTES,
+            refusals(clients),
+            parse_size(settings.limits.body),
+        )
+
+    def tick(self) -> None:
+        """About once a second: keep the leases of open flights, close idle connections."""
+        self._state.arena.beat(self._slot, int(time.monotonic() * 1000))
+        self.flights.renew()
+        self.connector.close_idle()
+
+    def _pipeline(self, hub: Hub) -> Pipeline:
+        settings, state, slot = hub.settings, hub.state, self._slot
+        record = Recorder(state, slot)
+        remember = Remember(self._answers, hub.prices, state, slot, ttl=settings.cache.ttl)
+        admit = Admit(state, slot, settings.limits.streams_per_worker)
+        lookup = Lookup(
+            self._answers,
+            self.flights,
+            temperature=settings.gateway.cache_temperature,
+            patience=max((u.timers.total for u in settings.upstreams.values()), default=600.0),
+        )
+
+        def finish(x: Exchange) -> None:
+            pipeline.finish(x)
+
+        pipeline = Pipeline(
+            Stages(
+                admit=admit,
+                inspect=Inspect(),
+                lookup=lookup,
+                route=Router(hub.models),
+                call=Call(
+                    self._links(hub),
+                    self.connector,
+                    state,
+                    slot,
+                    answer_limit=parse_size(settings.limits.answer),
+                ),
+                render=Render(remember, record, state, slot, finish),
+                remember=remember,
+                record=record,
+            )
+        )
+        return pipeline
+
+    def _links(self, hub: Hub) -> dict[str, Link]:
+        links = {}
+        for name, upstream in hub.settings.upstreams.items():
+            origin, base = Origin.parse(upstream.url, ca_file=upstream.ca_file, name=name)
+            links[name] = Link(
+                name=name,
+                kind=upstream.kind,
+                format=UPSTREAMS[upstream.kind](),
+                origin=origin,
+                base_path=base,
+                auth=auth_headers(upstream.kind, hub.loaded.secrets.get(name)),
+                timers=upstream.timers,
+                pool=upstream.pool,
+                health=UpstreamHealth(hub.state, hub.rows[name], self._slot),
+                simulated=upstream.simulated,
+            )
+            self.connector.prepare(origin)
+        return links
+
+
+def refusals(clients: dict[str, ClientFormat]) -> Refusals:
+    """What the edge says by itself, rendered once: each code in each route's protocol."""
+    marker = "0123456789abcdef"
+    errors: tuple[PihubError, ...] = (
+        BadRequest("the request is malformed"),
+        Unauthenticated(
+            "no API key, or one that the hub does not know: send it as "
+            "'Authorization: Bearer ph_...' or 'x-api-key: ph_...'"
+        ),
+        RateLimited("the rate limit of this API key is used up"),
+        TooLarge("the body is larger than the hub accepts (limits.body)"),
+        Starting("the hub is starting, retry in a second", retry_after=1),
+    )
+    out: Refusals = {}
+    for error in errors:
+        out[0, error.code] = _split(problem(error, marker), marker)
+        for _, name, path in CHATS:
+            form = clients[name].error(error, marker)
+            out[EDGE_ROUTES[path], error.code] = _split(form, marker)
+    return out
+
+
+def _split(
+    form: tuple[int, list[tuple[str, str]], bytes], marker: str
+) -> tuple[str, list[tuple[str, str]], bytes, bytes]:
+    status, headers, body = form
+    before, found, after = body.partition(marker.encode())
+    wanted = [h for h in headers if h[0] not in ("content-length", "x-pihub-request-id")]
+    line = f"{status} {REASONS[status]}"
+    if not found:
+        # A protocol whose envelope has no place for the id (Ollama): the header has it.
+        return line, wanted, body, b""
+    return line, wanted, before, after
+
+
+REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+    529: "Overloaded",
+}
