@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinheld/src/*)
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help
@@ -49,7 +50,7 @@ $(VENV)/bin/python:
 	  { echo "pihub needs Python 3.11 or newer; name it: make PYTHON=python3.13 run"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP)-run: requirements.lock requirements-build.lock deploy/meinheld/build.py deploy/meinheld/substitutions.py | $(VENV)/bin/python
+$(STAMP)-run: requirements.lock requirements-build.lock $(PORT) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python deploy/meinheld/build.py --out wheelhouse --install

@@ -25,6 +25,7 @@ from arm.flags import flags
 CORE = (
     "arena", "counters", "board", "names", "ring", "hashing", "histogram", "keytable",
     "cache", "inflight", "limiter", "breaker", "matcher", "wire", "edge", "stackpool",
+    "jsonscan",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

@@ -65,6 +65,8 @@ def flags(mode: str = "release", target: str | None = None) -> tuple[list[str], 
     if target not in CFLAGS:
         raise ValueError(f"unknown machine {target!r}")
     link = [*HARDEN_LINK, *LDFLAGS[target]]
+    if mode == "release":
+        link.append("-s")  # symbol tables are half of a small extension
     if mode == "asan":
         link.append("-fsanitize=address,undefined")
     return [*COMMON, *CFLAGS[target], *MODES[mode]], link

@@ -5,7 +5,7 @@ python=$1
 "$python" -m pip install --quiet uv
 compile() { "$python" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"; }
 compile pyproject.toml -o requirements.lock
-compile pyproject.toml --extra dev -o requirements-dev.lock
+compile pyproject.toml --extra dev --extra test -o requirements-dev.lock
 echo 'setuptools>=77
 wheel
 cython>=3.2,<4

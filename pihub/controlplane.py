@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.server import create_server
 
+from pihub.dashboard.pages import pages
 from pihub.http.control.service import run_control
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ THREADS = 24
 
 def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> None:
     """Blocks until `stop`, then stores what is left."""
-    run_control(hub.settings, hub.state, hub.health, listener, stop, serve, pages=None)
+    add = partial(pages, stop=stop)
+    run_control(hub.settings, hub.state, hub.health, listener, stop, serve, pages=add)
 
 
 def serve(

@@ -8,31 +8,34 @@ from typing import TYPE_CHECKING
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.errors import BadRequest, PihubError, RateLimited, Starting, TooLarge, Unauthenticated
 from pihub.gateway.admit import Admit
+from pihub.gateway.api import ApiProxy
+from pihub.gateway.api.record import ApiRecorder
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
-from pihub.gateway.link import Link, auth_headers
+from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
-from pihub.http.data.chat import ChatResource
+from pihub.http.data.api import ApiSink
+from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
 from pihub.http.data.errors import ErrorMapper, problem
 from pihub.http.data.health import Healthz, Metrics, Readyz
 from pihub.http.data.models import ModelList, OllamaVersion, Root
-from pihub.http.data.routes import EDGE_ROUTES, Parts, build
+from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
 from pihub.insight.metrics import render as render_metrics
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
-from pihub.shared.answers import AnswerCache
+from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.shared.dns import BoardResolver
 from pihub.shared.edge import Refusals, build_edge
 from pihub.shared.flights import Flights
-from pihub.shared.health import UpstreamHealth
+from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
 
@@ -65,13 +68,13 @@ class Worker:
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
-        falcon_app = build(
+        app = build(
             Parts(
+                chats={
+                    what: ChatEndpoint(clients[name], EDGE_ROUTES[path], pipeline, waiter)
+                    for what, name, path in CHATS
+                },
                 resources={
-                    **{
-                        what: ChatResource(clients[name], EDGE_ROUTES[path], pipeline, waiter)
-                        for what, name, path in CHATS
-                    },
                     "models": models,
                     "tags": ModelList(clients["ollama"], None, hub.models, access, hub.started),
                     "ollama_version": OllamaVersion(),
@@ -81,12 +84,12 @@ class Worker:
                     "metrics": Metrics(lambda: render_metrics(state, hub.health), access),
                 },
                 sinks={"control": ControlProxy(self.connector, str(hub.control_socket), waiter)},
-                apis={},
+                apis=self._apis(hub, waiter, access),
                 errors=ErrorMapper(clients),
             )
         )
         self.app = build_edge(
-            falcon_app,
+            app,
             state,
             slot,
             hub.loaded.epoch,
@@ -136,6 +139,27 @@ class Worker:
         )
         return pipeline
 
+    def _apis(self, hub: Hub, waiter: Waiter, access: Access) -> dict[str, Sink]:
+        state, limit = hub.state, parse_size(hub.settings.limits.body)
+        cache = ByteCache(state.cache, state.arena.secret, hub.loaded.epoch)
+        sinks: dict[str, Sink] = {}
+        for name, api in hub.settings.apis.items():
+            row = hub.rows[name]
+            proxy = ApiProxy(
+                name,
+                api,
+                hub.loaded.secrets.get(name),
+                self.connector,
+                cache,
+                UpstreamHealth(state, row, self._slot),
+                RateLimit(state, row) if api.requests_per_minute else None,
+                waiter=waiter,
+                max_cached=cache.max_value,
+            )
+            record = ApiRecorder(state, self._slot, name)
+            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, limit)
+        return sinks
+
     def _links(self, hub: Hub) -> dict[str, Link]:
         links = {}
         for name, upstream in hub.settings.upstreams.items():
@@ -151,6 +175,7 @@ class Worker:
                 pool=upstream.pool,
                 health=UpstreamHealth(hub.state, hub.rows[name], self._slot),
                 simulated=upstream.simulated,
+                chat_path=chat_path(upstream.kind, base),
             )
             self.connector.prepare(origin)
         return links

@@ -37,7 +37,6 @@ cdef extern from "ph_event.h" nogil:
 cdef struct Ask:
     # One request, on the stack of __call__.
     uint64_t t0
-    uint64_t wall
     uint64_t rid
     uint64_t h1
     uint64_t h2
@@ -62,9 +61,12 @@ cdef class Edge:
     cdef uint64_t[64] seeds     # of the exact keys, by route number
     cdef uint64_t secret
     cdef uint64_t count         # requests of this worker, from the wall clock
+    cdef uint64_t wall_read     # CLOCK_MONOTONIC ns of the last look at the wall clock
+    cdef uint64_t wall_ahead    # ns between the two
     cdef int64_t max_body
     cdef unsigned slot
 
     cdef object refuse(self, Ask *ask, str code, dict environ, object start_response, long retry)
     cdef object hit(self, Ask *ask, object start_response)
+    cdef uint64_t wall(self, uint64_t mono) noexcept
     cdef void record(self, const Ask *ask, ph_record *event, int column) noexcept

@@ -12,14 +12,13 @@ Failure   whatever is wrong with a cached entry is a miss.
 """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from pihub._core.arena cimport ph_event
-from pihub._core.atomics cimport ph_coarse_ns, ph_load_acq, ph_mono_ns, ph_wall_ns
+from pihub._core.atomics cimport ph_load_acq, ph_mono_ns, ph_wall_ns
 from pihub._core.cache cimport ph_cache_find, ph_cache_hit, ph_cache_still, ph_cache_ticks
 from pihub._core.counters cimport ph_counter_add
 from pihub._core.histogram cimport ph_hist_record
@@ -37,7 +36,11 @@ cdef extern from *:
     """
     #define PH_LATIN1(s) (PyUnicode_CheckExact(s) && PyUnicode_KIND(s) == PyUnicode_1BYTE_KIND)
     #define PH_TEXT(s) ((const uint8_t *)PyUnicode_1BYTE_DATA(s))
+    #define PH_IS(s, literal) (PH_LATIN1(s) && PyUnicode_GET_LENGTH(s) == sizeof(literal) - 1 \
+        && memcmp(PH_TEXT(s), literal, sizeof(literal) - 1) == 0)
     """
+    bint PH_IS(object s, const char *literal)
+    object PyUnicode_New(Py_ssize_t size, uint32_t maxchar)
     bint PH_LATIN1(object s)
     const uint8_t *PH_TEXT(object s)
     Py_ssize_t PyUnicode_GET_LENGTH(object s)
@@ -69,8 +72,14 @@ cdef uint32_t clamp(uint64_t n) noexcept nogil:
 
 cdef inline object get(dict environ, str key):
     # The value, None if there is none; an unhashable key cannot happen.
-    cdef PyObject *value = PyDict_GetItem(environ, key)
+    cdef PyObject *value = PyDict_GetItemWithError(environ, key)
     return None if value is NULL else <object> value
+
+
+cdef inline object hex_of(uint64_t rid):
+    cdef object text = PyUnicode_New(16, 127)
+    ph_hex16(rid, <char *> PH_TEXT(text))
+    return text
 
 
 cdef bint sane(dict environ, str path):
@@ -79,12 +88,13 @@ cdef bint sane(dict environ, str path):
     cdef object host = get(environ, "HTTP_HOST")
     if not PH_LATIN1(path) or not ph_path_ok(PH_TEXT(path), PyUnicode_GET_LENGTH(path)):
         return False
-    if protocol == "HTTP/1.1":
-        if host is None:
-            return False
-    elif protocol != "HTTP/1.0":
+    if host is None and not PH_IS(protocol, "HTTP/1.0"):
         return False
-    return host is None or "," not in <str> host
+    if not PH_IS(protocol, "HTTP/1.1") and not PH_IS(protocol, "HTTP/1.0"):
+        return False
+    if host is None:
+        return True
+    return PH_LATIN1(host) and memchr(PH_TEXT(host), c",", PyUnicode_GET_LENGTH(host)) is NULL
 
 
 cdef object body_of(dict environ, int64_t max_body):
@@ -93,7 +103,7 @@ cdef object body_of(dict environ, int64_t max_body):
     cdef object source = get(environ, "wsgi.input")
     cdef int64_t length, have = 0
     cdef list parts
-    if text is None or text == "":
+    if text is None or PH_IS(text, ""):
         if source is None or get(environ, "HTTP_TRANSFER_ENCODING") is None:
             return b""
         if not get(environ, "wsgi.input_terminated"):
@@ -111,9 +121,9 @@ cdef object body_of(dict environ, int64_t max_body):
             return b""
     try:
         data = source.read(length)
-        have = len(data)
-        if have == length and have <= max_body:
+        if type(data) is bytes and PyBytes_GET_SIZE(data) == length <= max_body:
             return data
+        have = len(data)
         parts = [data]
         while have < length and data:
             data = source.read(length - have)
@@ -178,7 +188,6 @@ cdef class Edge:
         cdef const uint8_t *text
         cdef size_t length
         cdef int64_t wait
-        cdef char[16] digits
         cdef str path
         cdef object value, body, route
         cdef PyObject *found
@@ -190,8 +199,8 @@ cdef class Edge:
         if type(value) is not str or not sane(environ, <str> value):
             return self.refuse(&ask, "bad_request", environ, start_response, 0)
         path = <str> value
-        found = PyDict_GetItem(self.routes, path)
-        if found is not NULL and get(environ, "REQUEST_METHOD") == "POST":
+        found = PyDict_GetItemWithError(self.routes, path)
+        if found is not NULL and PH_IS(get(environ, "REQUEST_METHOD"), "POST"):
             route = <object> found
             ask.route = route
             if ph_load_acq(&self.keys.t.head.generation) == 0:
@@ -207,9 +216,8 @@ cdef class Edge:
                 if value is not None and PH_LATIN1(value):
                     text = PH_TEXT(value)
                     length = PyUnicode_GET_LENGTH(value)
-            ask.wall = ph_wall_ns()
             if length == 0 or not ph_key_find(
-                &self.keys.t, text, length, ask.wall // 1000000000, &who
+                &self.keys.t, text, length, self.wall(ask.t0) // 1000000000, &who
             ):
                 return self.refuse(&ask, "invalid_api_key", environ, start_response, 0)
             ask.key = who.key
@@ -223,14 +231,12 @@ cdef class Edge:
             body = body_of(environ, self.max_body)
             if type(body) is str:
                 return self.refuse(&ask, <str> body, environ, start_response, 0)
-            if type(body) is not bytes:
-                body = bytes(body)
             ask.bytes_in = clamp(PyBytes_GET_SIZE(body))
             ph_wire_hash(
                 self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
                 PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
             )
-            if PyDict_GetItem(environ, "HTTP_X_PIHUB_CACHE") is NULL:
+            if PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL:
                 value = self.hit(&ask, start_response)
                 if value is not None:
                     return value
@@ -238,9 +244,8 @@ cdef class Edge:
             environ["pihub.body"] = body
             environ["pihub.exact"] = (ask.h1, ask.h2)
             environ["pihub.route"] = route
-        ph_hex16(ask.rid, digits)
         environ["pihub.rid"] = ask.rid
-        environ["pihub.rid_hex"] = PyUnicode_DecodeASCII(digits, 16, NULL)
+        environ["pihub.rid_hex"] = hex_of(ask.rid)
         environ["pihub.t0"] = ask.t0
         environ["pihub.slot"] = self.slot
         return self.app(environ, start_response)
@@ -253,7 +258,7 @@ cdef class Edge:
             r = self.refusals[(0, code)]
         ph_hex16(ask.rid, digits)
         headers = list(r.headers)
-        headers.append(("x-pihub-request-id", PyUnicode_DecodeASCII(digits, 16, NULL)))
+        headers.append(("x-pihub-request-id", hex_of(ask.rid)))
         if retry:
             headers.append(("retry-after", str(retry)))
         body = r.prefix + PyBytes_FromStringAndSize(digits, 16) + r.suffix
@@ -266,7 +271,7 @@ cdef class Edge:
             ph_counter_add(&self.counters.c, self.slot, COLUMN_ERRORS, 1)
         self.record(ask, &event, COLUMN_REFUSED)
         start_response(r.line, headers)
-        return [] if get(environ, "REQUEST_METHOD") == "HEAD" else [body]
+        return [] if PH_IS(get(environ, "REQUEST_METHOD"), "HEAD") else [body]
 
     cdef object hit(self, Ask *ask, object start_response):
         """The answer from the exact cache, None if it has none."""
@@ -274,9 +279,8 @@ cdef class Edge:
         cdef ph_record event
         cdef ph_wire w
         cdef uint8_t[PH_WIRE_BLOCK] block
-        cdef char[16] digits
-        cdef list memo
-        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef list memo, headers
+        cdef uint32_t now = ph_cache_ticks(ask.t0)
         cdef int _
         cdef const uint8_t *tail
         body = None
@@ -304,9 +308,8 @@ cdef class Edge:
         memo = self.heads.of(&w, block)
         if memo is None or w.body_len != <uint64_t> PyBytes_GET_SIZE(body):
             return None
-        ph_hex16(ask.rid, digits)
-        headers = list(<list> memo[2])
-        headers.append(("x-pihub-request-id", PyUnicode_DecodeASCII(digits, 16, NULL)))
+        headers = (<list> memo[2])[:]
+        headers[0] = ("x-pihub-request-id", hex_of(ask.rid))
         memset(&event, 0, sizeof(event))
         event.status = w.status
         event.cache = CACHE_HIT
@@ -324,10 +327,17 @@ cdef class Edge:
         ph_hist_record(&self.histogram.h, self.slot, SERIES_REQUEST, event.dur_us)
         return [body]
 
+    cdef uint64_t wall(self, uint64_t mono) noexcept:
+        """Wall clock of a CLOCK_MONOTONIC instant; the difference is read once a second."""
+        if mono - self.wall_read > 1000000000:
+            self.wall_read = mono
+            self.wall_ahead = ph_wall_ns() - ph_mono_ns()
+        return mono + self.wall_ahead
+
     cdef void record(self, const Ask *ask, ph_record *event, int column) noexcept:
         """Count the request and hand its event to the recorder."""
         cdef uint64_t ns = ph_mono_ns() - ask.t0
-        event.ts_ns = ask.wall if ask.wall else ph_wall_ns() - ns
+        event.ts_ns = self.wall(ask.t0)
         event.rid = ask.rid
         event.dur_us = clamp(ns // 1000)
         event.bytes_in = ask.bytes_in

@@ -120,6 +120,7 @@ cdef list headers_of(const ph_wire *w, const uint8_t *block):
     cdef uint16_t[2] size
     cdef int _
     headers = [
+        None,   # the request id of the answer that copies this list
         ("content-type", PyUnicode_DecodeLatin1(<const char *> block, at, NULL)),
         ("content-length", str(w.body_len)),
         HEADER_HIT,

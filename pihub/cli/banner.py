@@ -60,27 +60,30 @@ def _friendly(urls: Sequence[str]) -> str:
 
 
 def _examples(base: str, key: str, model: str) -> list[str]:
-    openai_key = anthropic_key = f'"{key}"'
+    """Not indented: what is copied must run as it stands."""
+    quoted, start = f'"{key}"', []
     if key.startswith("$"):
-        openai_key = anthropic_key = 'os.environ["PIHUB_KEY"]'
-    start = "import os; " if key.startswith("$") else ""
+        quoted, start = 'os.environ["PIHUB_KEY"]', ["import os"]
     said = '[{"role": "user", "content": "Say hello"}]'
     return [
-        "  # curl",
-        f"  curl {base}/v1/chat/completions \\",
-        f'    -H "authorization: Bearer {key}" -H "content-type: application/json" \\',
-        f'    -d \'{{"model": "{model}", "messages": {said}}}\'',
+        "# ---- curl",
+        f"curl {base}/v1/chat/completions \\",
+        f'  -H "authorization: Bearer {key}" -H "content-type: application/json" \\',
+        f'  -d \'{{"model": "{model}", "messages": {said}}}\'',
         "",
-        "  # Python, openai",
-        f"  {start}from openai import OpenAI",
-        f'  client = OpenAI(base_url="{base}/v1", api_key={openai_key})',
-        f'  answer = client.chat.completions.create(model="{model}", messages={said})',
-        "  print(answer.choices[0].message.content)",
+        "# ---- Python, openai",
+        *start,
+        "from openai import OpenAI",
+        f'client = OpenAI(base_url="{base}/v1", api_key={quoted})',
+        f"messages = {said}",
+        f'answer = client.chat.completions.create(model="{model}", messages=messages)',
+        "print(answer.choices[0].message.content)",
         "",
-        "  # Python, anthropic",
-        f"  {start}from anthropic import Anthropic",
-        f'  client = Anthropic(base_url="{base}", api_key={anthropic_key})',
-        "  answer = client.messages.create(",
-        f'      model="{model}", max_tokens=100, messages={said})',
-        "  print(answer.content[0].text)",
+        "# ---- Python, anthropic",
+        *start,
+        "from anthropic import Anthropic",
+        f'client = Anthropic(base_url="{base}", api_key={quoted})',
+        f"messages = {said}",
+        f'answer = client.messages.create(model="{model}", max_tokens=100, messages=messages)',
+        "print(answer.content[0].text)",
     ]

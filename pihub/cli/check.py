@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     where = loaded.source or ("the environment" if not loaded.demo else "nothing (demo)")
     settings = loaded.settings
     print(
-        f"OK: {where}: {len(settings.upstreams)} upstreams, {len(settings.models)} models, "
-        f"{len(settings.apis)} APIs, {len(loaded.warnings)} warnings"
+        f"OK: {where} (upstreams: {len(settings.upstreams)}, models: {len(settings.models)}, "
+        f"APIs: {len(settings.apis)}, warnings: {len(loaded.warnings)})"
     )
     return exits.OK

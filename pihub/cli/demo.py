@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+
+from pihub.cli import python
 
 EXAMPLE = """Examples:
   pihub demo
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replaces this process: the simulators share no module with the hub."""
-    words = [sys.executable, "-m", "pihub.demo", "--host", args.host]
+    words = [*python.module("pihub.demo"), "--host", args.host]
     words += ["--pace", str(args.pace), "--first-token", str(args.first_token)]
     for name in ("ollama", "claude", "openai", "control"):
         words += [f"--{name}-port", str(getattr(args, f"{name}_port"))]
-    os.execv(sys.executable, words)  # noqa: S606 - no shell is wanted
+    os.execv(words[0], words)  # noqa: S606 - no shell is wanted

@@ -18,25 +18,30 @@ DEMO_FILE = "demo.key"
 simulated upstreams, so it may lie in a file (mode 0600) of its owner."""
 
 
-def first_key(loaded: Loaded) -> str | None:
-    """The key to show: a new one if there is none yet, the demo's own, or nothing.
+class FirstKey:
+    """The key to show, looked for or made in a child process: so neither SQLite nor its
+    memory is in the image from which all workers are forked, and the parent goes on."""
 
-    Runs in a child, so that neither SQLite nor its memory is in the image from which
-    all workers are forked. Raises Failure.
-    """
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _child(loaded, write)
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(child, 0)
-    found: dict[str, Any] = json.loads(data) if data else {"error": "the key store failed"}
-    if "error" in found:
-        raise Failure(found["error"], found.get("code", 1))
-    token: str | None = found["token"]
-    return token
+    def __init__(self, loaded: Loaded) -> None:
+        read, write = os.pipe()
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(read)
+            _child(loaded, write)
+        os.close(write)
+        self._read = read
+
+    def result(self) -> str | None:
+        """A new key if there was none yet, the demo's own, or nothing. Call it once,
+        in any case: it reaps the child. Raises Failure."""
+        with os.fdopen(self._read, "rb") as pipe:
+            data = pipe.read()
+        os.waitpid(self._child, 0)
+        found: dict[str, Any] = json.loads(data) if data else {"error": "the key store failed"}
+        if "error" in found:
+            raise Failure(found["error"], found.get("code", 1))
+        token: str | None = found["token"]
+        return token
 
 
 def _child(loaded: Loaded, write: int) -> None:

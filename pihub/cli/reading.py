@@ -25,7 +25,9 @@ class Readings:
         self._window = Window(seconds)
 
     def take(self) -> dict[str, Any]:
-        """See docs: one object, plain numbers; percentiles in milliseconds."""
+        """One object for `--json`: percentiles in milliseconds (`latency_ms` since the
+        start, `latency_recent_ms` over the window, None without requests in it), money
+        in USD, rates a second, everything else counts."""
         state = self._hub.state
         totals = {name: _signed(state.counters.total(c)) for c, name in _NAMES.items()}
         latency = state.latency

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-from collections.abc import Callable, Sequence
+import select
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pihub.cli import configuration, exits
+from pihub.cli import configuration, exits, python
 
 if TYPE_CHECKING:
+    from pihub.app import Hub
+    from pihub.cli.simulators import Simulators
+    from pihub.server.ports import Inherited
     from pihub.settings.loaded import Loaded
+    from pihub.settings.schema import Settings
+
+KEYS_BOUND = 3.0
+"""Seconds that the banner waits for the keys to be in force."""
 
 EXAMPLE = """Examples:
   pihub serve
@@ -31,45 +39,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Becomes the arbiter; returns when the hub has ended."""
-    from pihub.cli import banner, first_key, simulators
+    from pihub.cli import simulators
     from pihub.cli.keys import check_folder
     from pihub.errors import StartupError
     from pihub.settings.paths import database
 
     loaded = configuration.read(args)
     check_folder(database(loaded.settings).parent)
-    running = simulators.for_demo(loaded) if loaded.demo else None
-    if running is not None:
-        loaded = loaded.with_simulators(running.urls)
+    simulated = simulators.start(loaded.settings.upstreams) if loaded.demo else None
     try:
-        token = None if _reloaded() else first_key.first_key(loaded)
-
-        def ready(urls: Sequence[str]) -> None:
-            print(banner.banner(loaded, urls, token), flush=True)
-
-        return _serve(loaded, _preflight(args), ready)
+        return _serve(loaded, simulated, _preflight(args))
     except StartupError as error:
         raise exits.Failure(error.message) from None
     finally:
-        if running is not None:
-            running.stop()
+        if simulated is not None:
+            simulated.stop()
 
 
-def _serve(loaded: Loaded, preflight: list[str], ready: Callable[[Sequence[str]], None]) -> int:
-    from pihub.app import build_hub
-    from pihub.server.run import run as serve
+def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -> int:
+    from pihub.cli import banner
+    from pihub.cli.first_key import FirstKey
 
-    return serve(
-        lambda: loaded.settings,
-        lambda settings, inherited: build_hub(replace(loaded, settings=settings), inherited),
-        preflight=preflight,
-        on_ready=ready,
-    )
+    # Both children work while this process imports.
+    key = None if _reloaded() else FirstKey(loaded)
+    try:
+        from pihub.app import build_hub
+        from pihub.server.run import run as serve
+
+        if simulated is not None:
+            loaded = loaded.with_simulators(simulated.ready())
+    finally:
+        token = None if key is None else key.result()
+
+    hubs: list[Hub] = []
+
+    def build(settings: Settings, inherited: Inherited | None) -> Hub:
+        hubs.append(build_hub(replace(loaded, settings=settings), inherited))
+        return hubs[-1]
+
+    def ready(urls: Sequence[str]) -> None:
+        # Who copies an example at once must not be told that the keys are still loading.
+        # The arbiter has nothing else to do until then.
+        end = time.monotonic() + KEYS_BOUND
+        while not hubs[-1].control_ready() and time.monotonic() < end:
+            select.select([], [], [], 0.01)
+        print(banner.banner(loaded, urls, token), flush=True)
+
+    return serve(lambda: loaded.settings, build, preflight=preflight, on_ready=ready)
 
 
 def _preflight(args: argparse.Namespace) -> list[str]:
     """The command that a reload must pass first."""
-    words = [sys.executable, "-m", "pihub", "check", "--preflight"]
+    words = [*python.module("pihub"), "check", "--preflight"]
     return [*words, "--config", args.config] if args.config else words
 
 

@@ -5,76 +5,77 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
-import sys
-from collections.abc import MutableMapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterable, Mapping, MutableMapping
 
+from pihub.cli import python
 from pihub.cli.exits import Failure
-
-if TYPE_CHECKING:
-    from pihub.settings.loaded import Loaded
 
 VARIABLE = "PIHUB_DEMO"
 """Tells the re-executed arbiter of its child: {"owner", "pid", "ports"}."""
+STOP_BOUND = 3.0
 
 
-@dataclass(frozen=True)
-class Running:
-    """The child: its ports by name, among them `control` for its faults."""
+class Simulators:
+    """The child of this process; `ready` waits until it listens."""
 
-    pid: int
-    ports: dict[str, int]
+    def __init__(self, pid: int, output: int = -1, ports: dict[str, int] | None = None) -> None:
+        self.pid = pid
+        self._output = output
+        self._ports = ports
 
-    @property
-    def urls(self) -> dict[str, str]:
-        return {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+    def ready(self, environ: MutableMapping[str, str] | None = None) -> dict[str, str]:
+        """Base URL of each, by name. Raises Failure if they did not start."""
+        if self._ports is None:
+            with os.fdopen(self._output) as pipe:
+                line = pipe.readline()
+            if not line:
+                raise Failure("the simulated upstreams did not start: try `pihub demo`")
+            self._ports = json.loads(line)
+            value = {"owner": os.getpid(), "pid": self.pid, "ports": self._ports}
+            (os.environ if environ is None else environ)[VARIABLE] = json.dumps(value)
+        return {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
 
     def stop(self) -> None:
-        """Ask it to end; whoever waits for children reaps it."""
-        with contextlib.suppress(ProcessLookupError):
+        """End it within STOP_BOUND seconds, and reap it if nobody did."""
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.pid, signal.SIGTERM)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            deadline = time.monotonic() + STOP_BOUND
+            while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                if time.monotonic() > deadline:
+                    os.kill(self.pid, signal.SIGKILL)
+                    os.waitpid(self.pid, 0)
+                    return
+                select.select([], [], [], 0.01)
 
 
-def for_demo(loaded: Loaded, environ: MutableMapping[str, str] | None = None) -> Running:
-    """The child of this process, started unless an earlier image of it has one."""
-    environ = os.environ if environ is None else environ
-    found = _inherited(environ)
+def start(names: Iterable[str], environ: MutableMapping[str, str] | None = None) -> Simulators:
+    """Those of these names; an earlier image of this process may have left them."""
+    found = _inherited(os.environ if environ is None else environ)
     if found is not None:
         return found
-    running = _start([name for name in ("ollama", "claude") if name in loaded.settings.upstreams])
-    value = {"owner": os.getpid(), "pid": running.pid, "ports": running.ports}
-    environ[VARIABLE] = json.dumps(value)
-    return running
-
-
-def _start(names: list[str]) -> Running:
     # A session of its own: Ctrl-C must not take it away while the hub ends its streams.
     # It watches its parent and ends with it, however that ends.
-    words = [sys.executable, "-m", "pihub.demo", "--with-parent"]
+    words = [*python.module("pihub.demo"), "--with-parent"]
     for name in ("ollama", "claude", "openai"):
         if name not in names:
             words += [f"--{name}-port", "-1"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert child.stdout is not None
-    with child.stdout:
-        line = child.stdout.readline()
-    if not line:
-        raise Failure(f"the simulated upstreams did not start (exit code {child.wait()})")
-    child.returncode = 0  # the arbiter reaps its children itself
-    return Running(child.pid, json.loads(line))
+    read, write = os.pipe()
+    child = subprocess.Popen(words, stdout=write, start_new_session=True)
+    os.close(write)
+    child.returncode = 0  # its end is taken note of by pid: the arbiter reaps all children
+    return Simulators(child.pid, output=read)
 
 
-def _inherited(environ: MutableMapping[str, str]) -> Running | None:
+def _inherited(environ: Mapping[str, str]) -> Simulators | None:
     try:
         value = json.loads(environ.get(VARIABLE, ""))
         if value["owner"] != os.getpid():
             return None
         os.kill(value["pid"], 0)
-        return Running(value["pid"], value["ports"])
+        return Simulators(value["pid"], ports=value["ports"])
     except (ValueError, KeyError, TypeError, ProcessLookupError):
         return None

@@ -70,6 +70,8 @@ async def _run(args: argparse.Namespace) -> None:
 def main() -> int:
     """Exit code 0 after a signal, 1 if a port cannot be bound."""
     args = parser().parse_args()
+    # A starter that is just replacing itself may have left its signals blocked.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         asyncio.run(_run(args))
     except OSError as exc:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pihub.domain.chat import Answer, Ask, StopReason
+from pihub.domain.chat import Answer, StopReason
 from pihub.errors import BadRequest
 
 
@@ -39,15 +39,19 @@ def parse_wish(value: str | None) -> CacheWish:
     )
 
 
-def why_not_looked_up(ask: Ask, wish: CacheWish, temperature: float) -> str:
-    """Empty if the cache may answer this request, else the reason for the bypass."""
+def why_not_looked_up(said: float | None, wish: CacheWish, temperature: float) -> str:
+    """Empty if the cache may answer, else the reason for the bypass.
+
+    `said` is the request's temperature, `temperature` the highest that counts as
+    deterministic.
+    """
     if wish.mode == "off":
         return "asked"
     if wish.mode in ("only", "ttl"):
         return ""
-    if ask.temperature is None:
+    if said is None:
         return "temperature-unset"
-    if ask.temperature > temperature:
+    if said > temperature:
         return "temperature"
     return ""
 

@@ -6,10 +6,10 @@ neither meinheld nor Falcon is imported below the composition roots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from pihub.domain.chat import Answer, Ask
+from pihub.domain.chat import Answer, Ask, Usage
 from pihub.domain.stream import Event
 from pihub.errors import PihubError, UpstreamError
 
@@ -62,6 +62,21 @@ class Piece(NamedTuple):
     same-protocol pass-through leaves it out unless `Ask.include_usage`."""
 
 
+class Peek(NamedTuple):
+    """What routing and caching must know of a request before it is parsed."""
+
+    model: str
+    stream: bool
+    temperature: float | None
+
+
+class Glance(NamedTuple):
+    """What accounting must know of an answer that passes through unparsed."""
+
+    usage: Usage | None
+    raw_stop: str
+
+
 class StreamParser(Protocol):
     """Upstream stream bytes to pieces; incremental, bytes may split anywhere."""
 
@@ -73,8 +88,9 @@ class StreamParser(Protocol):
     """Events that could not be understood and were skipped."""
 
     def feed(self, data: bytes) -> list[Piece]:
-        """Malformed events are counted in `malformed` and skipped: their piece has no
-        raw bytes either, so they do not reach a client of the same protocol.
+        """Malformed events are counted in `malformed` and skipped. What is no JSON at all
+        has no raw bytes either, so it does not reach a client of the same protocol; JSON
+        of another shape has, for the client may well understand it.
 
         Raises UpstreamProtocol if a single event exceeds 8 MiB.
         """
@@ -111,6 +127,9 @@ class UpstreamFormat(Protocol):
     def answer(self, status: int, headers: Headers, body: bytes) -> Answer:
         """Raises UpstreamError for errors, also for a 200 with an error or HTML."""
 
+    def glance(self, status: int, body: bytes) -> Glance:
+        """As `answer`, for an answer whose bytes go to the client unchanged."""
+
     def error(self, status: int, headers: Headers, body: bytes) -> UpstreamError:
         """The error that a non-200 answer means; honours retry-after."""
 
@@ -132,6 +151,9 @@ class ClientFormat(Protocol):
     """One client wire format."""
 
     name: str
+
+    def peek(self, body: bytes) -> Peek:
+        """Raises BadRequest if the body is not JSON or names no model."""
 
     def parse(self, body: bytes) -> Ask:
         """Raises BadRequest (malformed) or Unsupported (cannot be carried)."""

@@ -12,7 +12,7 @@ from itertools import chain
 
 import msgspec
 
-from pihub.domain.chat import Answer, Ask
+from pihub.domain.chat import Answer
 from pihub.domain.collect import Collector
 from pihub.domain.ports import Piece
 from pihub.domain.stream import BlockStart, Failed, Finish, Ping, Start
@@ -29,7 +29,7 @@ from pihub.errors import (
     UpstreamTimeout,
 )
 from pihub.gateway.exchange import Exchange
-from pihub.gateway.link import CHAT_PATHS, Link
+from pihub.gateway.link import Link
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
@@ -73,7 +73,7 @@ class Call:
             except (UpstreamError, Unsupported) as error:
                 errors.append(error)
                 x.moved_on = error
-                x.failures.append(f"{target.name}: {error.code}")
+                x.failures = (*x.failures, f"{target.name}: {error.code}")
                 continue
             x.target = target
             if index:
@@ -95,24 +95,24 @@ class Call:
             raise
 
     def _send(self, x: Exchange, target: Target, link: Link) -> None:
-        assert x.ask is not None
         # Ollama sends no header before a non-streamed answer is whole; streamed, the
         # timers see it live or dead.
-        streams = x.ask.stream or link.kind == "ollama"
-        x.passes = x.request.client.name == link.format.name and streams == x.ask.stream
-        path, headers, body = self._request(x, x.ask, target, link, streams)
+        streams = x.streams or link.kind == "ollama"
+        x.passes = x.request.client.name == link.format.name and streams == x.streams
+        path, headers, body = self._request(x, target, link, streams)
         x.attempts += 1
         link.health.called()
         start = time.monotonic_ns()
         response = self._connector.request(
             link.origin,
             "POST",
-            link.path(path),
+            path,
             headers,
             body,
             link.timers,
             client_fd=x.request.client_fd,
             pool=link.pool,
+            replay=True,
         )
         micros = (time.monotonic_ns() - start) // 1000
         self._state.latency.record(self._slot, Series.UPSTREAM, micros)
@@ -126,8 +126,11 @@ class Call:
                 done = x.pieces is not None
                 return
             raw = response.read_all(self._limit)
-            x.answer = link.format.answer(200, response.headers, raw)
             x.raw = raw
+            if x.passes and not streams and x.key is None:
+                x.usage, x.raw_stop = link.format.glance(200, raw)
+            else:
+                x.answer = link.format.answer(200, response.headers, raw)
             # An upstream may ignore `stream`; then its bytes are not what was asked for.
             x.passes = x.passes and not streams
             x.ttft_us = x.elapsed_us()
@@ -137,23 +140,20 @@ class Call:
                 response.close()
 
     def _request(
-        self, x: Exchange, ask: Ask, target: Target, link: Link, streams: bool
+        self, x: Exchange, target: Target, link: Link, streams: bool
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         if x.passes:
-            path = CHAT_PATHS[link.kind]
-            headers = [("content-type", "application/json"), *x.request.forward]
-            if link.kind == "anthropic" and not any(n == "anthropic-version" for n, _ in headers):
-                headers.append(("anthropic-version", "2023-06-01"))
             body = link.format.patch_request(x.request.body, target.model, stream=streams)
-            return path, [*headers, *link.auth], body
+            return link.chat_path, link.pass_headers(x.request.forward), body
+        ask = x.parsed()
         if ask.max_tokens is None and (target.max_tokens or link.kind == "anthropic"):
             limit = target.max_tokens or DEFAULT_MAX_TOKENS
             ask = msgspec.structs.replace(ask, max_tokens=limit)
         path, headers, body = link.format.request(ask, target.model, stream=streams)
-        return path, [*headers, *link.auth], body
+        x.notes = link.format.notes(ask, target.model)
+        return link.path(path), [*headers, *link.auth], body
 
     def _stream(self, x: Exchange, link: Link, response: Response) -> None:
-        assert x.ask is not None
         source = self._pieces(link, response)
         held: list[Piece] = []
         for piece in source:
@@ -161,7 +161,7 @@ class Call:
             if any(_is_content(event) for event in piece.events):
                 break
         x.ttft_us = x.elapsed_us()
-        if x.ask.stream:
+        if x.streams:
             x.pieces = HeldPieces(held, source)
             return
         x.answer = collect(chain(held, source))
@@ -171,9 +171,14 @@ class Call:
         parser = link.format.parser()
         ok = False
         gone = False
+        cut: UpstreamIncomplete | None = None
         try:
             while not parser.done:
-                data = response.read_some()
+                try:
+                    data = response.read_some()
+                except UpstreamIncomplete as error:
+                    # Cut, but perhaps after the terminal marker: then it is complete.
+                    data, cut = b"", error
                 for piece in parser.feed(data) if data else parser.eof():
                     for event in piece.events:
                         if isinstance(event, Failed):
@@ -182,7 +187,7 @@ class Call:
                 if not data:
                     break
             if not parser.finished:
-                raise UpstreamIncomplete(f"{link.name} ended its answer early")
+                raise cut or UpstreamIncomplete(f"{link.name} ended its answer early")
             ok = True
         except (GeneratorExit, ClientGone):
             gone = True
@@ -249,7 +254,7 @@ def _healthy(error: UpstreamError) -> bool:
     return isinstance(error, UpstreamRejected) and error.upstream_status not in (401, 403)
 
 
-def _verdict(errors: list[PihubError], failures: list[str]) -> PihubError:
+def _verdict(errors: list[PihubError], failures: tuple[str, ...]) -> PihubError:
     if not errors:
         return ChainExhausted("the model's chain is empty")
     if len(errors) == 1:

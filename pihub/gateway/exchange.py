@@ -13,7 +13,8 @@ from pihub.domain.target import Principal, Target
 from pihub.errors import PihubError
 from pihub.shared.answers import Key, Stored
 from pihub.shared.events import CacheState
-from pihub.shared.metrics import Series
+
+NO_WISH = CacheWish()
 
 
 @dataclass(slots=True)
@@ -51,8 +52,13 @@ class Exchange:
 
     request: Incoming
     # inspect
+    alias: str = ""
+    """The model's name as the client said it."""
+    streams: bool = False
+    temperature: float | None = None
     ask: Ask | None = None
-    wish: CacheWish = field(default_factory=CacheWish)
+    """The whole request; parsed when a stage needs it, see `parsed`."""
+    wish: CacheWish = NO_WISH
     # lookup
     cache: CacheState = CacheState.NONE
     cache_reason: str = ""
@@ -64,7 +70,7 @@ class Exchange:
     # call
     target: Target | None = None
     attempts: int = 0
-    failures: list[str] = field(default_factory=list)
+    failures: tuple[str, ...] = ()
     moved_on: PihubError | None = None
     """How the last target before the one that answered failed."""
     passes: bool = False
@@ -77,6 +83,10 @@ class Exchange:
     # render and remember
     reply: Reply | None = None
     rendered: bytes = b""
+    raw_stop: str = ""
+    """The upstream's own word for why it stopped."""
+    notes: tuple[str, ...] = ()
+    """What of the request the upstream's protocol cannot carry and was dropped."""
     usage: Usage | None = None
     estimated: bool = False
     cost_nano: int = -1
@@ -85,9 +95,15 @@ class Exchange:
     error: PihubError | None = None
     bytes_out: int = 0
     client_gone: bool = False
-    marks: dict[Series, int] = field(default_factory=dict)
-    """Stage durations in microseconds."""
+    marks: list[int] = field(default_factory=list)
+    """CLOCK_MONOTONIC ns at the end of each stage, in the pipeline's order."""
     wall_ns: int = field(default_factory=time.time_ns)
+
+    def parsed(self) -> Ask:
+        """The canonical form. Raises BadRequest and Unsupported."""
+        if self.ask is None:
+            self.ask = self.request.client.parse(self.request.body)
+        return self.ask
 
     def elapsed_us(self) -> int:
         return (time.monotonic_ns() - self.request.t0_ns) // 1000

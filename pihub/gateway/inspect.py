@@ -1,4 +1,8 @@
-"""Stage 2: bytes to canonical form; what is malformed goes no further."""
+"""Stage 2: what is asked for; what is malformed goes no further.
+
+The body is checked as JSON here. Its canonical form is made when a later stage needs it
+(`Exchange.parsed`): a chat that passes through in its own protocol does not.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from pihub.gateway.exchange import Exchange
 
 
 class Inspect:
-    """Sets `ask` and `wish`. Raises BadRequest and Unsupported."""
+    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest."""
 
     def __call__(self, x: Exchange) -> None:
-        x.wish = parse_wish(x.request.wish_header)
-        x.ask = x.request.client.parse(x.request.body)
+        if x.request.wish_header is not None:
+            x.wish = parse_wish(x.request.wish_header)
+        x.alias, x.streams, x.temperature = x.request.client.peek(x.request.body)

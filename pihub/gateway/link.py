@@ -12,6 +12,10 @@ from pihub.upstream.connector.origin import Origin
 CHAT_PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages", "ollama": "/api/chat"}
 
 
+JSON_BODY = ("content-type", "application/json")
+ANTHROPIC_VERSION = ("anthropic-version", "2023-06-01")
+
+
 @dataclass(frozen=True)
 class Link:
     """`auth` holds the upstream's credential and is never logged or shown."""
@@ -26,6 +30,15 @@ class Link:
     pool: Pool
     health: UpstreamHealth
     simulated: bool
+    chat_path: str = ""
+    """Of the upstream's chat endpoint, its base included."""
+
+    def pass_headers(self, forward: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+        """The header of a call whose body is the client's own; `forward` is from it too."""
+        headers = [JSON_BODY, *self.auth, *forward]
+        if self.kind == "anthropic" and not any(name == "anthropic-version" for name, _ in forward):
+            headers.append(ANTHROPIC_VERSION)
+        return headers
 
     def path(self, path: str) -> str:
         """`path` below the upstream's base, whether or not that ends in /v1."""
@@ -35,6 +48,12 @@ class Link:
 
     def __repr__(self) -> str:
         return f"Link({self.name!r}, {self.kind!r})"
+
+
+def chat_path(kind: str, base: str) -> str:
+    """The chat endpoint below a base path, whether or not that ends in /v1."""
+    path = CHAT_PATHS[kind]
+    return base + (path[3:] if path.startswith("/v1/") and base.endswith("/v1") else path)
 
 
 def auth_headers(kind: str, key: bytes | None) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ import time
 from pihub.domain.cacheable import why_not_looked_up
 from pihub.errors import NotFound
 from pihub.gateway.exchange import Exchange
+from pihub.protocols.canonical import carries_more
 from pihub.shared.answers import AnswerCache
 from pihub.shared.events import CacheState
 from pihub.shared.flights import Flights
@@ -25,12 +26,15 @@ class Lookup:
         """Seconds that a follower waits for its leader."""
 
     def __call__(self, x: Exchange) -> None:
-        assert x.ask is not None
-        reason = why_not_looked_up(x.ask, x.wish, self._temperature)
+        reason = why_not_looked_up(x.temperature, x.wish, self._temperature)
         if reason:
             x.cache, x.cache_reason = CacheState.BYPASS, reason
             return
-        x.key = self._answers.key(x.ask)
+        ask = x.parsed()
+        if carries_more(ask):
+            x.cache, x.cache_reason = CacheState.BYPASS, "fields-unknown"
+            return
+        x.key = self._answers.key(ask)
         if self._found(x, CacheState.HIT):
             return
         if x.wish.mode == "only":

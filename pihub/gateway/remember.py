@@ -43,7 +43,7 @@ class Remember:
 
     def __call__(self, x: Exchange) -> None:
         """Keep a complete answer; called after its last byte is known."""
-        if x.key is None or x.answer is None or x.ask is None or x.error is not None:
+        if x.key is None or x.answer is None or x.error is not None:
             return
         if x.pieces is not None and not x.rendered and x.bytes_out <= self.max_value:
             return  # the stream is not over yet
@@ -75,7 +75,6 @@ class Remember:
         """
         if x.request.exact is None or not x.rendered or x.wish.mode != "auto":
             return
-        assert x.ask is not None
         names = self._state.names
         usage = stored.answer.usage or Usage()
         headers = [("x-pihub-route", stored.route), ("x-pihub-model", stored.model)]
@@ -83,16 +82,16 @@ class Remember:
         if stored.simulated:
             headers.append(("x-pihub-simulated", "1"))
         kind = "application/json"
-        if x.ask.stream:
-            kind = x.request.client.renderer(x.ask).content_type
+        if x.streams:
+            kind = x.request.client.renderer(x.parsed()).content_type
         wire = Wire(
             kind,
             headers,
             x.rendered,
             names.intern(stored.model),
             names.intern(stored.upstream),
-            names.intern(x.ask.model),
-            x.ask.stream,
+            names.intern(x.alias),
+            x.streams,
             max(stored.cost_nano, 0),
             usage.input,
             usage.output,
@@ -105,10 +104,11 @@ class Remember:
             x.usage = x.stored.answer.usage
             x.cost_nano, x.saved_nano = 0, max(x.stored.cost_nano, 0)
             return
-        assert x.answer is not None
-        x.usage = x.answer.usage
+        if x.answer is not None:
+            x.usage, x.raw_stop = x.answer.usage, x.answer.raw_stop
         if x.usage is None:
-            x.usage = self._estimate(x, _length(x.answer.blocks))
+            length = len(x.raw) if x.answer is None else _length(x.answer.blocks)
+            x.usage = self._estimate(x, length)
         self._settle(x)
 
     def price_partial(self, x: Exchange, collector: Collector) -> None:

@@ -38,12 +38,11 @@ class Render:
         self._finish = finish
 
     def __call__(self, x: Exchange) -> None:
-        assert x.ask is not None
         client = x.request.client
         if x.stored is not None:
             x.answer = x.stored.answer
         if x.pieces is not None:
-            renderer = client.renderer(x.ask)
+            renderer = client.renderer(x.parsed())
             headers = [("content-type", renderer.content_type), *STREAM_HEADERS]
             x.reply = Reply(
                 200,
@@ -51,20 +50,19 @@ class Render:
                 StreamBody(x, renderer, self._remember, self._finish, self._gauge),
             )
             return
-        assert x.answer is not None
-        if x.ask.stream:
+        kind = "application/json"
+        if x.answer is None or (x.passes and x.raw and x.stored is None):
+            x.rendered = x.raw
+        elif x.streams:
             x.rendered, kind = self._replay(x, x.answer)
         else:
-            passed = x.passes and x.raw
-            x.rendered = x.raw if passed else client.render(x.answer, x.ask)
-            kind = "application/json"
+            x.rendered = client.render(x.answer, x.parsed())
         self._remember.price(x)
         headers = [("content-type", kind), *self._record.headers(x)]
         x.reply = Reply(200, headers, x.rendered)
 
     def _replay(self, x: Exchange, answer: Answer) -> tuple[bytes, str]:
-        assert x.ask is not None
-        renderer = x.request.client.renderer(x.ask)
+        renderer = x.request.client.renderer(x.parsed())
         return b"".join(renderer.feed(e) for e in replay(answer)), renderer.content_type
 
     def _gauge(self, delta: int) -> None:
@@ -98,6 +96,7 @@ class StreamBody:
         self._collector = Collector()
         self._kept: list[bytes] = []
         self._keeps = x.key is not None
+        self._tells_usage = x.parsed().include_usage
         self._open = True
         self._over = False
         gauge(1)
@@ -135,7 +134,8 @@ class StreamBody:
         for event in piece.events:
             self._collector.feed(event)
         if x.passes:
-            out = piece.raw
+            # The hub always asks for the usage; a client that did not gets none.
+            out = b"" if piece.usage_only and not self._tells_usage else piece.raw
         elif len(piece.events) == 1:
             out = self._renderer.feed(piece.events[0])
         else:

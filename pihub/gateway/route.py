@@ -51,8 +51,7 @@ class Router:
 
     def __call__(self, x: Exchange) -> None:
         if x.stored is None:
-            assert x.ask is not None
-            x.targets = self.models.find(x.ask.model)
+            x.targets = self.models.find(x.alias)
 
 
 def chain_targets(

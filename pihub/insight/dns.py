@@ -72,7 +72,7 @@ class DnsPublisher:
             addresses, error = self._lookup(host), ""
             if not addresses:
                 error = "no address"
-        except OSError as fault:
+        except (OSError, UnicodeError) as fault:  # a name that IDNA cannot encode
             addresses, error = [], str(fault)
         with self._lock:
             old = self._hosts[host]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+import psutil
 
 from pihub.domain.event import reason_word
 from pihub.insight.metrics import gauge
@@ -35,7 +36,6 @@ ATTENTION = 10.0
 LAST_REQUESTS = 50
 NANO = 1_000_000_000
 GAUGES = (Column.IN_FLIGHT, Column.STREAMS_OPEN)
-PAGE = os.sysconf("SC_PAGESIZE")
 
 
 class UpstreamInfo(NamedTuple):
@@ -95,7 +95,10 @@ class Live:
             self._state.arena.beat(0, int(now * 1000))
             looking = now - self._looked < ATTENTION
             if now - self._built >= (LOOKED_AT if looking else IDLE) - 0.05:
-                self.build()
+                try:
+                    self.build()
+                except Exception:  # a defect here must not end the heartbeat
+                    log.exception("the live picture could not be made")
             # The first viewer after a pause is not made to wait out the long interval.
             self._wake.clear()
             if looking:
@@ -264,9 +267,8 @@ def request(row: RequestRow) -> dict[str, Any]:
 def resident(pid: int) -> int | None:
     """Bytes of a process's memory, pages shared with others included; None if it is gone."""
     try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * PAGE
-    except (OSError, IndexError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
         return None
 
 

@@ -153,6 +153,8 @@ class Recorder:
             cursors[ring], missed, found = self._log.read(ring, cursors[ring], room)
             lost += missed
             records += found
+        # Rows lie in the order of recording: as near to the order of time as can be.
+        records.sort(key=lambda record: record.ts_ns)
         return cursors, lost, records
 
     def _wait(self, stop: threading.Event) -> None:

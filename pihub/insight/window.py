@@ -52,11 +52,8 @@ class Window:
         return max(0, last.totals[name] - previous.totals[name]) / (last.at - previous.at)
 
     def per_minute(self, name: str) -> float:
-        """Over the window, scaled to a minute once half of one has been seen."""
-        if self._last is None:
-            return 0.0
-        span = max(self._last.at - self._samples[0].at, self._seconds / 2)
-        return self.delta(name) * 60.0 / span
+        """Over the window; a hub younger than that counts what there was."""
+        return self.delta(name) * 60.0 / self._seconds
 
     def latency(self, qs: Sequence[float]) -> tuple[float, ...]:
         """Quantiles of the requests that ended within the window, microseconds."""

@@ -60,6 +60,9 @@ HARMLESS = frozenset(
 NAME_64 = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME_128 = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
+MAX_COUNT = 2**53
+"""Above it a count, duration (ns) or time (s) of an upstream is taken for nonsense."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _DATA_URI = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _ID_PREFIX = re.compile(r"^(?:chatcmpl-|msg_)")
@@ -70,6 +73,26 @@ def refuse_extra(ask: Ask, upstream: str) -> None:
     for path in ask.extra:
         if path.rsplit(".", 1)[-1] not in HARMLESS:
             raise Unsupported(f"{path}: cannot be carried to {upstream}", param=path)
+
+
+def carries_more(ask: Ask) -> bool:
+    """Whether `ask.extra` holds what may change the answer (n, logprobs, ...)."""
+    return any(path.rsplit(".", 1)[-1] not in HARMLESS for path in ask.extra)
+
+
+def dropped(ask: Ask) -> list[str]:
+    """Names of the harmless fields in `ask.extra`; fit for a header."""
+    return [_UNSAFE.sub("?", path) for path in ask.extra if path.rsplit(".", 1)[-1] in HARMLESS]
+
+
+def option_names(ask: Ask) -> list[str]:
+    """Names of Ollama's own options; fit for a header."""
+    return ["options." + _UNSAFE.sub("?", name) for name in ask.options]
+
+
+def count(value: float | None) -> int:
+    """A number that an upstream gave, made safe to add up, store and print."""
+    return int(value) if value is not None and 0 <= value < MAX_COUNT else 0
 
 
 def check(value: float | None, low: float, high: float, param: str) -> None:
@@ -188,7 +211,8 @@ def rfc3339(created: int) -> str:
 def unix_seconds(text: str) -> int:
     """RFC 3339 (nanoseconds allowed) to unix seconds, 0 if it is not that."""
     try:
-        return int(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp())
+        stamp = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
+        return max(0, int(stamp))
     except (ValueError, OverflowError):
         return 0
 

@@ -157,9 +157,7 @@ def from_body(status: int, body: bytes) -> UpstreamError:
         return UpstreamRejected(
             "the upstream refused the request", upstream_status=status, detail=detail
         )
-    return UpstreamError(
-        "the upstream reported an error", upstream_status=status, detail=detail
-    )
+    return UpstreamError("the upstream reported an error", upstream_status=status, detail=detail)
 
 
 def not_the_format(name: str, status: int, body: bytes) -> UpstreamError:

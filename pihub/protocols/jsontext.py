@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from pihub.errors import BadRequest
+from pihub.shared.jsonscan import members as scan
 
 T = TypeVar("T")
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""JSON has integers of any length; what the hub stores and sends on has 64 bits."""
+Scalar = str | bool | Int64 | float | None
 
 _RAW_OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(
     dict[str, msgspec.Raw]
 )
 _RAW_LIST: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
-_KEY = re.compile(rb'[ \t\n\r]*"((?:[^"\\]|\\.)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _STRING: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 _FIELD = re.compile(r"(?:required|unknown) field `([^`]*)`")
@@ -116,6 +120,15 @@ def is_object(text: str) -> bool:
     return True
 
 
+def is_json(data: bytes) -> bool:
+    """Whether `data` is sound JSON of any shape."""
+    try:
+        _ANY.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
 def raw(text: str) -> msgspec.Raw:
     """JSON text to embed as it is in what `encode` makes."""
     return msgspec.Raw(text.encode())
@@ -145,36 +158,21 @@ def members(body: bytes) -> list[tuple[str, int, int]]:
 
     Raises BadRequest if it is not an object or a key stands twice.
     """
-    try:
-        fields = _RAW_OBJECT.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_json(error) from None
-    found: list[tuple[str, int, int]] = []
-    seen: set[str] = set()
-    position = body.index(b"{") + 1
-    while len(found) < len(fields):
-        match = _KEY.match(body, position)
-        if match is None:
-            raise _twice()
-        word = match[1]
-        key = word.decode() if b"\\" not in word else _STRING.decode(b'"' + word + b'"')
-        if key in seen:
-            raise _twice()
-        value = bytes(fields[key])
-        start = match.end()
-        end = start + len(value)
-        if not body.startswith(value, start):  # `fields` has a later value of the same key
-            raise _twice()
-        seen.add(key)
-        found.append((key, start, end))
-        position = body.find(b",", end) + 1
-    if position and found:  # more members than keys
-        raise _twice()
+    found = scan(body)
+    if found is None:
+        try:
+            _RAW_OBJECT.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise bad_json(error) from None
+        raise BadRequest("the body is not a JSON object")
+    if any(chr(92) in key for key, _, _ in found):
+        found = [
+            (_STRING.decode('"' + key + '"') if chr(92) in key else key, start, end)
+            for key, start, end in found
+        ]
+    if len({key for key, _, _ in found}) < len(found):
+        raise BadRequest("a key stands twice in the body")
     return found
-
-
-def _twice() -> BadRequest:
-    return BadRequest("a key stands twice in the body")
 
 
 def edit(
@@ -182,9 +180,9 @@ def edit(
 ) -> bytes:
     """`body` with the top-level `values` set; every other byte stays as it is.
 
-    A missing key is put first. `spans` is `members(body)` if it is known. Raises BadRequest if `body` is not an object, a key
-    stands twice, or a key differs from an edited one only by case (Go's decoder, and so
-    Ollama, would take it for the same).
+    A missing key is put first. `spans` is `members(body)` if it is known. Raises
+    BadRequest if `body` is not an object, a key stands twice, or a key differs from an
+    edited one only by case (Go's decoder, and so Ollama, would take it for the same).
     """
     if spans is None:
         spans = members(body)

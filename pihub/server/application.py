@@ -19,8 +19,10 @@ BACKLOG = 1024
 """Connections that wait while all workers are busy; the kernel caps it at somaxconn."""
 HUNG = 30
 """Seconds without a sign of life after which a worker is killed and replaced."""
-MAX_WORKERS = 8
-"""For workers = "auto": more than this many cores gain little on a box of this size."""
+MAX_WORKERS = 4
+"""For workers = "auto": a Pi has four cores; more is asked for by a number."""
+HEARTBEATS = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file in it, mode 0600
+"""Memory, so that signs of life do not wear out an SD card."""
 SOCKET_PATH_MAX = 107
 """Bytes of a unix socket's path (sun_path of unix(7) without its NUL)."""
 
@@ -32,9 +34,7 @@ def worker_count(settings: Settings, n_slots: int) -> int:
     new side by side, but at least one.
     """
     configured = settings.server.workers
-    wanted = (
-        min(len(os.sched_getaffinity(0)), MAX_WORKERS) if configured == "auto" else configured
-    )
+    wanted = min(len(os.sched_getaffinity(0)), MAX_WORKERS) if configured == "auto" else configured
     return max(1, min(wanted, (n_slots - 1) // 2))
 
 
@@ -128,7 +128,7 @@ class HubApplication(BaseApplication):  # type: ignore[misc]  # gunicorn is unty
             "preload_app": True,
             # the admin API is the control plane; gunicorn's own socket stays shut
             "control_socket_disable": True,
-            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
+            "worker_tmp_dir": HEARTBEATS if os.path.isdir(HEARTBEATS) else None,
             "pidfile": None,  # the arbiter keeps a locked one
             # gunicorn's own lines only when something is wrong
             "loglevel": "debug" if server.log_level == "debug" else "warning",

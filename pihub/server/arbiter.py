@@ -71,13 +71,13 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         self.num_workers = worker_count(app.settings, self.arena.n_slots)
         self.new_arena = handover is not None and handover.boot_id != self.arena.boot_id
         self.generation = 0 if handover is None else handover.generation + 1
+        self.pidfile = PidFile(run_dir(app.settings) / "pihub.pid")
 
     # ---- start and main loop ------------------------------------------------------
 
     def start(self) -> None:
         """Sockets, signals, pid file; takes over what a former image left."""
         handover = self._handover
-        self.pidfile = PidFile(run_dir(self.app.settings) / "pihub.pid")
         self.pidfile.acquire()
         self.listeners = Listeners(self.cfg, self.log)
         self.listeners.open(
@@ -121,7 +121,11 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
 
     def run(self) -> int:
         """Serve until a signal ends it. Raises StartupError before anything is served."""
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.pidfile.remove()
+            raise
         status = 0
         try:
             while not self._stopping:
@@ -198,10 +202,10 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
                 if not child.stopping:
                     self._drain(child)
             self._announce()
-        elif ready and old and self._free_slot() is None:
+        elif ready and self._free_slot() is None and not any(c.stopping for c in old):
             # no slot is left for all the new ones: make room, one by one
-            if not any(child.stopping for child in old):
-                self._drain(old[0])
+            for child in old[:1]:
+                self._drain(child)
 
     def _free_slot(self) -> int | None:
         return self.children.free_slot(self.arena.n_slots, self.arena.boot_id)
@@ -235,7 +239,10 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         )
         systemd.sd_notify("READY=1\nSTATUS=serving", self.log)
         if self._on_ready is not None and self._handover is None:
-            self._on_ready(urls)
+            try:
+                self._on_ready(urls)
+            except Exception:
+                log.exception("what should follow the start failed")
 
     # ---- reload -------------------------------------------------------------------
 

@@ -29,8 +29,7 @@ def check_meinheld(server: ModuleType | None, greenlet: tuple[int, ...]) -> None
     """The decision itself; `server` is `meinheld.server` or None if it is missing."""
     if server is None:
         raise StartupError(
-            'server.engine is "meinheld", but meinheld is not installed or does not load. '
-            + ADVICE
+            'server.engine is "meinheld", but meinheld is not installed or does not load. ' + ADVICE
         )
     if hasattr(server, MARKER):
         return

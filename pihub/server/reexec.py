@@ -47,7 +47,7 @@ def reexecute(handover: Handover, gunicorn_log: Any) -> None:
             os.set_inheritable(fd, True)
         sys.stdout.flush()
         sys.stderr.flush()
-        os.execve(sys.executable, command, environ)
+        os.execve(sys.executable, command, environ)  # noqa: S606 - that is the point
     except OSError as error:
         for fd in handover.fds():
             os.set_inheritable(fd, False)

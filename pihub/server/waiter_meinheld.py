@@ -64,9 +64,7 @@ class MeinheldWaiter:
         self._sleeping: set[int] = set()
         self._timers: list[int] = []
 
-    def wait(
-        self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1
-    ) -> None:
+    def wait(self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1) -> None:
         if deadline == FOREVER and client_fd < 0:
             _trampoline(fd, not write, write)
             return
@@ -90,14 +88,15 @@ class MeinheldWaiter:
         fd = self._timers.pop() if self._timers else self._kernel.timerfd()
         self._kernel.arm(fd, max(seconds, 1e-9))
         self._sleeping.add(fd)
+        fired = False
         try:
-            while True:
+            while not fired:
                 self.wait(fd, deadline=FOREVER, client_fd=client_fd)
-                if _drained(fd):
-                    return
+                fired = _drained(fd)
         finally:
             self._sleeping.discard(fd)
-            self._kernel.arm(fd, 0)
+            if not fired:
+                self._kernel.arm(fd, 0)  # also forgets that it has fired unread
             if len(self._timers) < POOLED_TIMERS:
                 self._timers.append(fd)
             else:

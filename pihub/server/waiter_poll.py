@@ -23,9 +23,7 @@ class PollWaiter:
     clients that still want the answer do not do that (nginx judges alike).
     """
 
-    def wait(
-        self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1
-    ) -> None:
+    def wait(self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1) -> None:
         poller = select.poll()
         poller.register(fd, select.POLLOUT if write else select.POLLIN)
         if client_fd >= 0:

@@ -7,6 +7,7 @@ import os
 import signal
 import struct
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 from pihub.domain.ports import Waiter
@@ -25,7 +26,7 @@ PID = struct.Struct("=i")
 log = logging.getLogger("pihub.server")
 
 
-class HubWorker:
+class HubWorker(ABC):
     """Mixed in before gunicorn's Worker; the arbiter sets `slot`, `ready_fd`, `kernel`."""
 
     slot: int
@@ -39,6 +40,7 @@ class HubWorker:
     ppid: int
     pid: int
     alive: bool
+    tmp: Any
     wsgi: WSGIApplication
     _last_tick = 0.0
     _tick_failed = False
@@ -75,8 +77,9 @@ class HubWorker:
     def load_wsgi(self) -> None:
         self.wsgi = self.hub.worker_app(self.slot, self.make_waiter())
 
+    @abstractmethod
     def make_waiter(self) -> Waiter:
-        raise NotImplementedError
+        """The engine's own; one per worker."""
 
     def init_signals(self) -> None:
         """As gunicorn's; an interrupt from the terminal is the arbiter's business."""
@@ -87,7 +90,8 @@ class HubWorker:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
     def report_ready(self) -> None:
-        """Tell the arbiter that this worker accepts."""
+        """Tell the arbiter that this worker accepts; from now on it must show life."""
+        self.tmp.notify()
         os.write(self.ready_fd, PID.pack(os.getpid()))
         os.close(self.ready_fd)
         self.ready_fd = -1

@@ -34,4 +34,3 @@ class GthreadHubWorker(HubWorker, ThreadWorker):  # type: ignore[misc]  # untype
     def notify(self) -> None:
         """gunicorn calls it in every turn of its loop, at least once a second."""
         self.tick()
-

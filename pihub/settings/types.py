@@ -87,8 +87,6 @@ def choices(kind: Any) -> list[str]:
 
 def convert(value: Any, kind: Any) -> Any:
     """A TOML value as the key's type; raises WrongType."""
-    if isinstance(value, bool) and not _takes(kind, inspect.BoolType):
-        raise WrongType
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as exc:

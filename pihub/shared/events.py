@@ -12,6 +12,7 @@ from enum import IntEnum, IntFlag
 from pihub._core.ring import Ring
 
 _LAYOUT = struct.Struct("<QQqq9I5I6H4BHH20x")
+_pack = _LAYOUT.pack
 
 
 class CacheState(IntEnum):
@@ -118,7 +119,12 @@ class EventLog:
 
     def __init__(self, ring: Ring, rings: int) -> None:
         self.ring = ring
+        self._push = ring.push
         self.rings = rings
+
+    def write(self, slot: int, *fields: int) -> None:
+        """The fields of a Record in their order; each must fit its width."""
+        self._push(slot, _pack(*fields))
 
     def push(self, slot: int, record: Record) -> None:
         self.ring.push(slot, record.pack())

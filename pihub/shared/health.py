@@ -93,3 +93,15 @@ def configure_breaker(state: SharedState, row: int, settings: BreakerSettings) -
 
 def _now_ms() -> int:
     return int(time.monotonic() * 1000)
+
+
+class RateLimit:
+    """One row of the APIs' limits; a row that was never configured admits all."""
+
+    def __init__(self, state: SharedState, row: int) -> None:
+        self._limits = state.api_limits
+        self._row = row
+
+    def hit(self) -> float:
+        """0 if admitted, else seconds until it would be."""
+        return self._limits.hit(self._row, time.monotonic_ns()) / 1e9

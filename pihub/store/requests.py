@@ -10,6 +10,9 @@ from pihub.store.latency import Buckets, bucket, merge, pack, unpack
 from pihub.store.rows import NameLookup
 from pihub.store.sqlite import Connection
 
+MOST_NANO = 10**15
+"""A million USD: a request that claims to cost more is damaged, and its sums must not
+overflow the 63 bits of the column, or no later batch could be stored."""
 _SIGN = 1 << 63
 _WRAP = 1 << 64
 
@@ -71,10 +74,10 @@ class Sums:
         self.cache_read_tok += record.cache_read_tok
         self.cache_write_tok += record.cache_write_tok
         if record.cost_nano >= 0:
-            self.cost_nano += record.cost_nano
+            self.cost_nano += min(record.cost_nano, MOST_NANO)
         else:
             self.unpriced += 1
-        self.saved_nano += max(record.saved_nano, 0)
+        self.saved_nano += min(max(record.saved_nano, 0), MOST_NANO)
         self.dur_us += record.dur_us
         if record.ttft_us:
             self.ttft_us += record.ttft_us
@@ -216,11 +219,12 @@ def _roll_up(connection: Connection, table: str, sums: dict[Key, Sums]) -> None:
             f"SELECT latency FROM {table} WHERE {_WHERE}",  # noqa: S608
             key,
         ).fetchone()
-        if row is not None:
-            merge(part.latency, unpack(row[0]))
+        # Into a histogram of its own: the part's is also what the next table adds.
+        latency = unpack(row[0]) if row is not None else {}
+        merge(latency, part.latency)
         connection.execute(
             f"INSERT INTO {table} ({_KEY}, {_SUMS}, latency)"  # noqa: S608
             f" VALUES ({', '.join('?' * (len(key) + 12))})"
             f" ON CONFLICT ({_KEY}) DO UPDATE SET {_ADD}, latency = excluded.latency",
-            (*key, *part.values(), pack(part.latency)),
+            (*key, *part.values(), pack(latency)),
         )

@@ -56,6 +56,7 @@ class Database:
         except (OSError, apsw.Error) as error:
             raise StartupError(f"cannot open the database {path}: {error}") from None
         self._reader: apsw.Connection | None = None
+        self._closed = False
 
     def _prepare(self, connection: apsw.Connection, synchronous: str) -> None:
         connection.set_busy_timeout(BUSY_MS)
@@ -91,6 +92,8 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of one SELECT, of what is committed."""
         with self._read_lock:
+            if self._closed:
+                raise apsw.ConnectionClosedError(f"{self.path} is closed")
             if self._reader is None:
                 reader = apsw.Connection(str(self.path))
                 reader.set_busy_timeout(BUSY_MS)
@@ -120,6 +123,7 @@ class Database:
     def close(self) -> None:
         """Idempotent; the WAL is checkpointed and removed when nobody else reads."""
         with self._write_lock, self._read_lock:
+            self._closed = True
             if self._reader is not None:
                 self._reader.close()
                 self._reader = None

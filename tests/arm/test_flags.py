@@ -57,6 +57,8 @@ def test_modes(machine: str) -> None:
 
     assert "-O2" in compile_args("release")
     assert "-DNDEBUG" in compile_args("release")
+    assert "-s" in flags.flags("release", machine)[1]
+    assert "-s" not in flags.flags("debug", machine)[1]
     assert "-DPH_DEBUG=1" in compile_args("debug")
     assert {"-DCYTHON_TRACE_NOGIL=1", "-DCYTHON_USE_SYS_MONITORING=0"} <= set(compile_args("trace"))
     assert any("address" in f for f in flags.flags("asan", machine)[1])

@@ -23,7 +23,11 @@ def test_finds_what_is_there(patterns: tuple[bytes, ...], data: bytes) -> None:
     assert matcher.first(data) == (found[0][0] if found else -1)
 
 
-@given(patterns=st.lists(WORD, min_size=1, max_size=5).map(tuple), data=TEXT, limit=st.integers(0, 5))
+@given(
+    patterns=st.lists(WORD, min_size=1, max_size=5).map(tuple),
+    data=TEXT,
+    limit=st.integers(0, 5),
+)
 def test_stops_at_its_limit(patterns: tuple[bytes, ...], data: bytes, limit: int) -> None:
     assert Matcher(patterns).all(data, limit) == model.all_matches(patterns, data)[:limit]
 

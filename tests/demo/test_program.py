@@ -49,12 +49,31 @@ def test_a_taken_port_is_an_error_that_says_so() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told(number: signal.Signals) -> None:
-    child = subprocess.Popen([sys.executable, "-m", "pihub.demo"], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pihub.demo"], stdout=subprocess.PIPE, text=True
+    )
     assert child.stdout is not None
     assert set(json.loads(child.stdout.readline())) == {"ollama", "claude", "openai", "control"}
     child.send_signal(number)
     assert child.wait(10) == 0
     child.stdout.close()
+
+
+def test_it_ends_when_told_although_it_was_started_with_blocked_signals() -> None:
+    words = [sys.executable, "-m", "pihub.demo"]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.terminate()
+    try:
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.stdout.close()
 
 
 def test_it_ends_with_its_parent() -> None:

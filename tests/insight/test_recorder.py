@@ -45,6 +45,16 @@ def test_all_rings_are_drained_whole(
     assert BATCH < 3000
 
 
+def test_a_batch_is_stored_in_the_order_of_time(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    for number in range(20):
+        ring = 1 + number % 2
+        state.events.push(ring, Record(ts_ns=10**18 + number, rid=number))
+    recorder.drain()
+    assert [row.rid for row in store.recent(100)] == list(range(19, -1, -1))
+
+
 def test_the_next_recorder_goes_on_where_the_last_committed(
     state: SharedState, store: MetricsStore, recorder: Recorder, again: Callable[[], Recorder]
 ) -> None:
@@ -115,9 +125,11 @@ def test_the_strangest_record_does_not_stop_the_line(
 ) -> None:
     state.ring.push(1, b"\xff" * 128)
     state.ring.push(1, b"\x00" * 128)
+    for _ in range(3):
+        state.events.push(1, Record(rid=5, cost_nano=2**63 - 1, saved_nano=2**63 - 1))
     push(state, 1, range(7, 8))
     assert recorder.drain()
-    assert rids(store) == [0, 7, 2**64 - 1]
+    assert rids(store) == [0, 5, 5, 5, 7, 2**64 - 1]
     assert recorder.state().failures == 0
 
 

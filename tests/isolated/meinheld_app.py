@@ -71,10 +71,22 @@ def describe(environ: Environ) -> bytes:
 
 def stream(query: dict[str, str]) -> Iterator[bytes]:
     ident, ms = query.get("id", ""), float(query.get("ms", "0"))
-    for index in range(int(query.get("n", "10"))):
-        if ms:
-            wait(ms)
-        yield f"{ident}:{index};".encode()
+    try:
+        for index in range(int(query.get("n", "10"))):
+            if ms:
+                wait(ms)
+            yield f"{ident}:{index};".encode()
+    finally:
+        Broken.closed += 1
+
+
+def pieces(count: int, size: int) -> Iterator[bytes]:
+    """Each piece is a new object that only the server keeps alive while it sends."""
+    try:
+        for index in range(count):
+            yield bytes([65 + index % 26]) * size
+    finally:
+        Broken.closed += 1
 
 
 class Broken:
@@ -170,8 +182,7 @@ def app(environ: Environ, start: Start) -> Iterable[bytes]:
         case "/big":
             size, piece = int(query.get("mb", "1")) << 20, int(query.get("piece", "65536"))
             start("200 OK", [("Content-Type", "text/plain")])
-            # Each piece is a new object that only the server keeps alive while it sends.
-            return (bytes([65 + i % 26]) * piece for i in range(size // piece))
+            return pieces(size // piece, piece)
         case "/whole":
             return text(start, b"w" * (int(query.get("mb", "1")) << 20))
         case "/rss":
@@ -194,6 +205,8 @@ def app(environ: Environ, start: Start) -> Iterable[bytes]:
             return text(start, "".join(done).encode())
         case "/same-fd":
             return text(start, same_fd().encode())
+        case "/no-delay":
+            return text(start, no_delay(environ["meinheld.client"].get_fd()).encode())
         case "/closed-count":
             return text(start, str(Broken.closed).encode())
         case "/drain":
@@ -203,24 +216,29 @@ def app(environ: Environ, start: Start) -> Iterable[bytes]:
     return text(start, b"hello\n") if odd is None else odd
 
 
+def no_delay(fd: int) -> str:
+    with socket.socket(fileno=os.dup(fd)) as copy:
+        return str(copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+
 def same_fd() -> str:
     """Two greenlets on one descriptor: the second is told, the first is woken."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = os.pipe()
     woken: list[str] = []
 
     def first() -> None:
-        server.trampoline(ours.fileno(), read=True)
+        server.trampoline(ours, read=True)
         woken.append("first")
 
     server.spawn(first)
     wait(10)
     try:
-        server.trampoline(ours.fileno(), read=True)
+        server.trampoline(ours, read=True)
     except RuntimeError:
         woken.append("refused")
-    theirs.close()  # a hang-up wakes as well as bytes do
+    os.close(theirs)  # a hang-up, with nothing to read
     wait(20)
-    ours.close()
+    os.close(ours)
     return " ".join(woken)
 
 
@@ -242,7 +260,13 @@ def main() -> None:
     parser.add_argument("--body-buffer", type=int, default=512 * 1024)
     parser.add_argument("--max-body", type=int, default=16 << 20)
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--head", type=int, default=15)
+    parser.add_argument("--body", type=int, default=20)
+    parser.add_argument("--write", type=int, default=60)
+    parser.add_argument("--files", type=int, help="limit of open files")
     args = parser.parse_args()
+    if args.files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (args.files, args.files))
     faulthandler.enable()
     family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
     listener = socket.socket(family)
@@ -253,6 +277,7 @@ def main() -> None:
     server.set_client_body_buffer_size(args.body_buffer)
     server.set_max_content_length(args.max_body)
     server.set_picoev_max_fd(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    server.set_patience(head=args.head, body=args.body, write=args.write)
     server.set_error_logger(Errors())
     server.set_listen_socket([listener.fileno()])
     signal.signal(signal.SIGTERM, lambda *_: server.drain(5))
@@ -260,7 +285,7 @@ def main() -> None:
     server.run(app)
     # Still ours, still listening: the arbiter's other workers share it.
     assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
-    print("left", flush=True)
+    listener.close()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -21,12 +22,13 @@ class App:
     """The application in its own process; a context manager that stops it."""
 
     def __init__(self, *args: str, env: dict[str, str] | None = None) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed at exit)
+        extra = json.loads(os.environ.get("MEINHELD_APP_ENV", "{}"))  # a sanitized build's
         self.process = subprocess.Popen(
             [sys.executable, str(APP), *args],
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **extra, **(env or {})},
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
@@ -106,6 +108,7 @@ class Reader:
         """The next response; Cut if it is not whole. 100 Continue is skipped."""
         line = self._line()
         version, status, _ = line.split(" ", 2)
+        assert version in ("HTTP/1.0", "HTTP/1.1"), f"out of step: {line!r}"
         answer = Answer(int(status), version)
         while line := self._line():
             name, value = line.split(": ", 1)

@@ -22,10 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.isolated.meinheld_harness import App  # noqa: E402
+from tests.isolated.meinheld_harness import App
 
 CLIENTS = 64
 STALL_SECONDS = 30.0
+LEFT = ("/wait?ms=4&id={}", "/stream?n=9&ms=1&id={}", "/whole?mb=1&id={}")
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -72,8 +73,7 @@ class Client:
         elif roll < 0.90:
             wanted = [("stream", f"/stream?n=6&ms={rng.choice((0, 1))}&id={{}}")]
         else:
-            wanted = [rng.choice([("abort", "/wait?ms=4&id={}"), ("abort", "/stream?n=9&ms=1&id={}"),
-                                  ("abort", "/whole?mb=1&id={}")])]  # fmt: skip
+            wanted = [("abort", rng.choice(LEFT))]
             self.leave_after = rng.choice((-1, 1, 120))
             self.reset = rng.random() < 0.5
         out = bytearray()

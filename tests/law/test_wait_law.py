@@ -13,11 +13,11 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pihub"
 BANNED = {
-    "server.sleep": re.compile(r"\bserver\s*\.\s*sleep\b|from\s+meinheld\.server\s+import.*\bsleep\b"),
+    "server.sleep": re.compile(r"\bserver\s*\.\s*sleep\b|meinheld\.server\s+import.*\bsleep\b"),
     "schedule_call": re.compile(r"\bschedule_call\b"),
     "_suspend_client": re.compile(r"\b_suspend_client\b"),
     "_resume_client": re.compile(r"\b_resume_client\b"),
-    "greenlet.switch": re.compile(r"\bgreenlet\b.*\.\s*switch\b|\bfrom\s+greenlet\b|\bimport\s+greenlet\b"),
+    "greenlet.switch": re.compile(r"\bgreenlet\b.*\.\s*switch\b|\b(from|import)\s+greenlet\b"),
     "meinheld.patch": re.compile(r"\bmeinheld\b.*\bpatch\b|\bpatch_all\b|\bpatch_socket\b"),
     "trampoline": re.compile(r"\btrampoline\b"),
     "time.sleep": re.compile(r"\btime\s*\.\s*sleep\b|from\s+time\s+import.*\bsleep\b"),

@@ -120,7 +120,7 @@ def test_errors_after_the_headers_end_the_stream_without_a_terminal_marker() -> 
 
 ENVELOPES = {
     "openai": b'{"error":{"message":"You gave sk-live-123456 wrongly","type":"t","code":null}}',
-    "anthropic": b'{"type":"error","error":{"type":"t","message":"You gave sk-live-123456 wrongly"}}',
+    "anthropic": b'{"type":"error","error":{"message":"You gave sk-live-123456 wrongly"}}',
     "ollama": b'{"error":"You gave sk-live-123456 wrongly"}',
 }
 

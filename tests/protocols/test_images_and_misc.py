@@ -182,9 +182,7 @@ def test_case_57_models_in_three_shapes() -> None:
 def test_case_59_the_served_model_is_told_in_answers_and_streams(client: str) -> None:
     ask = ASKS_BY_CLIENT[client]
     for served, told in (("claude-x", "claude-x"), ("", "assistant")):
-        answer = Answer(
-            id="i", model=served, blocks=(Text("x"),), stop_reason=StopReason.END_TURN
-        )
+        answer = Answer(id="i", model=served, blocks=(Text("x"),), stop_reason=StopReason.END_TURN)
         assert rendered(client, answer, ask)["model"] == told
         raw = written(client, replay(answer), ask)
         if client == "ollama":
@@ -208,7 +206,8 @@ def test_case_61_empty_turns_are_legal() -> None:
     }
     for name, body in bodies.items():
         assert UPSTREAMS[name]().answer(200, [], body).blocks == ()
-    history = chat("openai", user("a"), {"role": "assistant", "content": ""}, user("b"), max_tokens=5)
+    empty = {"role": "assistant", "content": ""}
+    history = chat("openai", user("a"), empty, user("b"), max_tokens=5)
     assert [m["role"] for m in carry("openai", "anthropic", history)["messages"]] == ["user"]
     assert [m["role"] for m in carry("openai", "ollama", history)["messages"]] == [
         "user",

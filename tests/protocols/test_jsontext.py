@@ -51,16 +51,21 @@ def test_bodies_that_could_mean_two_things_are_refused(body: bytes) -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text("abc,{}[]:\"\\ ", max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text('abc,{}[]:"\\ ', max_size=4), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
 @given(
-    st.dictionaries(st.text("abc\"\\,:{}é", max_size=4), values, max_size=5),
+    st.dictionaries(st.text('abc"\\,:{}é', max_size=4), values, max_size=5),
     st.sampled_from([None, 1, "\t"]),
     st.booleans(),
 )

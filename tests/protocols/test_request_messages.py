@@ -113,9 +113,7 @@ def test_case_06_parallel_results_are_one_user_message_results_first() -> None:
     )
     messages = carry("openai", "anthropic", body)["messages"]
     assert [m["role"] for m in messages] == ["user", "assistant", "user"]
-    assert [
-        (b["type"], b.get("tool_use_id"), b.get("text")) for b in messages[2]["content"]
-    ] == [
+    assert [(b["type"], b.get("tool_use_id"), b.get("text")) for b in messages[2]["content"]] == [
         ("tool_result", "c1", None),
         ("tool_result", "c2", None),
         ("text", None, "and now?"),
@@ -143,6 +141,8 @@ def test_case_07_tool_results_come_before_the_users_text(upstream: str) -> None:
         ("user", "thanks"),
     ]
     assert [m["tool_call_id"] for m in messages[:2]] == ["t1", "t2"]
+    again = carry("anthropic", "anthropic", body)["messages"][-1]["content"]
+    assert [block["type"] for block in again] == ["tool_result", "tool_result", "text"]
 
 
 def tool_use(id_: str, name: str = "f") -> dict[str, Any]:
@@ -250,8 +250,9 @@ def test_case_11_ids_that_anthropic_refuses_get_one_stable_substitute() -> None:
     messages = carry("openai", "anthropic", body)["messages"]
     used = messages[1]["content"][0]["id"]
     assert used == messages[2]["content"][0]["tool_use_id"]
-    assert used.startswith("toolu_") and used == (
-        carry("openai", "anthropic", body)["messages"][1]["content"][0]["id"]
+    assert (
+        used.startswith("toolu_")
+        and used == (carry("openai", "anthropic", body)["messages"][1]["content"][0]["id"])
     )
 
 
@@ -269,7 +270,11 @@ def test_case_12_tool_name_is_derived_from_the_call_last_wins() -> None:
 
 def test_case_13_neighbours_are_merged_and_a_leading_assistant_is_refused() -> None:
     body = chat(
-        "openai", user("a"), user("b"), {"role": "assistant", "content": "c"}, user("d"),
+        "openai",
+        user("a"),
+        user("b"),
+        {"role": "assistant", "content": "c"},
+        user("d"),
         max_tokens=5,
     )
     messages = carry("openai", "anthropic", body)["messages"]
@@ -334,12 +339,15 @@ def test_case_17_anthropic_blocks_without_a_counterpart_are_refused_by_name() ->
         ("openai", {"messages": []}, "model"),
         ("openai", {"model": "", "messages": [user()]}, "model"),
         ("openai", {"model": "m", "messages": []}, "messages"),
-        ("openai", {"model": "m", "messages": [{"role": "king", "content": "x"}]}, "messages[0].role"),
+        ("openai", {"model": "m", "messages": [{"role": "king"}]}, "messages[0].role"),
         ("openai", {"model": "m", "messages": [{"content": "x"}]}, "messages[0].role"),
         ("openai", {"model": 5, "messages": [user()]}, "model"),
         ("anthropic", {"model": "m", "messages": [user()]}, "max_tokens"),
-        ("anthropic", {"model": "m", "max_tokens": 1, "messages": [{"role": "tool", "content": ""}]},
-         "messages[0].role"),
+        (
+            "anthropic",
+            {"model": "m", "max_tokens": 1, "messages": [{"role": "tool", "content": ""}]},
+            "messages[0].role",
+        ),
         ("ollama", {"model": "m", "messages": [{"role": "tool", "content": "x"}]}, "messages[0]"),
         ("ollama", {"model": "m", "options": {"stop": 5}}, "options.stop"),
         ("ollama", {"model": "m", "options": {"num_predict": 1.5}}, "options.num_predict"),

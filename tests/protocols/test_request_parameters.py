@@ -129,9 +129,7 @@ CHOICES = [
 
 @pytest.mark.parametrize(("openai", "anthropic"), CHOICES)
 def test_case_25_tool_choice_maps_both_ways(openai: Any, anthropic: dict[str, Any]) -> None:
-    body = chat(
-        "openai", user(), tools=[weather_tool("openai")], tool_choice=openai, max_tokens=5
-    )
+    body = chat("openai", user(), tools=[weather_tool("openai")], tool_choice=openai, max_tokens=5)
     carried = carry("openai", "anthropic", body)
     assert carried["tool_choice"] == anthropic
     assert carried["tools"][0]["name"] == "weather"  # kept with `none` too: history needs them
@@ -306,9 +304,7 @@ def test_case_31_thinking_is_left_out_where_claude_would_refuse_the_turn() -> No
         {"role": "tool", "tool_call_id": "c", "content": "sun"},
     ]
     tools = [weather_tool("openai")]
-    body = chat(
-        "openai", *history, tools=tools, reasoning_effort="high", max_tokens=9000
-    )
+    body = chat("openai", *history, tools=tools, reasoning_effort="high", max_tokens=9000)
     assert "thinking" not in carry("openai", "anthropic", body, CLAUDE_45)
     forced = chat(
         "openai",
@@ -454,3 +450,39 @@ def test_every_field_of_the_canonical_request_is_reachable() -> None:
         ask = parse(client, body)
         said |= {f for f in ask.__struct_fields__ if getattr(ask, f) != getattr(empty, f)}
     assert set(empty.__struct_fields__) - said == {"model"}
+
+
+@pytest.mark.parametrize(
+    ("client", "fields"),
+    [
+        ("openai", {"seed": 10**30}),
+        ("openai", {"max_tokens": 2**63}),
+        ("openai", {"top_k": -(2**64)}),
+        ("anthropic", {"max_tokens": 10**30}),
+        ("anthropic", {"top_k": 10**30}),
+        ("anthropic", {"system": [{"type": "text", "text": "x", "cache_control": {"a": 2**70}}]}),
+        ("ollama", {"keep_alive": 10**30}),
+        ("ollama", {"options": {"num_ctx": 10**30}}),
+        ("ollama", {"options": {"seed": 1e300}}),
+        ("ollama", {"options": {"x": {"deep": 1}}}),
+    ],
+)
+def test_numbers_that_no_upstream_could_mean_are_refused(
+    client: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(BadRequest):
+        parse(client, chat(client, user(), **fields))
+
+
+def test_the_canonical_form_can_always_be_packed() -> None:
+    """Cache keys are made of it."""
+    odd = json.dumps(chat("openai", user(), zzz=10**40, logit_bias={"1": -(10**40)}))
+    packed = msgspec.msgpack.encode(parse("openai", odd.encode()))
+    assert msgspec.msgpack.decode(packed, type=Ask) == parse("openai", odd.encode())
+
+
+def test_names_in_notes_are_fit_for_a_header() -> None:
+    body = chat("ollama", user(), options={"a\r\nx-evil: 1": 1, "ök": 2})
+    assert notes("ollama", "openai", body) == ("options.a??x-evil??1", "options.?k")
+    body = chat("openai", user(), **{"a\r\nb.name": 1}, max_tokens=5)
+    assert notes("openai", "anthropic", body) == ("a??b.name",)

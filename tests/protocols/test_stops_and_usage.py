@@ -109,7 +109,7 @@ def test_ollama_done_reasons(word: str, tool: bool, stop: StopReason) -> None:
 
 def test_anthropic_stop_reasons_and_unknown_ones() -> None:
     for reason in StopReason:
-        body = {"id": "i", "type": "message", "model": "m", "content": [], "stop_reason": reason.value}
+        body = {"type": "message", "model": "m", "content": [], "stop_reason": reason.value}
         answer = UPSTREAMS["anthropic"]().answer(200, [], json.dumps(body).encode())
         assert answer.stop_reason is reason
     body = {"content": [], "stop_reason": "from_the_future", "stop_sequence": "END"}
@@ -222,3 +222,18 @@ def test_message_start_carries_an_estimate_that_message_delta_corrects() -> None
     out = sse(written("anthropic", blind, long))
     assert 400 < out[0][1]["message"]["usage"]["input_tokens"] < 700
     assert out[-2][1]["usage"]["input_tokens"] == 523
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**53, 10**40])
+def test_nonsense_counts_and_times_of_an_upstream_are_zero(wrong: int) -> None:
+    usage = {"prompt_tokens": wrong, "completion_tokens": 2}
+    answer = UPSTREAMS["openai"]().answer(
+        200, [], completion("stop", usage=usage, created=float(wrong))
+    )
+    assert (answer.usage, answer.created) == (Usage(input=0, output=2), 0)
+    body = {"type": "message", "content": [], "usage": {"input_tokens": wrong, "output_tokens": 2}}
+    read = UPSTREAMS["anthropic"]().answer(200, [], json.dumps(body).encode())
+    assert read.usage == Usage(input=0, output=2)
+    line = {"message": {"content": ""}, "done": True, "eval_count": wrong, "total_duration": wrong}
+    read = UPSTREAMS["ollama"]().answer(200, [], json.dumps(line).encode())
+    assert (read.usage, read.timings) == (Usage(), {"total_duration": 0})

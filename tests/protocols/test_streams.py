@@ -13,19 +13,17 @@ from pihub.domain.stream import (
     BlockStart,
     BlockStop,
     Failed,
-    Finish,
     Ping,
-    SignatureDelta,
     Start,
     TextDelta,
-    ThinkingDelta,
     ToolInputDelta,
 )
-from pihub.errors import UpstreamBusy, UpstreamError, UpstreamIncomplete, UpstreamProtocol
+from pihub.errors import UpstreamError, UpstreamProtocol
 from pihub.protocols.ndjson import NDJSONSplitter
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.protocols.sse import SSESplitter
 from tests.protocols.carry import (
+    ASKS_BY_CLIENT,
     chat,
     events_of,
     ndjson,
@@ -35,43 +33,11 @@ from tests.protocols.carry import (
     user,
     written,
 )
+from tests.protocols.chunks import DONE, chunk, delta, finish, tool
 from tests.protocols.goldens import ANTHROPIC_TEXT, OLLAMA_TEXT, OPENAI_TEXT
 
-ASKS = {
-    name: parse(name, chat(name, user(), stream=True)) for name in ("openai", "anthropic", "ollama")
-}
 
-
-def chunk(*choices: dict[str, Any], **fields: Any) -> bytes:
-    body = {"id": "i", "created": 7, "model": "m", "choices": list(choices), **fields}
-    return b"data: " + json.dumps(body).encode() + b"\n\n"
-
-
-def delta(**fields: Any) -> dict[str, Any]:
-    return {"index": 0, "delta": fields}
-
-
-def tool(index: int | None, arguments: str, id_: str = "", name: str = "") -> dict[str, Any]:
-    call: dict[str, Any] = {"function": {"arguments": arguments}}
-    if index is not None:
-        call["index"] = index
-    if id_:
-        call["id"] = id_
-    if name:
-        call["function"]["name"] = name
-    return delta(tool_calls=[call])
-
-
-def finish(reason: str = "stop") -> dict[str, Any]:
-    return {"index": 0, "delta": {}, "finish_reason": reason}
-
-
-DONE = b"data: [DONE]\n\n"
-
-
-@pytest.mark.parametrize(
-    "ending", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"]
-)
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
 @pytest.mark.parametrize("space", [b" ", b""], ids=["space", "no-space"])
 def test_case_36_line_ends_spaces_comments_and_bom(ending: bytes, space: bytes) -> None:
     lines = [
@@ -107,7 +73,8 @@ def test_case_36_utf8_may_be_split_and_a_second_space_is_data() -> None:
         0, "é€😀"
     )
     splitter = SSESplitter()
-    assert splitter.feed(b"\n\ndata:  x\n\n")[1].data == b" x"
+    assert splitter.feed(b"\n\ndata:  x \n\n")[1].data == b" x "
+    assert splitter.feed(b"data:  x \r\n\r\n")[0].data == b" x "
 
 
 def test_case_36_a_huge_event_is_refused_but_one_mebibyte_is_not() -> None:
@@ -136,7 +103,7 @@ ANSWER = Answer(
 
 
 def test_case_37_anthropic_order_names_and_indices() -> None:
-    events = sse(written("anthropic", replay(ANSWER), ASKS["anthropic"]))
+    events = sse(written("anthropic", replay(ANSWER), ASKS_BY_CLIENT["anthropic"]))
     assert all(name == data["type"] for name, data in events)
     names = [name for name, _ in events]
     assert names[0] == "message_start" and names[-2:] == ["message_delta", "message_stop"]
@@ -210,11 +177,9 @@ def test_case_39_text_after_a_tool_call_closes_the_tool_block_first() -> None:
 
 
 def test_case_40_id_and_name_once_late_name_repeated_name_minted_id() -> None:
-    out = sse(written("openai", replay(ANSWER), ASKS["openai"]))
+    out = sse(written("openai", replay(ANSWER), ASKS_BY_CLIENT["openai"]))
     calls = [
-        call
-        for _, data in out[:-1]
-        for call in data["choices"][0]["delta"].get("tool_calls", ())
+        call for _, data in out[:-1] for call in data["choices"][0]["delta"].get("tool_calls", ())
     ]
     assert [c.get("id") for c in calls] == ["t1", None, "t2", None]
     assert [c["function"].get("name") for c in calls] == ["f", None, "g", None]
@@ -247,7 +212,7 @@ def test_case_40_a_new_id_at_every_delta_is_still_one_call() -> None:
 
 
 def test_case_41_tool_use_start_has_an_empty_input_and_empty_input_is_an_object() -> None:
-    events = sse(written("anthropic", replay(ANSWER), ASKS["anthropic"]))
+    events = sse(written("anthropic", replay(ANSWER), ASKS_BY_CLIENT["anthropic"]))
     tools = [
         d["content_block"]
         for n, d in events
@@ -276,8 +241,32 @@ def test_case_41_input_in_the_block_start_is_not_lost() -> None:
     assert stream_answer("anthropic", raw).blocks == (ToolUse("t", "f", '{"a": 1}'),)
 
 
+def test_case_41_deltas_win_over_the_input_in_the_block_start() -> None:
+    raw = b"".join(
+        b"data: " + json.dumps(event).encode() + b"\n\n"
+        for event in (
+            {"type": "message_start", "message": {"id": "m"}},
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+            },
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": '{"a": 1}'},
+            },
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_stop"},
+        )
+    )
+    assert stream_answer("anthropic", raw).blocks == (ToolUse("t", "f", '{"a": 1}'),)
+
+
 def test_case_42_first_chunk_has_the_role_and_all_share_id_created_model() -> None:
-    out = [data for _, data in sse(written("openai", replay(ANSWER), ASKS["openai"]))][:-1]
+    out = [data for _, data in sse(written("openai", replay(ANSWER), ASKS_BY_CLIENT["openai"]))][
+        :-1
+    ]
     assert out[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert {(c["id"], c["created"], c["model"], c["object"]) for c in out} == {
         ("chatcmpl-7", 1700000000, "m", "chat.completion.chunk")
@@ -286,14 +275,16 @@ def test_case_42_first_chunk_has_the_role_and_all_share_id_created_model() -> No
 
 
 def test_case_43_thinking_comes_first_with_its_signature_and_never_in_content() -> None:
-    events = sse(written("anthropic", replay(ANSWER), ASKS["anthropic"]))
+    events = sse(written("anthropic", replay(ANSWER), ASKS_BY_CLIENT["anthropic"]))
     kinds = [d["delta"]["type"] for n, d in events if n == "content_block_delta"]
     assert kinds[:2] == ["thinking_delta", "signature_delta"]
-    out = [data for _, data in sse(written("openai", replay(ANSWER), ASKS["openai"]))][:-1]
+    out = [data for _, data in sse(written("openai", replay(ANSWER), ASKS_BY_CLIENT["openai"]))][
+        :-1
+    ]
     deltas = [c["choices"][0]["delta"] for c in out]
     assert "".join(d.get("content") or "" for d in deltas) == "Hi"
     assert "".join(d.get("reasoning_content", "") for d in deltas) == "hm"
-    lines = ndjson(written("ollama", replay(ANSWER), ASKS["ollama"]))
+    lines = ndjson(written("ollama", replay(ANSWER), ASKS_BY_CLIENT["ollama"]))
     assert lines[0]["message"] == {"role": "assistant", "content": "", "thinking": "hm"}
 
 
@@ -323,7 +314,7 @@ def test_case_43_redacted_thinking_stays_opaque() -> None:
         )
     )
     answer = stream_answer("anthropic", raw)
-    events = sse(written("anthropic", replay(answer), ASKS["anthropic"]))
+    events = sse(written("anthropic", replay(answer), ASKS_BY_CLIENT["anthropic"]))
     assert events[1][1]["content_block"] == block
 
 
@@ -332,9 +323,9 @@ def test_case_44_pings_are_pings_and_never_content() -> None:
     assert sum(isinstance(event, Ping) for event in events) == 1
     comments = events_of(UPSTREAMS["openai"]().parser(), b": PROCESSING\n\n" + OPENAI_TEXT)
     assert isinstance(comments[0], Ping)
-    assert CLIENTS["openai"]().renderer(ASKS["openai"]).feed(Ping()) == b": ping\n\n"
-    assert CLIENTS["ollama"]().renderer(ASKS["ollama"]).feed(Ping()) == b""
-    anthropic = CLIENTS["anthropic"]().renderer(ASKS["anthropic"])
+    assert CLIENTS["openai"]().renderer(ASKS_BY_CLIENT["openai"]).feed(Ping()) == b": ping\n\n"
+    assert CLIENTS["ollama"]().renderer(ASKS_BY_CLIENT["ollama"]).feed(Ping()) == b""
+    anthropic = CLIENTS["anthropic"]().renderer(ASKS_BY_CLIENT["anthropic"])
     assert anthropic.feed(Ping()) == b""  # nothing may stand before message_start
     anthropic.feed(Start("m", "m"))
     assert sse(anthropic.feed(Ping())) == [("ping", {"type": "ping"})]
@@ -361,10 +352,13 @@ def test_case_45_unknown_events_blocks_and_deltas_are_skipped() -> None:
 
 
 def test_case_46_ollama_lines() -> None:
-    assert CLIENTS["ollama"]().renderer(ASKS["ollama"]).content_type == "application/x-ndjson"
+    assert (
+        CLIENTS["ollama"]().renderer(ASKS_BY_CLIENT["ollama"]).content_type
+        == "application/x-ndjson"
+    )
     assert parse("ollama", chat("ollama", user())).stream is True
     assert parse("ollama", chat("ollama", user(), stream=False)).stream is False
-    raw = written("ollama", replay(ANSWER), ASKS["ollama"])
+    raw = written("ollama", replay(ANSWER), ASKS_BY_CLIENT["ollama"])
     lines = ndjson(raw)
     assert raw.count(b"\n") == len(lines)
     for line in lines[:-1]:
@@ -386,7 +380,7 @@ def test_case_46_pretty_printed_tool_input_stays_on_one_line() -> None:
         blocks=(ToolUse("t", "f", '{\n  "a": 1.50,\n  "b": "x\\ny"\n}'),),
         stop_reason=StopReason.TOOL_USE,
     )
-    raw = written("ollama", replay(answer), ASKS["ollama"])
+    raw = written("ollama", replay(answer), ASKS_BY_CLIENT["ollama"])
     assert b'"arguments":{"a":1.50,"b":"x\\ny"}' in raw
     assert len(ndjson(raw)) == 2
 
@@ -416,117 +410,3 @@ def test_case_50_pieces_hold_the_upstreams_own_bytes(upstream: str, raw: bytes) 
     pieces = [*parser.feed(data), *parser.eof()]
     assert b"".join(piece.raw for piece in pieces) == data
     assert pieces[0].raw == raw
-
-
-# ---- faults ------------------------------------------------------------------------
-
-GOLDEN = {"openai": OPENAI_TEXT, "anthropic": ANTHROPIC_TEXT, "ollama": OLLAMA_TEXT}
-
-
-@pytest.mark.parametrize("upstream", ["openai", "anthropic", "ollama"])
-def test_a_stream_without_its_terminal_marker_is_incomplete(upstream: str) -> None:
-    raw = GOLDEN[upstream]
-    marker = {"openai": b'"finish_reason":"stop"', "anthropic": b"event: message_stop"}
-    cut = raw.rindex(marker.get(upstream, b'"done":true'))
-    parser = UPSTREAMS[upstream]().parser()
-    events = events_of(parser, raw[:cut])
-    assert not parser.finished and not any(isinstance(event, Finish) for event in events)
-    with pytest.raises(UpstreamIncomplete):
-        stream_answer(upstream, raw[:cut])
-
-
-def test_done_alone_does_not_complete_an_openai_stream() -> None:
-    raw = chunk(delta(content="half")) + DONE
-    parser = UPSTREAMS["openai"]().parser()
-    events_of(parser, raw)
-    assert parser.done and not parser.finished
-    with pytest.raises(UpstreamIncomplete):
-        stream_answer("openai", raw)
-
-
-@pytest.mark.parametrize("upstream", ["openai", "anthropic", "ollama"])
-@pytest.mark.parametrize("junk", [b"{broken", b'{"type":7,"choices":7,"message":7}', b"\xff\xfe"])
-def test_one_malformed_event_is_skipped_and_counted(upstream: str, junk: bytes) -> None:
-    raw = GOLDEN[upstream]
-    event = junk + b"\n" if upstream == "ollama" else b"data: " + junk + b"\n\n"
-    separator = b"\n" if upstream == "ollama" else b"\n\n"
-    at = raw.index(separator) + len(separator)
-    parser = UPSTREAMS[upstream]().parser()
-    events = events_of(parser, raw[:at] + event + raw[at:])
-    assert parser.malformed == 1 and parser.finished
-    clean = events_of(UPSTREAMS[upstream]().parser(), raw)
-    assert strip(events) == strip(clean)
-
-
-def strip(events: list[Any]) -> list[Any]:
-    return [event for event in events if not isinstance(event, Start | Ping)]
-
-
-@pytest.mark.parametrize("upstream", ["openai", "anthropic", "ollama"])
-def test_a_duplicate_terminal_is_ignored(upstream: str) -> None:
-    raw = GOLDEN[upstream]
-    events = events_of(UPSTREAMS[upstream]().parser(), raw + raw, range(0, len(raw), 7))
-    assert sum(isinstance(event, Finish) for event in events) == 1
-    assert isinstance(events[-1], Finish)
-    twice = chunk(delta(content="x")) + chunk(finish()) + chunk(finish("length")) + DONE
-    assert stream_answer("openai", twice).stop_reason is StopReason.END_TURN
-
-
-@pytest.mark.parametrize(
-    ("upstream", "event", "kind"),
-    [
-        ("openai", b'data: {"error":{"message":"sk-abcdefgh123 bad","type":"server_error"}}\n\n',
-         UpstreamError),
-        ("openai", b'event: error\ndata: {"error":"boom"}\n\n', UpstreamError),
-        ("openai", b'data: {"error":{"message":"slow","type":"rate_limit_error"}}\n\n', UpstreamBusy),
-        ("anthropic",
-         b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n',
-         UpstreamBusy),
-        ("anthropic", b"event: error\ndata: not json\n\n", UpstreamError),
-        ("ollama", b'{"error":"out of memory"}\n', UpstreamError),
-        ("ollama", b'{"error":{"message":"x","type":"api_error"}}\n', UpstreamError),
-    ],
-)
-def test_an_error_event_ends_the_stream(
-    upstream: str, event: bytes, kind: type[UpstreamError]
-) -> None:
-    raw = GOLDEN[upstream]
-    separator = b"\n" if upstream == "ollama" else b"\n\n"
-    at = raw.index(separator) + len(separator)
-    parser = UPSTREAMS[upstream]().parser()
-    events = events_of(parser, raw[:at] + event + raw[at:])
-    last = events[-1]
-    assert isinstance(last, Failed) and type(last.error) is kind
-    assert parser.done and not parser.finished
-    assert "sk-abcdefgh" not in last.error.detail
-
-
-def test_openai_finish_before_a_broken_end_is_complete() -> None:
-    raw = chunk(delta(content="x")) + chunk(finish())
-    parser = UPSTREAMS["openai"]().parser()
-    assert not any(isinstance(e, Finish) for p in parser.feed(raw) for e in p.events)
-    assert parser.finished and not parser.done
-    assert isinstance(parser.eof()[-1].events[0], Finish)
-    assert parser.done and parser.eof() == []
-
-
-def test_other_choices_are_not_mixed_into_the_first() -> None:
-    raw = (
-        chunk({"index": 1, "delta": {"content": "other"}}, delta(content="mine"))
-        + chunk({"index": 1, "delta": {}, "finish_reason": "stop"})
-        + chunk(delta(content="!"))
-        + chunk(finish())
-        + DONE
-    )
-    assert stream_answer("openai", raw).blocks == (Text("mine!"),)
-
-
-def test_signature_and_thinking_deltas_reach_only_their_block() -> None:
-    renderer = CLIENTS["anthropic"]().renderer(ASKS["anthropic"])
-    renderer.feed(Start("m", "m"))
-    renderer.feed(BlockStart(0, "thinking"))
-    out = sse(renderer.feed(ThinkingDelta(0, "a")) + renderer.feed(SignatureDelta(0, "s")))
-    assert [d["delta"] for _, d in out] == [
-        {"type": "thinking_delta", "thinking": "a"},
-        {"type": "signature_delta", "signature": "s"},
-    ]

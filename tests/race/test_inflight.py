@@ -27,17 +27,26 @@ def make(columns: int) -> tuple[Inflight, Counters, tuple[int, ...]]:
     return Inflight(arena, "f", fds), Counters(arena, "c", WORKERS + 1, columns), fds
 
 
+def at_once(counters: Counters, row: int, column: int) -> None:
+    """Go on when all workers are here: a race needs runners."""
+    counters.add(row, column, 1)
+    while counters.total(column) < WORKERS:
+        pass
+
+
 def test_no_two_leaders_at_once() -> None:
     """Each leader raises its own flag for the key and looks at all others' flags."""
-    keys, leads = 3, 15_000
-    table, flags, _ = make(keys + 3)
+    keys, leads = 5, 60_000
+    table, flags, _ = make(keys + 4)
 
     def work(me: int) -> None:
-        rng = random.Random(me)
-        led = 0
+        order = random.Random(me).choices(range(keys), k=1_009)
+        led = turn = 0
+        at_once(flags, me, keys + 3)
         while led < leads:
-            key = rng.randrange(keys)
-            verdict = table.begin(key + 1, me, LEASE, now())
+            turn += 1
+            key = order[turn % 1_009]
+            verdict = table.begin(key + 1, me, LEASE, 1)
             if verdict:
                 flags.add(me, key, 1)
                 if flags.total(key) != 1:
@@ -51,18 +60,19 @@ def test_no_two_leaders_at_once() -> None:
     wait([fork(lambda me=me: work(me)) for me in range(1, WORKERS + 1)])
     assert flags.total(keys) == 0, "two leaders of one key"
     assert flags.total(keys + 1) > 0, "nobody ever followed: the test raced nothing"
-    assert not any(table.led(key + 1, now()) for key in range(keys))
+    assert not any(table.led(key + 1, 1) for key in range(keys))
 
 
 def test_every_follower_is_woken() -> None:
     """Followers only wait on their eventfd; a lost wake-up would let one time out."""
-    turns = 4_000
-    table, counts, fds = make(3)
+    turns = 40_000
+    table, counts, fds = make(4)
 
     def work(me: int) -> None:
         led = followed = 0
+        at_once(counts, me, 3)
         while led + followed < turns:
-            verdict = table.begin(1, me, LEASE, now())
+            verdict = table.begin(1, me, LEASE, 1)
             if verdict is None:
                 counts.add(me, 2, 1)
             elif verdict:

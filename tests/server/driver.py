@@ -127,8 +127,11 @@ class StubProcess:
 
     def control_pid(self) -> int:
         """Of the control process that was started last."""
-        starts = [line for line in self.lines("control.log") if line.startswith("start")]
-        return int(starts[-1].split()[1])
+
+        def starts() -> list[str]:
+            return [line for line in self.lines("control.log") if line.startswith("start")]
+
+        return int(eventually(starts, "a control process runs")[-1].split()[1])
 
     def get(self, path: str = "/", timeout: float = 10.0) -> dict[str, Any]:
         """The stub's facts, over a connection of its own."""

@@ -61,6 +61,7 @@ class StubHub:
 
     def worker_app(self, slot: int, waiter: Any) -> Any:
         self.slot, self.waiter = slot, waiter
+        time.sleep(self.config.get("boot", 0))
         self.ticks = 0
         self.incarnation = self.state.arena.slot_info(slot)[1]
         return self.app
@@ -70,9 +71,11 @@ class StubHub:
         self.state.arena.beat(self.slot, int(time.monotonic() * 1000))
 
     def control_ready(self) -> bool:
-        return self.state.arena.slot_info(0)[0] != 0
+        """Once a control process has lived in this arena, it has "published its keys"."""
+        return self.state.arena.slot_info(0)[1] != 0
 
     def control_run(self, slot: int, listener: socket.socket, stop: threading.Event) -> None:
+        time.sleep(self.config.get("control_first", 0))
         if self.config.get("control") == "die":
             raise RuntimeError("the stub's control dies")
         if self.config.get("control") == "refuse":
@@ -94,6 +97,9 @@ class StubHub:
         self.note("died.log", f"{slot} {incarnation}")
 
     def app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if not self.control_ready():
+            start_response("503 Service Unavailable", [("content-length", "0")])
+            return []
         path = environ["PATH_INFO"]
         query = dict(p.split("=") for p in environ["QUERY_STRING"].split("&") if p)
         if path == "/slow":

@@ -59,7 +59,9 @@ def wait_write(query: dict[str, str], client: int) -> None:
         except BlockingIOError:
             pass
         waiter.wait(
-            ours.fileno(), write=True, deadline=time.monotonic() + float(query["s"]),
+            ours.fileno(),
+            write=True,
+            deadline=time.monotonic() + float(query["s"]),
             client_fd=client,
         )
 
@@ -68,7 +70,9 @@ def wait_connect(query: dict[str, str], client: int) -> None:
     sock, keep = connecting()
     with sock:
         waiter.wait(
-            sock.fileno(), write=True, deadline=time.monotonic() + float(query["s"]),
+            sock.fileno(),
+            write=True,
+            deadline=time.monotonic() + float(query["s"]),
             client_fd=client,
         )
     for item in keep:

@@ -66,8 +66,7 @@ def test_every_section_is_documented_and_no_other() -> None:
 def test_every_key_with_its_default(heading: str) -> None:
     rows = {name: default for name, _, default, _ in ROW.findall(documented()[heading])}
     expected = {
-        field.name: shown_default(field)
-        for field in msgspec.structs.fields(sections()[heading])
+        field.name: shown_default(field) for field in msgspec.structs.fields(sections()[heading])
     }
     assert rows == expected
 

@@ -38,7 +38,10 @@ def faults(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
         ("[server]\n\n# c\nworkers = 0\n", ':7: server.workers: must be "auto" or a whole number'),
         ('[server]\nworkers = "aut"\n', 'not "aut" (did you mean "auto"?)'),
         ("[server]\nworkers = true\n", ":5: server.workers: must be"),
-        ("[server]\nthreads = 2.5\n", ":5: server.threads: must be a whole number above 0, not 2.5"),
+        (
+            "[server]\nthreads = 2.5\n",
+            ":5: server.threads: must be a whole number above 0, not 2.5",
+        ),
         ('[server]\nengine = "meinhelt"\n', '(did you mean "meinheld"?)'),
         ("[server]\nkeepalive = 0\n", "must be a number above 0 and at most 86400, not 0"),
         ("server = 3\n", ":1: server: must be a table: [server]"),
@@ -55,9 +58,15 @@ def faults(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
         ('[store]\nurl = "pihub.db"\n', ':5: store.url: must be "sqlite://" and an absolute path'),
         ('[store]\nurl = "postgresql://x/y"\n', "PostgreSQL is not supported yet"),
         ('[gateway]\nprices_file = "/nowhere.toml"\n', "there is no file /nowhere.toml"),
-        ("[gateway]\ncache_temperature = 3\n", "must be a number of at least 0 and at most 2, not 3"),
+        (
+            "[gateway]\ncache_temperature = 3\n",
+            "must be a number of at least 0 and at most 2, not 3",
+        ),
         ('[upstreams]\nkind = "ollama"\n', ":5: upstreams.kind: must be a table: [upstreams.NAME]"),
-        ('[upstreams.b]\nkind = "openai"\n', ":4: upstreams.b.url: is missing: it must be a string"),
+        (
+            '[upstreams.b]\nkind = "openai"\n',
+            ":4: upstreams.b.url: is missing: it must be a string",
+        ),
         ('[upstreams.b]\nurl = "http://h"\n', ":4: upstreams.b.kind: is missing: it must be"),
         (
             '[upstreams.b]\nkind = "openai"\nurl = "ftp://h"\n',
@@ -68,7 +77,10 @@ def faults(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
             "no query (?) and no fragment (#)",
         ),
         ('[upstreams.b]\nkind = "openai"\nurl = "http://:80"\n', "names no host"),
-        ('[upstreams.b]\nkind = "openai"\nurl = "http://h:x"\n', "the host or the port is malformed"),
+        (
+            '[upstreams.b]\nkind = "openai"\nurl = "http://h:x"\n',
+            "the host or the port is malformed",
+        ),
         ('[upstreams.b]\nkind = "openai"\nurl = "http://a b"\n', "spaces or control characters"),
         (
             '[upstreams.b]\nkind = "openai"\nurl = "http://h"\nretries = 6\n',
@@ -92,9 +104,9 @@ def faults(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
         ('[models.m]\nchain = ["ollama/a", "ollama/a"]\n', "stands in the chain twice"),
         ('[models."a/b"]\nchain = ["ollama/a"]\n', "has no slash"),
         ('[apis.x]\nurl = "http://h"\n', ":4: apis.x.prefix: is missing"),
-        ('[apis.x]\nprefix = "x"\nurl = "http://h"\n', ':5: apis.x.prefix: must be a path'),
-        ('[apis.x]\nprefix = "/x/"\nurl = "http://h"\n', ':5: apis.x.prefix: must be a path'),
-        ('[apis.x]\nprefix = "/x/../y"\nurl = "http://h"\n', ':5: apis.x.prefix: must be a path'),
+        ('[apis.x]\nprefix = "x"\nurl = "http://h"\n', ":5: apis.x.prefix: must be a path"),
+        ('[apis.x]\nprefix = "/x/"\nurl = "http://h"\n', ":5: apis.x.prefix: must be a path"),
+        ('[apis.x]\nprefix = "/x/../y"\nurl = "http://h"\n', ":5: apis.x.prefix: must be a path"),
         ('[apis.x]\nprefix = "/v1/x"\nurl = "http://h"\n', "/v1 belongs to the hub"),
         (
             '[apis.x]\nprefix = "/x"\nurl = "http://h"\n[apis.y]\nprefix = "/x"\nurl = "http://h"\n',
@@ -150,7 +162,7 @@ chain = ["b/x"]
     ]
     assert found[6:] == [
         "env PIHUB_CACHE__TTL: cache.ttl: must be a number above 0 and at most 86400",
-        'env PIHUB_CACH__TTL: unknown key \'cach\' (did you mean "cache"?)',
+        "env PIHUB_CACH__TTL: unknown key 'cach' (did you mean \"cache\"?)",
     ]
     assert "hunter2" not in "\n".join(found)
 
@@ -192,7 +204,7 @@ def test_no_utf8(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read .*; name another with --config"):
+    with pytest.raises(ConfigError, match=r"cannot read .*; name another with --config"):
         load(tmp_path / "nothing.toml", {})
 
 

@@ -41,7 +41,9 @@ def from_text(tmp_path: Path, text: str = TEXT, **environ: str) -> Loaded:
 
 
 def test_values_and_where_they_come_from(tmp_path: Path) -> None:
-    loaded = from_text(tmp_path, PIHUB_SERVER__THREADS="8", PIHUB_UPSTREAMS__MY_CLAUDE__POOL__SIZE="3")
+    loaded = from_text(
+        tmp_path, PIHUB_SERVER__THREADS="8", PIHUB_UPSTREAMS__MY_CLAUDE__POOL__SIZE="3"
+    )
     claude = loaded.settings.upstreams["my-claude"]
     assert loaded.settings.server.listen == "127.0.0.1:9000"
     assert loaded.settings.server.threads == 8
@@ -163,7 +165,7 @@ def test_a_key_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the key is empty"):
         from_text(tmp_path, text)
     file.unlink()
-    with pytest.raises(ConfigError, match="cannot read .*claude.key: No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read .*claude\.key: No such file"):
         from_text(tmp_path, text)
 
 
@@ -178,8 +180,14 @@ def test_an_unset_variable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ('[apis.x]\nprefix="/x"\nurl="http://example.com"\napi_key_env="CLAUDE_KEY"\n', "use https"),
-        ('[apis.x]\nprefix="/x"\nurl="https://h"\nauth=false\napi_key_env="CLAUDE_KEY"\n', "auth is"),
+        (
+            '[apis.x]\nprefix="/x"\nurl="http://example.com"\napi_key_env="CLAUDE_KEY"\n',
+            "use https",
+        ),
+        (
+            '[apis.x]\nprefix="/x"\nurl="https://h"\nauth=false\napi_key_env="CLAUDE_KEY"\n',
+            "auth is",
+        ),
         ('[upstreams.b]\nkind="anthropic"\nurl="https://api.anthropic.com"\n', "has no key"),
         (
             '[upstreams.b]\nkind="ollama"\nurl="http://h"\ntimers={idle=50, total=40}\n',
@@ -220,7 +228,9 @@ def test_nothing_at_all_is_a_demo(tmp_path: Path) -> None:
         "ollama/llama3.2:3b",
         "claude/claude-haiku-4-5",
     ]
-    filled = loaded.with_simulators({"ollama": "http://127.0.0.1:1", "claude": "http://127.0.0.1:2"})
+    filled = loaded.with_simulators(
+        {"ollama": "http://127.0.0.1:1", "claude": "http://127.0.0.1:2"}
+    )
     assert [u.url for u in filled.settings.upstreams.values()] == [
         "http://127.0.0.1:1",
         "http://127.0.0.1:2",

@@ -34,6 +34,8 @@ date = 1979-05-27 07:32:00
 k = 1
 [[tables]]
 [last]
+long = """one \\
+  two"""
 "\\u00e9" = 1
 '''
 
@@ -55,7 +57,7 @@ def test_every_form_of_key_and_value() -> None:
         ("tables",): 20,
         ("tables", "k"): 21,
         ("last",): 23,
-        ("last", "é"): 24,
+        ("last", "é"): 26,
     }
     assert {key: found.get(key) for key in expected} == expected
 
@@ -84,8 +86,10 @@ def written(value: Any) -> str:
 
 VALUES = st.recursive(
     st.one_of(st.integers(-99, 99), TEXTS),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(KEYS, inner.filter(lambda v: not isinstance(v, list)), max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(KEYS, inner.filter(lambda v: not isinstance(v, list)), max_size=3)
+    ),
     max_leaves=6,
 )
 

@@ -34,7 +34,9 @@ def test_sizes(text: str, count: int) -> None:
     assert parse_size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "MB", "-1MB", "1TB", "1,5MB", "1 2", "0x10", "1e3", "٣MB", "1.MB"])
+@pytest.mark.parametrize(
+    "text", ["", "MB", "-1MB", "1TB", "1,5MB", "1 2", "0x10", "1e3", "٣MB", "1.MB"]
+)
 def test_no_sizes(text: str) -> None:
     with pytest.raises(ValueError, match="a size is a number"):
         parse_size(text)
@@ -70,7 +72,12 @@ def test_where_an_address_is_heard() -> None:
 
 
 def test_urls_never_repeat_what_may_be_secret() -> None:
-    for wrong in ("http://user:hunter2@h", "hunter2://h", "http://h/hunter2?hunter2", "http://h:hunter2"):
+    for wrong in (
+        "http://user:hunter2@h",
+        "hunter2://h",
+        "http://h/hunter2?hunter2",
+        "http://h:hunter2",
+    ):
         with pytest.raises(ValueError, match=r".") as caught:
             parse_url(wrong)
         assert "hunter2" not in str(caught.value)

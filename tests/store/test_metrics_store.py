@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pihub.shared.events import Flag, Record
+from pihub.store.latency import unpack
 from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import StoreFault
 
@@ -87,6 +88,9 @@ def test_roll_ups_agree_with_the_rows(
                 sum(r.dur_us for r in everything),
             )
         ]
+        blobs = store.database.read(f"SELECT latency FROM {table}")
+        counted = [count for (blob,) in blobs for count in unpack(blob).values()]
+        assert sum(counted) == len(everything)
     for step in ("minute", "hour"):
         for by in ("none", "model", "status", "tenant"):
             usage = store.usage(T0 // 10**9, T0 // 10**9 + 4 * 3600, step, by)  # type: ignore[arg-type]
@@ -95,6 +99,21 @@ def test_roll_ups_agree_with_the_rows(
     assert found == {(r.rid, r.ts_ns, None if r.cost_nano < 0 else r.cost_nano) for r in everything}
     assert store.total("recorded") == len(everything)
     store.close()
+
+
+def test_later_batches_of_the_same_minute_are_added(store: MetricsStore) -> None:
+    for number in range(3):
+        batch = [Record(ts_ns=T0, dur_us=1000, cost_nano=-1)] * 10
+        store.commit(BOOT, {1: number}, 0, batch, NAMES)
+    store.commit(BOOT, {1: 9}, 0, [Record(ts_ns=T0, dur_us=900_000, cost_nano=4)], NAMES)
+    for step in ("minute", "hour"):
+        (row,) = store.usage(T0 // 10**9 - 60, T0 // 10**9 + 60, step, "none")  # type: ignore[arg-type]
+        assert (row.requests, row.unpriced, row.cost_nano) == (31, 30, 4)
+        assert 900 < row.p50_us < 1100
+        assert 800_000 < row.p99_us < 1_000_000
+    for table in ("usage_minute", "usage_hour"):
+        ((blob,),) = store.database.read(f"SELECT latency FROM {table}")
+        assert sorted(unpack(blob).values()) == [1, 30]
 
 
 def test_names_survive_and_are_resolved(store: MetricsStore, tmp_path: Path) -> None:

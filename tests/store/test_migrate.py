@@ -10,7 +10,7 @@ import pytest
 
 from pihub.errors import StartupError
 from pihub.store.migrate import Migration, migrate, migrations
-from pihub.store.sqlite import Database
+from pihub.store.sqlite import Database, StoreFault
 
 ONE = Migration(1, "0001_a.sql", "CREATE TABLE a (x INTEGER) STRICT;")
 TWO = Migration(2, "0002_b.sql", "CREATE TABLE b (y INTEGER) STRICT; INSERT INTO b VALUES (7);")
@@ -105,6 +105,18 @@ def test_a_failed_block_is_rolled_back(database: Database) -> None:
         connection.execute("INSERT INTO a VALUES (1)")
         raise RuntimeError
     assert database.read("SELECT * FROM a") == []
+
+
+def test_a_closed_database_stays_closed(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.db", "NORMAL")
+    migrate(database, [ONE])
+    database.close()
+    database.close()
+    with pytest.raises(StoreFault):
+        database.read("SELECT 1")
+    with pytest.raises(StoreFault), database.write():
+        pytest.fail("it opened again")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
 
 
 def test_an_impossible_place_is_a_startup_error(tmp_path: Path) -> None:

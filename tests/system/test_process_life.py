@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -34,9 +35,7 @@ def test_starts_fast_and_each_process_holds_its_slot(stub: StubProcess) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_term_lets_a_stream_end_and_refuses_new_connections(
-    stub: StubProcess, signum: int
-) -> None:
+def test_term_lets_a_stream_end_and_refuses_new_connections(stub: StubProcess, signum: int) -> None:
     with stub:
         control = stub.control_pid()
         stream = stub.stream(count=12, gap=0.1)
@@ -52,19 +51,21 @@ def test_term_lets_a_stream_end_and_refuses_new_connections(
         assert not (stub.run_dir / "control.sock").exists()
 
 
-def test_a_stream_longer_than_the_bound_is_cut_and_the_stop_is_bounded(tmp_path: Path) -> None:
-    for engine in ENGINES:
-        folder = tmp_path / engine
-        folder.mkdir()
-        with StubProcess(folder, engine, graceful=1) as stub:
-            stream = stub.stream(count=300, gap=0.1)
-            started = time.monotonic()
-            stub.signal(signal.SIGTERM)
-            assert stub.process.wait(10) == 0
-            assert time.monotonic() - started < 5
-            with pytest.raises(Exception):  # noqa: B017 - any way of being cut
-                lines = stream.rest()
-                assert lines[-1] == b"end"
+def test_a_stream_longer_than_the_bound_is_cut_and_the_stop_is_bounded(
+    stub: StubProcess,
+) -> None:
+    stub.config["graceful"] = 1
+    with stub:
+        stream = stub.stream(count=300, gap=0.1)
+        started = time.monotonic()
+        stub.signal(signal.SIGTERM)
+        assert stub.process.wait(10) == 0
+        assert time.monotonic() - started < 5
+        try:
+            lines = stream.rest()
+        except (OSError, http.client.HTTPException):
+            return
+        assert lines[-1] != b"end"
 
 
 def test_a_second_signal_cuts_the_wait_short(stub: StubProcess) -> None:
@@ -94,6 +95,19 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(stub: StubProcess) -> 
         assert stream.rest()[-1] == b"end"
         assert "ended by signal 9" in stub.log()
         assert stub.get()["incarnations"][slot] == 2
+
+
+def test_killing_a_worker_under_load_fails_only_its_own_requests(stub: StubProcess) -> None:
+    with stub:
+        with Load(stub.port, fresh=3, kept=3, slow=3) as load:
+            eventually(lambda: len(load.answers) > 50, "the load runs")
+            os.kill(stub.workers()[0], signal.SIGKILL)
+            eventually(lambda: "ended by signal 9" in stub.log(), "its end is noticed")
+            eventually(lambda: len(stub.workers()) == 2, "a replacement")
+            count = len(load.answers)
+            eventually(lambda: len(load.answers) > count + 200, "the load goes on")
+        # each of the nine clients can have had one request in the killed worker
+        assert len(load.failures) <= 9
 
 
 def test_a_killed_control_process_is_replaced_and_requests_do_not_notice(
@@ -132,12 +146,15 @@ def test_a_control_process_that_keeps_dying_is_held_back(tmp_path: Path) -> None
 
 
 def test_killing_the_arbiter_frees_the_port_after_a_short_drain(stub: StubProcess) -> None:
+    stub.config["control_last"] = 2
     with stub:
         children = stub.children()
         control = stub.control_pid()
-        stream = stub.stream(count=10, gap=0.1)
+        stream = stub.stream(count=20, gap=0.1)
         os.kill(stub.pid, signal.SIGKILL)
         stub.process.wait(5)
+        eventually(lambda: _refused(stub.port), "the port is free at once", within=1.5)
+        assert alive(control), "although control and a worker have not ended yet"
         assert stream.rest()[-1] == b"end"
         eventually(lambda: not any(map(alive, children)), "no orphan is left", within=9)
         assert stub.lines("control.log")[-1] == f"stop {control}"

@@ -63,6 +63,18 @@ def test_a_stream_that_is_open_during_a_reload_ends_as_it_began(stub: StubProces
         eventually(lambda: len(stub.children()) == 3, "the old worker is gone")
 
 
+def test_the_old_workers_serve_until_the_new_ones_accept(stub: StubProcess) -> None:
+    with stub:
+        stub.configure(text="two", boot=1.5)
+        stub.signal(signal.SIGHUP)
+        answers = []
+        while not answers or answers[-1] == "one":
+            # far less than the new workers need to start: nobody waits for them
+            answers.append(stub.get(timeout=0.8)["text"])
+        assert "one" in answers
+        eventually(stub.reloaded, "the reload")
+
+
 def test_a_failed_check_keeps_the_old_and_says_why(stub: StubProcess) -> None:
     with stub:
         children = stub.children()
@@ -152,19 +164,17 @@ def test_more_workers_after_a_reload(stub: StubProcess) -> None:
     assert load.failures == []
 
 
-def test_without_spare_slots_workers_are_replaced_one_by_one(tmp_path: Path) -> None:
-    for engine in ENGINES:
-        folder = tmp_path / engine
-        folder.mkdir()
-        with StubProcess(folder, engine, spare=False, workers=3) as stub:
-            workers = stub.workers()
-            with Load(stub.port) as load:
-                stub.configure(text="two")
-                stub.signal(signal.SIGHUP)
-                eventually(stub.reloaded, "the reload", within=15)
-                eventually(lambda: not any(map(alive, workers)), "the old workers are gone")
-            assert load.failures == []
-            assert stub.get()["text"] == "two"
+def test_without_spare_slots_workers_are_replaced_one_by_one(stub: StubProcess) -> None:
+    stub.config.update(spare=False, workers=3)
+    with stub:
+        workers = stub.workers()
+        with Load(stub.port) as load:
+            stub.configure(text="two")
+            stub.signal(signal.SIGHUP)
+            eventually(stub.reloaded, "the reload", within=15)
+            eventually(lambda: not any(map(alive, workers)), "the old workers are gone")
+        assert load.failures == []
+        assert stub.get()["text"] == "two"
 
 
 def test_a_new_address_replaces_the_old_one(stub: StubProcess) -> None:
@@ -214,11 +224,26 @@ def test_processes_that_die_during_a_reload_leave_no_slot_behind(stub: StubProce
         assert len(stub.children()) == 3
 
 
+@pytest.mark.slow
+def test_ten_reloads_under_heavy_load(stub: StubProcess) -> None:
+    with stub, Load(stub.port, fresh=6, kept=6, slow=6) as load:
+        for number in range(1, 11):
+            stub.configure(text=str(number))
+            stub.signal(signal.SIGHUP)
+            eventually(lambda n=number: stub.get()["text"] == str(n), "the reload", within=20)
+        eventually(lambda: len(stub.children()) == 3, "old processes are gone", within=20)
+        assert load.failures == []
+        assert {answer["text"] for answer in load.answers} >= {str(n) for n in range(1, 11)}
+        assert _one_writer(stub)
+    assert load.failures == []
+
+
 def _one_writer(stub: StubProcess) -> bool:
     """Control processes never overlap: start and stop alternate, with the same pid."""
+    eventually(lambda: len(stub.lines("control.log")) % 2 == 1, "a control process runs")
     lines = [line.split() for line in stub.lines("control.log")]
     pairs = list(zip(lines[::2], lines[1::2], strict=False))
-    return all(a[0] == "start" and b == ["stop", a[1]] for a, b in pairs) and len(lines) % 2 == 1
+    return all(a[0] == "start" and b == ["stop", a[1]] for a, b in pairs)
 
 
 def _memfds(pid: int) -> int:

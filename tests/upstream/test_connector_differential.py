@@ -186,7 +186,7 @@ def test_whole_answers_are_read_alike(stage: Stage, plan: Plan) -> None:
     assert by_curl(stage.server.url, plan) == wanted
     stats = client.stats()[stage.server.origin.key]
     assert stats["open"] == stats["idle"]
-    client.close_idle()
+    client.close()
     pool.close()
 
 
@@ -207,7 +207,7 @@ def test_cut_answers_are_never_whole(stage: Stage, plan: Plan) -> None:
     if by_curl(stage.server.url, plan) is None:
         assert got is None
     assert client.stats()[stage.server.origin.key]["open"] == 0 or got is not None
-    client.close_idle()
+    client.close()
 
 
 SMALL = (
@@ -223,4 +223,4 @@ def test_split_and_cut_at_every_byte(stage: Stage, at: int) -> None:
     assert ours(client, stage, stage.plan) == (200, b"abc0123456789")
     stage.plan = Plan("GET", 200, SMALL, b"", "chunked", at, [])
     assert ours(client, stage, stage.plan) is None
-    client.close_idle()
+    client.close()

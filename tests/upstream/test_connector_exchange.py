@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -54,7 +56,6 @@ def test_what_is_sent() -> None:
             ("Content-Length", "99"),
             ("Transfer-Encoding", "chunked"),
             ("Connection", "close, x-key"),
-            ("Host", "evil"),
         ]
         answer = client.request(server.origin, "POST", "/a?b=%20", headers, b"body", T)
         assert answer.read_all(100) == b"POST /a?b=%20 body"
@@ -110,6 +111,16 @@ def test_nothing_can_be_smuggled_into_a_request(
     with serving(echoing) as server, pytest.raises(BadRequest):
         connector().request(server.origin, method, target, headers, None, T)
     assert server.requests == []
+
+
+def test_a_caller_may_name_the_host() -> None:
+    with serving(echoing) as server:
+        client = connector()
+        client.request(server.origin, "GET", "/", [("Host", "hub.example")], None, T).read_all(9)
+        lines = server.requests[0][0].decode().split("\r\n")
+        assert [x for x in lines if x.startswith("host")] == ["host: hub.example"]
+        with pytest.raises(BadRequest):
+            client.request(server.origin, "GET", "/", [("host", "a"), ("host", "b")], None, T)
 
 
 def test_pieces_are_sent_chunked() -> None:
@@ -250,6 +261,7 @@ BAD_CHUNKS = {
     "bare LF": b"1\na\r\n0\r\n\r\n",
     "too long": b"1\r\nab\r\n0\r\n\r\n",
     "no CRLF after data": b"1\r\na0\r\n\r\n",
+    "other bytes after data": b"1\r\naxx0\r\n\r\n",
     "endless extension": b"1;" + b"x" * 5000,
     "NUL in extension": b"1;\0\r\na\r\n",
     "bad trailer": b"0\r\nbad trailer\r\n\r\n",
@@ -271,8 +283,6 @@ def test_bad_chunks_are_refused(data: bytes, apart: bool) -> None:
         else:
             peer.send(CHUNKED + data)
         peer.until_closed()
-
-    import threading
 
     with serving(handler) as server:
         server.gate = threading.Event()  # type: ignore[attr-defined]
@@ -343,8 +353,6 @@ def test_bytes_after_the_answer_poison_the_connection() -> None:
 
 
 def test_unasked_bytes_on_an_idle_connection_are_never_an_answer() -> None:
-    import threading
-
     sent = threading.Event()
 
     def handler(peer: Peer) -> None:
@@ -381,6 +389,21 @@ def test_a_stale_connection_is_replaced_once() -> None:
         again = client.request(server.origin, "POST", "/", [], b"x", T, replay=True)
         assert again.read_all(9) == b"a"
         assert client.stats()[server.origin.key]["open"] == 1
+
+
+def test_a_reset_of_a_reused_connection_is_replaced_too() -> None:
+    def handler(peer: Peer) -> None:
+        while peer.request():
+            if peer.number == 1:
+                peer.reset()
+                return
+            peer.answer(b"a")
+
+    with serving(handler) as server:
+        client = connector()
+        for _ in range(3):
+            assert get(server, client).read_all(10) == b"a"
+        assert server.accepted == 3
 
 
 def test_a_restarted_upstream_costs_no_request() -> None:
@@ -436,8 +459,6 @@ def test_an_answer_before_the_body_is_read(keeps_open: bool, pieces: bool) -> No
         peer.send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nno!")
         if keeps_open:
             assert peer.server.done.wait(5)  # type: ignore[attr-defined]
-
-    import threading
 
     with serving(handler) as server:
         server.done = threading.Event()  # type: ignore[attr-defined]
@@ -503,7 +524,7 @@ def test_unix_sockets(tmp_path: Path) -> None:
         assert server.accepted == 1
         assert b"host: localhost" in server.requests[0][0]
     with pytest.raises(UpstreamUnreachable):
-        client.close_idle()
+        client.close()
         client.request(server.origin, "GET", "/", [], None, T)
 
 
@@ -572,8 +593,15 @@ def test_pool_settings_follow_the_caller() -> None:
         client = connector()
         for size in (1, 3):
             client.request(server.origin, "GET", "/", [], None, T, pool=Pool(size=size)).read_all(9)
+        places = client._pools[server.origin.key]
+        until = time.monotonic() + 5
         held = [
-            client.request(server.origin, "GET", "/", [], None, T, pool=Pool(size=3))
+            places.take(time.monotonic(), PollWaiter(), until, -1)
+            or client._dial(server.origin, places, until, -1)
             for _ in range(3)
         ]
-        assert [a.read_all(9) for a in held] == [b"GET / "] * 3
+        for connection in held:
+            connection.release()
+        assert client.stats()[server.origin.key]["open"] == 3
+        client.request(server.origin, "GET", "/", [], None, T, pool=Pool(size=1)).read_all(9)
+        assert client.stats()[server.origin.key]["open"] == 1

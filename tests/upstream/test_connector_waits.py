@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pihub.domain.ports import Waiter
 from pihub.errors import (
     ClientGone,
     Overloaded,
@@ -19,12 +20,16 @@ from pihub.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from pihub.server import waiter_poll
 from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector import Connector, Origin, pool
+from pihub.upstream.connector.connection import Connection
 from tests.upstream.raw_server import Peer, RawServer, echoing, serving
 from tests.upstream.waiter import PollWaiter, TableResolver
 
 OK = b"HTTP/1.1 200 OK\r\n"
+WAITERS = [PollWaiter, waiter_poll.PollWaiter]
+"""Ours for tests, and that of the engine with threads."""
 LONG = Timers(connect=20, headers=20, first_byte=20, idle=20, total=20)
 SLACK = 0.6
 """How late a timer may fire on a busy machine, seconds."""
@@ -121,26 +126,27 @@ def never_reads(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "name", "body", "other"),
+    ("handler", "name", "body"),
     [
-        (silent, "headers", None, None),
-        (half_a_head, "headers", None, None),
-        (head_only, "first_byte", None, None),
-        (stalls, "idle", None, None),
-        (trickled_extension, "idle", None, None),
-        (never_reads, "idle", b"x" * 30_000_000, None),
-        (drips, "total", None, None),
-        (silent, "total", None, None),
-        (head_only, "total", None, None),
-        (never_reads, "total", b"x" * 30_000_000, None),
+        (silent, "headers", None),
+        (half_a_head, "headers", None),
+        (head_only, "first_byte", None),
+        (stalls, "idle", None),
+        (trickled_extension, "idle", None),
+        (never_reads, "idle", b"x" * 30_000_000),
+        (drips, "total", None),
+        (silent, "total", None),
+        (head_only, "total", None),
+        (never_reads, "total", b"x" * 30_000_000),
     ],
 )
+@pytest.mark.parametrize("waiter", WAITERS)
 def test_each_timer_fires(
-    handler: Callable[[Peer], None], name: str, body: bytes | None, other: None
+    waiter: type[Waiter], handler: Callable[[Peer], None], name: str, body: bytes | None
 ) -> None:
     with serving(handler) as server:
         server.stop = threading.Event()  # type: ignore[attr-defined]
-        client = connector()
+        client = Connector(waiter(), TableResolver())
         with within(0.3, 0.3 + SLACK), pytest.raises(UpstreamTimeout) as caught:
             answer = client.request(
                 server.origin, "POST", "/", [], body, timers(**{name: 0.3})
@@ -152,8 +158,11 @@ def test_each_timer_fires(
         assert client.stats()[server.origin.key]["open"] == 0
 
 
+@pytest.mark.parametrize("waiter", WAITERS)
 @pytest.mark.parametrize("handler", [silent, head_only, stalls, never_reads])
-def test_the_client_s_leaving_cancels_within_a_second(handler: Callable[[Peer], None]) -> None:
+def test_the_client_s_leaving_cancels_within_a_second(
+    waiter: type[Waiter], handler: Callable[[Peer], None]
+) -> None:
     noticed: list[float] = []
 
     def watched(peer: Peer) -> None:
@@ -163,7 +172,7 @@ def test_the_client_s_leaving_cancels_within_a_second(handler: Callable[[Peer], 
     ours, theirs = socket.socketpair()
     with serving(watched) as server:
         server.stop = threading.Event()  # type: ignore[attr-defined]
-        client = connector()
+        client = Connector(waiter(), TableResolver())
         left: list[float] = []
 
         def leave() -> None:
@@ -251,7 +260,7 @@ def test_the_pool_is_bounded_and_first_come_first_served() -> None:
         assert client.stats()[server.origin.key] == {"open": 2, "idle": 2, "waiting": 0}
 
 
-def _occupy(client: Connector, server: RawServer, limits: Pool, count: int) -> list:  # type: ignore[type-arg]
+def _occupy(client: Connector, server: RawServer, limits: Pool, count: int) -> list[Connection]:
     """Take `count` connections out of the pool, as requests under way do."""
     places = client._pools[server.origin.key]
     taken = []
@@ -275,6 +284,32 @@ def test_waiting_for_a_place_ends_by_the_connect_timer() -> None:
         assert client.stats()[server.origin.key] == {"open": 1, "idle": 0, "waiting": 0}
         held.close()
         client.request(server.origin, "GET", "/", [], None, LONG, pool=one).close()
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+def test_a_place_granted_in_the_moment_of_leaving_is_passed_on(gives_up: bool) -> None:
+    """The deadline passes just when the place comes: it must not be lost."""
+    one = Pool(size=1)
+
+    class LateWaiter(PollWaiter):
+        def wait(
+            self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1
+        ) -> None:
+            if late:
+                (late.pop().discard if gives_up else late.pop().release)()
+                raise TimeoutError
+            super().wait(fd, write=write, deadline=deadline, client_fd=client_fd)
+
+    late: list[Connection] = []
+    with serving(echoing) as server:
+        client = Connector(LateWaiter(), TableResolver())
+        client.request(server.origin, "GET", "/", [], None, LONG, pool=one).read_all(9)
+        held = _occupy(client, server, one, 1)
+        late.extend(held)
+        with pytest.raises(UpstreamTimeout):
+            client.request(server.origin, "GET", "/", [], None, LONG, pool=one)
+        left = 0 if gives_up else 1
+        assert client.stats()[server.origin.key] == {"open": left, "idle": left, "waiting": 0}
 
 
 def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,11 +380,13 @@ def test_idle_connections_expire() -> None:
         client.request(server.origin, "GET", "/", [], None, LONG, pool=short).read_all(9)
         assert client.stats()[server.origin.key]["idle"] == 1
         client._swept = 0.0
+        client.close_idle()
+        assert client.stats()[server.origin.key]["idle"] == 1
         # Traffic of any origin closes the expired connections of all.
         eventually(lambda: _sweeps(client, other, server))
         client.request(server.origin, "GET", "/", [], None, LONG, pool=short).read_all(9)
         assert server.accepted == 2
-        client.close_idle()
+        client.close()
         assert client.stats()[server.origin.key]["open"] == 0
 
 
@@ -482,7 +519,7 @@ def test_no_descriptor_is_lost() -> None:
         before = 0
         for turn in range(2008):
             if turn == 8:
-                client.close_idle()
+                client.close()
                 eventually(lambda: len(server._open) >= server.accepted)
                 before = _descriptors()
             kind = kinds[turn % 8]
@@ -496,7 +533,7 @@ def test_no_descriptor_is_lost() -> None:
                     answer.read_all(100)
             except (UpstreamUnreachable, Exception):
                 continue
-        client.close_idle()
+        client.close()
         for stats in client.stats().values():
             assert stats == {"open": 0, "idle": 0, "waiting": 0}
         eventually(lambda: _descriptors() <= before)

@@ -7,13 +7,17 @@ from edits.kinds import Cut, Edit, Replace
 PARSER = "meinheld/server/http_parser.c"
 ENVIRON = "meinheld/server/http_request_parser.c"
 
-INVALID = "SET_ERRNO(HPE_STRICT);\n{0}goto error;\n"
-
 GRAMMAR: list[Edit] = [
     # Field names and codings are case-insensitive (RFC 9110, 5.1 and RFC 9112, 7): a
     # `transfer-encoding` in lower case went unseen, its body became the next request.
-    Replace(PARSER, '#define TRANSFER_ENCODING "Transfer-Encoding"', '#define TRANSFER_ENCODING "transfer-encoding"'),
-    Replace(PARSER, "ch != TRANSFER_ENCODING[parser->index]", "c != TRANSFER_ENCODING[parser->index]"),
+    Replace(
+        PARSER,
+        '#define TRANSFER_ENCODING "Transfer-Encoding"',
+        '#define TRANSFER_ENCODING "transfer-encoding"',
+    ),
+    Replace(
+        PARSER, "ch != TRANSFER_ENCODING[parser->index]", "c != TRANSFER_ENCODING[parser->index]"
+    ),
     Replace(PARSER, "ch != CHUNKED[parser->index]", "c != CHUNKED[parser->index]"),
     # Any letter passed as the third one of a method ("GEX").
     Replace(
@@ -37,7 +41,8 @@ GRAMMAR: list[Edit] = [
     Cut(
         PARSER,
         "            parser->http_major = 0;\n            parser->http_minor = 9;\n",
-        "          default:\n            parser->state = parse_url_char((enum state)parser->state, ch);\n"
+        "          default:\n"
+        "            parser->state = parse_url_char((enum state)parser->state, ch);\n"
         "            if (parser->state == s_dead) {\n              SET_ERRNO(HPE_INVALID_URL);\n"
         "              goto error;\n            }\n        }\n        break;\n      }\n\n"
         "      case s_req_http_start:\n",
@@ -53,14 +58,16 @@ GRAMMAR: list[Edit] = [
     # A bare LF is no line end (RFC 9112, 2.2 lets a server accept it; proxies differ).
     Replace(
         PARSER,
-        "        if (ch == LF) {\n          parser->state = s_header_field_start;\n          break;\n        }\n\n"
+        "        if (ch == LF) {\n          parser->state = s_header_field_start;\n"
+        "          break;\n        }\n\n"
         "        /* XXX allow spaces after digit? */\n",
         "        /* XXX allow spaces after digit? */\n",
     ),
     Cut(
         PARSER,
         "        if (ch == LF) {\n          /* they might be just sending",
-        "        c = TOKEN(ch);\n\n        if (!c) {\n          SET_ERRNO(HPE_INVALID_HEADER_TOKEN);\n"
+        "        c = TOKEN(ch);\n\n        if (!c) {\n"
+        "          SET_ERRNO(HPE_INVALID_HEADER_TOKEN);\n"
         "          goto error;\n        }\n\n        MARK(header_field);\n",
         7,
     ),
@@ -85,7 +92,8 @@ GRAMMAR: list[Edit] = [
     Replace(
         PARSER,
         "        if (ch == LF) {\n          parser->state = s_header_almost_done;\n"
-        "          CALLBACK_DATA_NOADVANCE(header_value);\n          goto reexecute_byte;\n        }\n",
+        "          CALLBACK_DATA_NOADVANCE(header_value);\n"
+        "          goto reexecute_byte;\n        }\n",
         "        if (ch == LF) goto error;\n",
     ),
     # obs-fold (RFC 9112, 5.2).
@@ -99,7 +107,12 @@ GRAMMAR: list[Edit] = [
     ),
     # Chunk sizes (RFC 9112, 7.1): the overflow check missed most overflows, bytes above
     # 127 counted as the digit 0, an extension could hold line feeds and be endless.
-    Replace(PARSER, "unhex_val = unhex[(unsigned char)ch];", "unhex_val = ch & 0x80 ? -1 : unhex[(unsigned char)ch];", 2),
+    Replace(
+        PARSER,
+        "unhex_val = unhex[(unsigned char)ch];",
+        "unhex_val = ch & 0x80 ? -1 : unhex[(unsigned char)ch];",
+        2,
+    ),
     Replace(
         PARSER,
         "        t = parser->content_length;\n        t *= 16;\n        t += unhex_val;\n\n"
@@ -110,7 +123,8 @@ GRAMMAR: list[Edit] = [
     Replace(PARSER, "          if (ch == ';' || ch == ' ') {\n", "          if (ch == ';') {\n"),
     Replace(
         PARSER,
-        "          parser->state = s_chunk_size_almost_done;\n          break;\n        }\n        break;\n      }\n",
+        "          parser->state = s_chunk_size_almost_done;\n          break;\n        }\n"
+        "        break;\n      }\n",
         "          parser->state = s_chunk_size_almost_done;\n          break;\n        }\n"
         "        if ((unsigned char)ch < 0x20 && ch != '\\t') goto error;\n"
         "        if (parser->nread > 512) goto error;\n        break;\n      }\n",
@@ -135,22 +149,49 @@ GRAMMAR: list[Edit] = [
 ]
 
 CALLBACKS: list[Edit] = [
-    Replace(ENVIRON, '#include "util.h"\n', '#include "util.h"\n#include "pihub_port.h"\n\n#include <ctype.h>\n'),
-    Replace(ENVIRON, "static PyObject *query_string_key;\n", "static PyObject *query_string_key;\nstatic PyObject *raw_uri_key;\n"),
+    Replace(
+        ENVIRON,
+        '#include "util.h"\n',
+        '#include "util.h"\n#include "pihub_port.h"\n\n#include <ctype.h>\n',
+    ),
+    Replace(
+        ENVIRON,
+        "static PyObject *query_string_key;\n",
+        "static PyObject *query_string_key;\nstatic PyObject *raw_uri_key;\n",
+    ),
     Replace(
         ENVIRON,
         '  query_string_key = NATIVE_FROMSTRING("QUERY_STRING");\n',
         '  query_string_key = NATIVE_FROMSTRING("QUERY_STRING");\n'
         '  raw_uri_key = NATIVE_FROMSTRING("RAW_URI");\n',
     ),
-    Replace(ENVIRON, "  Py_DECREF(query_string_key);\n", "  Py_DECREF(query_string_key);\n  Py_DECREF(raw_uri_key);\n"),
+    Replace(
+        ENVIRON,
+        "  Py_DECREF(query_string_key);\n",
+        "  Py_DECREF(query_string_key);\n  Py_DECREF(raw_uri_key);\n",
+    ),
     Replace(ENVIRON, "  file_wrapper_val = PyCFunction_New(&method, NULL);\n", ""),
     Replace(ENVIRON, "  Py_DECREF(file_wrapper_val);\n", ""),
     Replace(ENVIRON, "static PyObject *file_wrapper_val;\n", ""),
-    Cut(ENVIRON, 'static PyMethodDef method = {"file_wrapper", (PyCFunction)file_wrapper,\n', "int init_parser(client_t *cli,", 3),
+    Cut(
+        ENVIRON,
+        'static PyMethodDef method = {"file_wrapper", (PyCFunction)file_wrapper,\n',
+        "int init_parser(client_t *cli,",
+        3,
+    ),
     # Our own reading of target, fields and body.
-    Cut(ENVIRON, "static int hex2int(int i) {\n", "static int replace_env_key(PyObject *dict, PyObject *old_key,\n", 65),
-    Cut(ENVIRON, "static int set_query(PyObject *env, char *buf, int len) {\n", "static PyObject *get_http_header_key(const char *s, int len) {\n", 92),
+    Cut(
+        ENVIRON,
+        "static int hex2int(int i) {\n",
+        "static int replace_env_key(PyObject *dict, PyObject *old_key,\n",
+        65,
+    ),
+    Cut(
+        ENVIRON,
+        "static int set_query(PyObject *env, char *buf, int len) {\n",
+        "static PyObject *get_http_header_key(const char *s, int len) {\n",
+        92,
+    ),
     Cut(
         ENVIRON,
         "static void key_upper(char *s, const char *key, size_t len) {\n",
@@ -158,8 +199,13 @@ CALLBACKS: list[Edit] = [
         440,
         '#include "pihub_head_in.h"\n#include "pihub_body.h"\n\n',
     ),
-    # An open port must not be told apart by address family: REMOTE_ADDR is a copy.
-    Replace("meinheld/server/input.h", "void InputObject_list_clear(void);\n", "void InputObject_list_clear(void);\n\n/* wsgi.input and CONTENT_LENGTH of a complete request */\nint pihub_set_input(request *req);\n"),
+    Replace(
+        "meinheld/server/input.h",
+        "void InputObject_list_clear(void);\n",
+        "void InputObject_list_clear(void);\n\n"
+        "/* wsgi.input and CONTENT_LENGTH of a complete request */\n"
+        "int pihub_set_input(request *req);\n",
+    ),
 ]
 
 EDITS: list[Edit] = [*GRAMMAR, *CALLBACKS]

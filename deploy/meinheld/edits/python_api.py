@@ -115,8 +115,12 @@ GREENLET: list[Edit] = [
 MEMORY: list[Edit] = [
     # Free lists are for reuse, not for 2 MB of private memory in each idle worker.
     Replace(BUFFER, "#define MAXFREELIST 1024 * 16 * 2\n", "#define MAXFREELIST PIHUB_FREELIST\n"),
-    Replace(CLIENT, "#define CLIENT_MAXFREELIST 1024\n", "#define CLIENT_MAXFREELIST PIHUB_FREELIST\n"),
-    Replace(SERVER, "#define CLIENT_MAXFREELIST 1024\n", "#define CLIENT_MAXFREELIST PIHUB_FREELIST\n"),
+    Replace(
+        CLIENT, "#define CLIENT_MAXFREELIST 1024\n", "#define CLIENT_MAXFREELIST PIHUB_FREELIST\n"
+    ),
+    Replace(
+        SERVER, "#define CLIENT_MAXFREELIST 1024\n", "#define CLIENT_MAXFREELIST PIHUB_FREELIST\n"
+    ),
     Replace(INPUT, "#define IO_MAXFREELIST 1024\n", "#define IO_MAXFREELIST PIHUB_FREELIST\n"),
     Replace(
         REQUEST,
@@ -145,7 +149,9 @@ MEMORY: list[Edit] = [
     Replace(BUFFER, "      free(buf->buf);\n", "      PyMem_Free(buf->buf);\n"),
     Replace(BUFFER, "buf->buf_size = (int)(newl + 1);", "buf->buf_size = newl + 1;"),
     Replace(BUFFER, "  buf->len += (int)l;\n", "  buf->len += l;\n"),
-    Replace(BUFFER, "#define LIMIT_MAX 1024 * 1024 * 1024\n", "#define LIMIT_MAX ((size_t)1 << 31)\n"),
+    Replace(
+        BUFFER, "#define LIMIT_MAX 1024 * 1024 * 1024\n", "#define LIMIT_MAX ((size_t)1 << 31)\n"
+    ),
     # What the application may keep after its request: nothing may dangle.
     Replace(
         CLIENT,
@@ -186,7 +192,8 @@ MEMORY: list[Edit] = [
     Replace(
         REQUEST,
         "  memset(req, 0, sizeof(request));\n  return req;\n}\n\nvoid free_request",
-        "  memset(req, 0, sizeof(request));\n  req->spool = -1;\n  return req;\n}\n\nvoid free_request",
+        "  memset(req, 0, sizeof(request));\n  req->spool = -1;\n"
+        "  return req;\n}\n\nvoid free_request",
     ),
     Cut(
         "meinheld/server/request.h",

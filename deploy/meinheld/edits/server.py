@@ -158,7 +158,9 @@ CONNECTION: list[Edit] = [
     Replace(
         SERVER,
         '    {"sleep", (PyCFunction)meinheld_sleep, METH_VARARGS | METH_KEYWORDS, ""},\n',
-        '    {"drain", meinheld_drain, METH_VARARGS, "stop accepting, finish, leave run()"},\n',
+        '    {"drain", meinheld_drain, METH_VARARGS, "stop accepting, finish, leave run()"},\n'
+        '    {"set_patience", (PyCFunction)meinheld_set_patience, METH_VARARGS | METH_KEYWORDS,\n'
+        '     "seconds that slow clients are waited for: head=15, body=20, write=60"},\n',
     ),
     Replace(
         SERVER,

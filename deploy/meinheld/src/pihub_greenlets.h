@@ -1,4 +1,4 @@
-/* The greenlet calls that Python sees. Included by server.c. Upstream's sleep() and
+/* The calls that Python sees beside upstream's own. Included by server.c. Upstream's sleep() and
  * suspend/resume are gone: they woke requests without restoring whose turn it was. */
 
 static PyObject *meinheld_trampoline(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -39,5 +39,22 @@ static PyObject *meinheld_spawn(PyObject *self, PyObject *args, PyObject *kwargs
     return NULL;
   }
   Py_DECREF(timer);
+  Py_RETURN_NONE;
+}
+
+static PyObject *meinheld_set_patience(PyObject *self, PyObject *args, PyObject *kwargs) {
+  pihub_patience wanted = patience;
+  static char *keywords[] = {"head", "body", "write", NULL};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iii:set_patience", keywords, &wanted.head,
+                                   &wanted.body, &wanted.write)) {
+    return NULL;
+  }
+  /* 120: the timer wheel turns once in 128 s. */
+  if (wanted.head < 1 || wanted.head > 120 || wanted.body < 1 || wanted.body > 120 ||
+      wanted.write < 1 || wanted.write > 120) {
+    PyErr_SetString(PyExc_ValueError, "patience is 1 to 120 seconds");
+    return NULL;
+  }
+  patience = wanted;
   Py_RETURN_NONE;
 }

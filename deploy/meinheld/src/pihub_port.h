@@ -5,13 +5,17 @@
 #include "client.h"
 #include "meinheld.h"
 
-/* A request head must be complete this long after its first byte (slow loris). */
-#define PIHUB_HEAD_SECS 15
-/* A body may take PIHUB_BODY_GRACE_SECS plus its bytes so far / PIHUB_BODY_RATE. */
-#define PIHUB_BODY_GRACE_SECS 20
+/* How long slow clients are waited for, in seconds (set_patience). */
+typedef struct {
+  int head;  /* a request head must be complete so long after its first byte */
+  int body;  /* a body may take this plus a second for each PIHUB_BODY_RATE bytes */
+  int write; /* a response whose reader takes nothing for so long is cut */
+} pihub_patience;
+
+extern pihub_patience patience;
+
+/* The pace that a body must keep, in bytes a second. */
 #define PIHUB_BODY_RATE 1024
-/* A response whose reader takes nothing for so long is cut. */
-#define PIHUB_WRITE_STALL_SECS 60
 /* Idle keep-alive connections are closed after this while draining. */
 #define PIHUB_DRAIN_IDLE_SECS 1
 /* After an error page: read and drop what the client still sends, so that the reset

@@ -3,6 +3,8 @@
  * The hub is the greenlet that runs the loop; every wait switches to it, whoever the
  * waiter's parent is. While a greenlet waits the loop owns one reference to it. */
 
+pihub_patience patience = {.head = 15, .body = 20, .write = 60};
+
 static PyObject *hub = NULL;
 static int leaving = 0; /* the loop is being left: nobody may wait any more */
 
@@ -100,7 +102,7 @@ static void evict_waiter(int fd) {
 
 int pihub_wait_writable(client_t *client) {
   evict_waiter(client->fd);
-  return wait_fd(client->fd, PICOEV_WRITE, PIHUB_WRITE_STALL_SECS);
+  return wait_fd(client->fd, PICOEV_WRITE, patience.write);
 }
 
 /* End every waiting greenlet: its `finally` blocks run, its waits fail. */

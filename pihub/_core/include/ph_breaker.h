@@ -19,6 +19,10 @@
 
 #include "ph_atomics.h"
 
+#ifndef PH_POINT
+#define PH_POINT() ((void)0) /* where another process may come between: tests yield here */
+#endif
+
 enum { PH_CLOSED = 0, PH_OPEN = 1, PH_HALF_OPEN = 2 };
 
 #define PH_WINDOWS 16
@@ -63,6 +67,7 @@ static inline int ph_br_allow(ph_breaker *b, uint64_t now) {
         return 0;
     }
     uint64_t lease = ph_load_rlx(&b->open_probe) & 0xFFFFFFFF;
+    PH_POINT();
     return ph_cas_acqrel(&b->state, &s, ph_br_word(PH_HALF_OPEN, ph_br_gen(s) + 1, now + lease));
 }
 

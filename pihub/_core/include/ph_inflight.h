@@ -24,6 +24,10 @@
 
 #include "ph_atomics.h"
 
+#ifndef PH_POINT
+#define PH_POINT() ((void)0) /* where another process may come between: tests yield here */
+#endif
+
 #define PH_FL_WAYS 8
 #define PH_FL_TRIES 64
 #define PH_FL_LEASE ((UINT64_C(1) << 38) - 1)
@@ -83,6 +87,7 @@ static inline int ph_fl_release(const ph_flights *f, ph_flight_bucket *b, int i,
     if (!ph_cas_sc(&b->word[i], &w, 0)) {
         return 0;
     }
+    PH_POINT();
     ph_fl_wake(f, ph_xchg_sc(&b->waiters[i], 0));
     return 1;
 }
@@ -104,6 +109,7 @@ static int ph_fl_begin(const ph_flights *f, uint64_t h, unsigned slot, uint64_t 
     for (unsigned attempt = 0; attempt < PH_FL_TRIES; attempt++) {
         int i = ph_fl_leader(b, h, now, &w), doubled = 0;
         if (i >= 0) {
+            PH_POINT();
             ph_or_sc(&b->waiters[i], UINT64_C(1) << (slot & 63));
             uint64_t again = ph_load_sc(&b->word[i]);
             if (PH_FL_TAG(again) == PH_FL_TAG(w) && ph_fl_live(again, now)) {
@@ -130,9 +136,11 @@ static int ph_fl_begin(const ph_flights *f, uint64_t h, unsigned slot, uint64_t 
         if (ph_fl_live(old, now)) {
             continue; /* led since the first look */
         }
+        PH_POINT();
         if (!ph_cas_sc(&b->word[i], &old, mine)) {
             continue;
         }
+        PH_POINT();
         for (int k = 0; k < PH_FL_WAYS; k++) {
             w = ph_load_sc(&b->word[k]);
             doubled |= k != i && PH_FL_TAG(w) == (h & 0x7FFFF) && ph_fl_live(w, now);

@@ -48,7 +48,7 @@ _Static_assert(sizeof(ph_wire) == 40, "ph_wire is 40 bytes");
 
 /* A copied head and block of a value of `len` bytes; 1 if all lengths agree. */
 static inline int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t len) {
-    if (w->magic != PH_WIRE_MAGIC || w->ctype_len > w->block_len
+    if (w->magic != PH_WIRE_MAGIC || w->status < 200 || w->status > 599 || w->ctype_len > w->block_len
         || len != sizeof *w + (uint64_t)w->block_len + w->body_len) {
         return 0;
     }

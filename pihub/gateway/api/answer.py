@@ -112,7 +112,7 @@ class BodyStream:
             self._outcome(error)
             raise
         if not data:
-            if self._done is not None and self._response.complete:
+            if self._done is not None:
                 done, self._done = self._done, None
                 done(b"".join(self._kept))
             self._kept.clear()

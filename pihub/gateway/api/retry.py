@@ -52,7 +52,7 @@ class RetryBudget:
 
 def backoff(attempt: int, uniform: Callable[[], float] = random.random) -> float:
     """Seconds before retry number `attempt` (from 0): exponential, half of it jitter."""
-    ceiling = min(LONGEST, FIRST * 2**attempt)
+    ceiling = min(LONGEST, FIRST * float(1 << attempt))
     return ceiling * (0.5 + 0.5 * uniform())
 
 

@@ -1,20 +1,36 @@
-"""The chat endpoints: one resource, three client formats."""
+"""The chat endpoints: one WSGI callable, three client formats.
+
+They stand beside Falcon, not behind it: a chat needs no router, no request and no
+response object, and those cost as much as the rest of a passed-through chat.
+"""
 
 from __future__ import annotations
 
-import falcon
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
 
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.domain.target import Principal
-from pihub.errors import BadRequest
-from pihub.gateway.exchange import Incoming, Reply
+from pihub.errors import MethodNotAllowed, PihubError
+from pihub.gateway.exchange import Incoming
 from pihub.gateway.pipeline import Pipeline
 
-VENDOR_HEADERS = ("anthropic-version", "anthropic-beta")
+VENDOR_HEADERS = (
+    ("anthropic-version", "HTTP_ANTHROPIC_VERSION"),
+    ("anthropic-beta", "HTTP_ANTHROPIC_BETA"),
+)
 """What a same-protocol upstream gets of the client's own header fields."""
 
+STATUS_LINES = {s.value: f"{s.value} {s.phrase}" for s in HTTPStatus} | {
+    499: "499 Client Closed Request",
+    529: "529 Overloaded",
+}
 
-class ChatResource:
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class ChatEndpoint:
     """POST of one protocol's chat request. The edge has authenticated it already."""
 
     def __init__(
@@ -22,46 +38,69 @@ class ChatResource:
     ) -> None:
         self._client = client
         self._route = route
-        self._pipeline = pipeline
-        self._waiter = waiter
+        self._handle = pipeline.handle
+        self._client_fd = waiter.client_fd
+        self._vendor = VENDOR_HEADERS if client.name == "anthropic" else ()
 
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        env = req.env
-        body = env.get("pihub.body")
+    def __call__(
+        self, env: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         principal = env.get("pihub.principal")
-        if body is None or principal is None:
-            raise BadRequest("the request did not come through the edge")
-        forward: tuple[tuple[str, str], ...] = ()
-        if self._client.name == "anthropic":
-            forward = tuple(
-                (name, env[key])
-                for name in VENDOR_HEADERS
-                if (key := "HTTP_" + name.upper().replace("-", "_")) in env
-            )
-        reply = self._pipeline.handle(
+        if principal is None:
+            return self._refuse(env, start_response)
+        forward = (
+            tuple([(name, env[key]) for name, key in self._vendor if key in env])
+            if self._vendor
+            else ()
+        )
+        reply = self._handle(
             Incoming(
-                client=self._client,
-                route=self._route,
-                body=body,
-                principal=Principal(*principal),
-                rid=env["pihub.rid"],
-                rid_hex=env["pihub.rid_hex"],
-                t0_ns=env["pihub.t0"],
-                client_fd=self._waiter.client_fd(env),
-                exact=env.get("pihub.exact"),
-                wish_header=env.get("HTTP_X_PIHUB_CACHE"),
-                forward=forward,
+                self._client,
+                self._route,
+                env["pihub.body"],
+                Principal(*principal),
+                env["pihub.rid"],
+                env["pihub.rid_hex"],
+                env["pihub.t0"],
+                self._client_fd(env),
+                env.get("pihub.exact"),
+                env.get("HTTP_X_PIHUB_CACHE"),
+                forward,
             )
         )
-        send(reply, resp)
+        body = reply.body
+        if isinstance(body, bytes):
+            reply.headers.append(("content-length", str(len(body))))
+            start_response(STATUS_LINES[reply.status], reply.headers)
+            return (body,)
+        start_response(STATUS_LINES[reply.status], reply.headers)
+        return body
+
+    def _refuse(
+        self, env: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Anything but a POST: the edge passes those on unauthenticated."""
+        method = env["REQUEST_METHOD"]
+        error: PihubError = MethodNotAllowed(f"{method} is not allowed here, POST is")
+        rid = env["pihub.rid_hex"]
+        status, headers, body = self._client.error(error, rid)
+        headers = [*headers, ("allow", "POST"), ("x-pihub-request-id", rid)]
+        headers.append(("content-length", str(len(body))))
+        start_response(STATUS_LINES[status], headers)
+        return () if method == "HEAD" else (body,)
 
 
-def send(reply: Reply, resp: falcon.Response) -> None:
-    """A reply into Falcon's response; Falcon never touches the body."""
-    resp.status = reply.status
-    for name, value in reply.headers:
-        resp.set_header(name, value)
-    if isinstance(reply.body, bytes):
-        resp.data = reply.body
-    else:
-        resp.stream = reply.body
+class Front:
+    """Chats to their endpoints, everything else to Falcon."""
+
+    def __init__(self, chats: dict[str, ChatEndpoint], rest: WSGI) -> None:
+        self._chats = chats
+        self._rest = rest
+
+    def __call__(
+        self, env: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        chat = self._chats.get(env["PATH_INFO"])
+        if chat is not None:
+            return chat(env, start_response)
+        return self._rest(env, start_response)

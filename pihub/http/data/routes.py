@@ -1,7 +1,7 @@
 """The map of the data plane: every path that a worker answers.
 
 docs/routes.md lists the same; a test compares the two. POSTs marked `edge` are
-authenticated, limited and looked up by the edge before Falcon sees them.
+authenticated, limited and looked up by the edge, and answered beside Falcon (chat.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Protocol
 
 import falcon
 
+from pihub.http.data.chat import ChatEndpoint, Front
 from pihub.http.data.errors import ErrorMapper, not_found
 from pihub.shared.metrics import Route
 
@@ -51,21 +52,24 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """Resources by the names of FIXED and SINKS, and the APIs' sinks by prefix."""
+    """Endpoints and resources by the names of FIXED and SINKS, the APIs' sinks by prefix."""
 
+    chats: Mapping[str, ChatEndpoint]
     resources: Mapping[str, object]
     sinks: Mapping[str, Sink]
     apis: Mapping[str, Sink]
     errors: ErrorMapper
 
 
-def build(parts: Parts) -> falcon.App[falcon.Request, falcon.Response]:
-    """The Falcon app of one worker."""
+def build(parts: Parts) -> Front:
+    """The WSGI application of one worker, behind the edge."""
     app: falcon.App[falcon.Request, falcon.Response] = falcon.App()
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
-    for _, path, what in dict.fromkeys((("", p, w) for _, p, w in FIXED)):
-        app.add_route(path, parts.resources[what])
+    chats = {path: parts.chats[what] for _, path, what in FIXED if what in parts.chats}
+    for path, what in dict.fromkeys((p, w) for _, p, w in FIXED):
+        if what not in parts.chats:
+            app.add_route(path, parts.resources[what])
     # Falcon tries the sink that was added last first: the catch-all goes in first.
     app.add_sink(not_found, "/")
     for prefix, what in SINKS:
@@ -73,7 +77,7 @@ def build(parts: Parts) -> falcon.App[falcon.Request, falcon.Response]:
     for prefix, sink in sorted(parts.apis.items()):
         app.add_sink(sink, _below(prefix))
     parts.errors.install(app)
-    return app
+    return Front(chats, app)
 
 
 def _below(prefix: str) -> str:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pihub.domain.chat import Answer, Ask
+from pihub.domain.ports import Peek
 from pihub.errors import PihubError
 from pihub.protocols.anthropic import errors, parse, response
 from pihub.protocols.anthropic.stream_out import AnthropicStream
 from pihub.protocols.canonical import rfc3339
 from pihub.protocols.jsontext import encode
+from pihub.protocols.peek import peek
 
 
 class AnthropicClient:
     """See ClientFormat."""
 
     name = "anthropic"
+
+    def peek(self, body: bytes) -> Peek:
+        return peek(body)
 
     def parse(self, body: bytes) -> Ask:
         return parse.parse(body)

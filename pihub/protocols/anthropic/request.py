@@ -10,7 +10,7 @@ from pihub.domain.chat import Ask, RedactedThinking, Text, Thinking, ToolChoice,
 from pihub.errors import BadRequest, Unsupported
 from pihub.protocols.anthropic.blocks_out import content, text_block
 from pihub.protocols.anthropic.models import Capabilities, capabilities
-from pihub.protocols.canonical import HARMLESS, NAME_128, refuse_extra, wire_name
+from pihub.protocols.canonical import NAME_128, dropped, option_names, refuse_extra, wire_name
 from pihub.protocols.jsontext import edit, encode, members, raw
 
 PATH = "/v1/messages"
@@ -62,8 +62,8 @@ def render(ask: Ask, model: str, *, stream: bool) -> bytes:
 def notes(ask: Ask, model: str) -> tuple[str, ...]:
     """What `render` drops or changes."""
     can = capabilities(model)
-    found = [path for path in ask.extra if path.rsplit(".", 1)[-1] in HARMLESS]
-    found += [f"options.{name}" for name in ask.options]
+    found = dropped(ask)
+    found += option_names(ask)
     for name in ("seed", "presence_penalty", "frequency_penalty", "keep_alive"):
         if getattr(ask, name) is not None:
             found.append(name)
@@ -237,5 +237,3 @@ def _tool_choice(choice: ToolChoice) -> dict[str, Any]:
     if not choice.parallel and choice.mode != "none":
         wire["disable_parallel_tool_use"] = True
     return wire
-
-

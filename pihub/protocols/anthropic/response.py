@@ -16,6 +16,7 @@ from pihub.domain.chat import (
     Thinking,
     ToolUse,
 )
+from pihub.domain.ports import Glance
 from pihub.protocols.anthropic import wire as w
 from pihub.protocols.canonical import answer_id, mint, restored_names
 from pihub.protocols.faults import not_the_format
@@ -45,6 +46,28 @@ def read(status: int, body: bytes) -> Answer:
         raw_stop=word,
         usage=w.merge_usage(None, wire.usage) if wire.usage is not None else None,
     )
+
+
+class _Light(msgspec.Struct):
+    type: str
+    content: msgspec.Raw
+    stop_reason: str | None = None
+    usage: w.WireUsage | None = None
+
+
+_LIGHT = msgspec.json.Decoder(_Light)
+
+
+def glance(status: int, body: bytes) -> Glance:
+    """As `read`, but the content stays unread."""
+    try:
+        wire = _LIGHT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_the_format("Anthropic", status, body) from None
+    if wire.type != "message":
+        raise not_the_format("Anthropic", status, body)
+    usage = w.merge_usage(None, wire.usage) if wire.usage is not None else None
+    return Glance(usage, wire.stop_reason or "")
 
 
 def _block(block: w.Block) -> Block | None:

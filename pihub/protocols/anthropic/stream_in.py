@@ -27,6 +27,7 @@ from pihub.protocols.anthropic.response import STOPS
 from pihub.protocols.anthropic.wire import EventDelta, StreamEvent, merge_usage
 from pihub.protocols.canonical import mint
 from pihub.protocols.faults import from_body
+from pihub.protocols.jsontext import is_json
 from pihub.protocols.sse import SSESplitter, SSEvent
 
 _DECODER = msgspec.json.Decoder(StreamEvent)
@@ -71,7 +72,7 @@ class AnthropicStreamParser:
             if event.name == b"error":
                 return self._fail(event)
             self.malformed += 1
-            return Piece(b"", ())
+            return Piece(event.raw if is_json(event.data) else b"", ())
         kind = wire.type
         if kind == "content_block_delta":
             return Piece(event.raw, self._delta(wire))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pihub.domain.chat import Answer, Ask
-from pihub.domain.ports import Headers
+from pihub.domain.ports import Glance, Headers
 from pihub.errors import UpstreamError
 from pihub.protocols import faults
 from pihub.protocols.anthropic import request, response
@@ -34,6 +34,9 @@ class AnthropicUpstream:
         if status != 200:
             raise self.error(status, headers, body)
         return response.read(status, body)
+
+    def glance(self, status: int, body: bytes) -> Glance:
+        return response.glance(status, body)
 
     def error(self, status: int, headers: Headers, body: bytes) -> UpstreamError:
         return faults.from_status(status, headers, body)

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from pihub.domain.chat import Usage
+from pihub.protocols.canonical import count
+from pihub.protocols.jsontext import Int64, Scalar
 
 VERSION = "2023-06-01"
 RAW_NONE = msgspec.Raw(b"")
-CacheControl = dict[str, Any] | None
+CacheControl = dict[str, Scalar] | None
 
 
 # ---- requests ----------------------------------------------------------------------
@@ -64,7 +66,7 @@ class Choice(msgspec.Struct):
 
 class ThinkingConfig(msgspec.Struct):
     type: str
-    budget_tokens: int | None = None
+    budget_tokens: Int64 | None = None
     display: str | None = None
 
 
@@ -86,12 +88,12 @@ class Metadata(msgspec.Struct):
 class MessagesRequest(msgspec.Struct):
     model: str
     messages: list[WireMessage]
-    max_tokens: int
+    max_tokens: Int64
     system: str | list[Block] | None = None
     stream: bool | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: Int64 | None = None
     stop_sequences: list[str] | None = None
     tools: list[Tool] | None = None
     tool_choice: Choice | None = None
@@ -145,7 +147,7 @@ def merge_usage(old: Usage | None, wire: WireUsage) -> Usage:
 
 
 def _either(new: int | None, old: int) -> int:
-    return old if new is None else new
+    return old if new is None else count(new)
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

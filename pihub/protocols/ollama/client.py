@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pihub.domain.chat import Answer, Ask
+from pihub.domain.ports import Peek
 from pihub.errors import PihubError
 from pihub.protocols.canonical import rfc3339
 from pihub.protocols.jsontext import encode
 from pihub.protocols.ollama import errors, parse, response
 from pihub.protocols.ollama.stream_out import OllamaStream
+from pihub.protocols.peek import peek_ollama
 
 _DETAILS: dict[str, Any] = {
     "parent_model": "",
@@ -27,6 +29,9 @@ class OllamaClient:
     """See ClientFormat."""
 
     name = "ollama"
+
+    def peek(self, body: bytes) -> Peek:
+        return peek_ollama(body)
 
     def parse(self, body: bytes) -> Ask:
         return parse.parse(body)

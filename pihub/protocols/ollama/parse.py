@@ -35,11 +35,7 @@ def parse(body: bytes) -> Ask:
         raise BadRequest("model: must not be empty", param="model")
     options = {k: v for k, v in (wire.options or {}).items() if v is not None}
     system, messages = _Messages().read(wire.messages or [])
-    stop = options.pop("stop", ())
-    if isinstance(stop, str):
-        stop = (stop,)
-    if not isinstance(stop, list | tuple) or not all(isinstance(text, str) for text in stop):
-        raise BadRequest("options.stop: must be a list of strings", param="options.stop")
+    stop = _stops(options)
     limit = _integer(options, "num_predict")
     if limit is not None and limit < 1:  # -1: no limit, -2: fill the context
         if limit != -1:
@@ -56,7 +52,7 @@ def parse(body: bytes) -> Ask:
         temperature=temperature,
         top_p=_number(options, "top_p"),
         top_k=_integer(options, "top_k"),
-        stop=tuple(stop),
+        stop=stop,
         seed=_integer(options, "seed"),
         presence_penalty=_number(options, "presence_penalty"),
         frequency_penalty=_number(options, "frequency_penalty"),
@@ -72,6 +68,16 @@ def parse(body: bytes) -> Ask:
     )
 
 
+def _stops(options: dict[str, Any]) -> tuple[str, ...]:
+    stop = options.pop("stop", None)
+    if stop is None:
+        return ()
+    stops = [stop] if isinstance(stop, str) else stop
+    if not isinstance(stops, list) or not all(isinstance(text, str) for text in stops):
+        raise BadRequest("options.stop: must be a list of strings", param="options.stop")
+    return tuple(stops)
+
+
 def _number(options: dict[str, Any], name: str) -> float | None:
     value = options.pop(name, None)
     if value is None:
@@ -83,7 +89,7 @@ def _number(options: dict[str, Any], name: str) -> float | None:
 
 def _integer(options: dict[str, Any], name: str) -> int | None:
     value = _number(options, name)
-    if value is not None and not value.is_integer():
+    if value is not None and not (value.is_integer() and abs(value) < 2**63):
         raise BadRequest(f"options.{name}: must be a whole number", param=f"options.{name}")
     return None if value is None else int(value)
 
@@ -209,5 +215,3 @@ def _think(
     if isinstance(think, str):
         return None, think
     return ("enabled" if think else "disabled"), None
-
-

@@ -16,7 +16,7 @@ from pihub.domain.chat import (
     ToolUse,
 )
 from pihub.errors import Unsupported
-from pihub.protocols.canonical import HARMLESS, plain_text, refuse_extra, texts, tool_names
+from pihub.protocols.canonical import dropped, plain_text, refuse_extra, texts, tool_names
 from pihub.protocols.jsontext import edit, encode, raw
 
 PATH = "/api/chat"
@@ -51,7 +51,7 @@ def render(ask: Ask, model: str, *, stream: bool, thinkers: Container[str]) -> b
 
 def notes(ask: Ask, model: str, thinkers: Container[str]) -> tuple[str, ...]:
     """What `render` drops or changes."""
-    found = [path for path in ask.extra if path.rsplit(".", 1)[-1] in HARMLESS]
+    found = dropped(ask)
     if _wants_thinking(ask) and _think(ask, model, thinkers) is None:
         found.append("thinking")
     if ask.thinking_budget is not None:

@@ -10,6 +10,7 @@ from pihub.domain.stream import Event, Failed, Finish, Start
 from pihub.protocols.blocks import BlockWriter
 from pihub.protocols.canonical import mint, settled, unix_seconds
 from pihub.protocols.faults import from_body
+from pihub.protocols.jsontext import is_json
 from pihub.protocols.ndjson import NDJSONSplitter
 from pihub.protocols.ollama.response import STOPS
 from pihub.protocols.ollama.wire import Line, WireMessage, read_timings, read_usage
@@ -48,7 +49,7 @@ class OllamaStreamParser:
             line = _DECODER.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.malformed += 1
-            return Piece(b"", ())
+            return Piece(raw if is_json(raw) else b"", ())
         if bytes(line.error) not in (b"", b"null", b'""'):
             self.done = True
             return Piece(raw, (Failed(from_body(200, raw)),))

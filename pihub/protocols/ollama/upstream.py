@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from pihub.domain.chat import Answer, Ask
-from pihub.domain.ports import Headers
+from pihub.domain.ports import Glance, Headers
 from pihub.errors import UpstreamError
 from pihub.protocols import faults
 from pihub.protocols.ollama import request, response
@@ -38,6 +38,10 @@ class OllamaUpstream:
         if status != 200:
             raise self.error(status, headers, body)
         return response.read(status, body)
+
+    def glance(self, status: int, body: bytes) -> Glance:
+        answer = self.answer(status, (), body)
+        return Glance(answer.usage, answer.raw_stop)
 
     def error(self, status: int, headers: Headers, body: bytes) -> UpstreamError:
         return faults.from_status(status, headers, body)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from pihub.domain.chat import Usage
+from pihub.protocols.canonical import count
+from pihub.protocols.jsontext import Int64, Scalar
 
 RAW_NONE = msgspec.Raw(b"")
 
@@ -50,8 +50,8 @@ class ChatRequest(msgspec.Struct):
     messages: list[WireMessage] | None = None
     stream: bool | None = None
     format: msgspec.Raw = RAW_NONE
-    options: dict[str, Any] | None = None
-    keep_alive: str | int | float | None = None
+    options: dict[str, Scalar | list[Scalar]] | None = None
+    keep_alive: str | Int64 | float | None = None
     tools: list[Tool] | None = None
     think: bool | str | None = None
 
@@ -89,13 +89,11 @@ def read_usage(line: Line) -> Usage | None:
     may come without its count."""
     if line.prompt_eval_count is None and line.eval_count is None:
         return None
-    return Usage(input=line.prompt_eval_count or 0, output=line.eval_count or 0)
+    return Usage(input=count(line.prompt_eval_count), output=count(line.eval_count))
 
 
 def read_timings(line: Line) -> dict[str, int]:
-    return {
-        name: value for name in DURATIONS if (value := getattr(line, name)) is not None
-    }
+    return {name: count(value) for name in DURATIONS if (value := getattr(line, name)) is not None}
 
 
 def write_end(usage: Usage | None, timings: dict[str, int], elapsed_ns: int) -> dict[str, int]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pihub.domain.chat import Answer, Ask
+from pihub.domain.ports import Peek
 from pihub.errors import PihubError
 from pihub.protocols.jsontext import encode
 from pihub.protocols.openai import errors, parse, response
 from pihub.protocols.openai.stream_out import OpenAIStream
+from pihub.protocols.peek import peek
 
 
 class OpenAIClient:
     """See ClientFormat."""
 
     name = "openai"
+
+    def peek(self, body: bytes) -> Peek:
+        return peek(body)
 
     def parse(self, body: bytes) -> Ask:
         return parse.parse(body)

@@ -18,9 +18,10 @@ from pihub.domain.chat import (
 )
 from pihub.errors import Unsupported
 from pihub.protocols.canonical import (
-    HARMLESS,
     NAME_64,
+    dropped,
     known_image,
+    option_names,
     plain_text,
     refuse_extra,
     wire_name,
@@ -74,8 +75,8 @@ def render(ask: Ask, model: str, *, stream: bool) -> bytes:
 
 def notes(ask: Ask) -> tuple[str, ...]:
     """What `render` drops or changes."""
-    found = [path for path in ask.extra if path.rsplit(".", 1)[-1] in HARMLESS]
-    found += [f"options.{name}" for name in ask.options]
+    found = dropped(ask)
+    found += option_names(ask)
     if ask.keep_alive is not None:
         found.append("keep_alive")
     if ask.thinking_budget is not None:

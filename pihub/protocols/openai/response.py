@@ -8,12 +8,19 @@ from typing import Any
 import msgspec
 
 from pihub.domain.chat import Answer, Ask, Block, StopReason, Text, Thinking, ToolUse
+from pihub.domain.ports import Glance
 from pihub.errors import BadRequest, UpstreamError
-from pihub.protocols.canonical import answer_id, mint, restored_names, settled, texts
+from pihub.protocols.canonical import answer_id, count, mint, restored_names, settled, texts
 from pihub.protocols.faults import not_the_format
 from pihub.protocols.jsontext import encode
 from pihub.protocols.openai.parse import tool_use
-from pihub.protocols.openai.wire import AnswerMessage, Completion, read_usage, write_usage
+from pihub.protocols.openai.wire import (
+    AnswerMessage,
+    Completion,
+    WireUsage,
+    read_usage,
+    write_usage,
+)
 
 _DECODER = msgspec.json.Decoder(Completion)
 
@@ -59,8 +66,35 @@ def read(status: int, body: bytes) -> Answer:
         stop_reason=settled(STOPS.get(word, StopReason.END_TURN), has_tools=has_tools),
         raw_stop=word,
         usage=read_usage(wire.usage) if wire.usage is not None else None,
-        created=int(wire.created or 0),
+        created=count(wire.created),
     )
+
+
+class _LightChoice(msgspec.Struct):
+    index: int = 0
+    finish_reason: str | None = None
+    message: msgspec.Raw = msgspec.Raw()
+
+
+class _Light(msgspec.Struct):
+    choices: list[_LightChoice]
+    usage: WireUsage | None = None
+
+
+_LIGHT = msgspec.json.Decoder(_Light)
+
+
+def glance(status: int, body: bytes) -> Glance:
+    """As `read`, but the message stays unread."""
+    try:
+        wire = _LIGHT.decode(body)
+        choice = next(c for c in wire.choices if c.index == 0)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StopIteration):
+        raise not_the_format("OpenAI", status, body) from None
+    if bytes(choice.message) in (b"", b"null"):
+        raise not_the_format("OpenAI", status, body)
+    usage = read_usage(wire.usage) if wire.usage is not None else None
+    return Glance(usage, choice.finish_reason or "")
 
 
 def _blocks(message: AnswerMessage) -> tuple[Block, ...]:

@@ -13,8 +13,9 @@ from pihub.domain.chat import StopReason, Usage
 from pihub.domain.ports import Piece
 from pihub.domain.stream import Event, Failed, Finish, Ping, Start
 from pihub.protocols.blocks import BlockWriter
-from pihub.protocols.canonical import mint, settled
+from pihub.protocols.canonical import count, mint, settled
 from pihub.protocols.faults import from_body
+from pihub.protocols.jsontext import is_json
 from pihub.protocols.openai.response import STOPS
 from pihub.protocols.openai.tool_deltas import ToolDeltas
 from pihub.protocols.openai.wire import Chunk, Delta, read_usage
@@ -66,7 +67,7 @@ class OpenAIStreamParser:
             chunk = _DECODER.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.malformed += 1
-            return Piece(b"", ())
+            return Piece(event.raw if is_json(data) else b"", ())
         if event.name == b"error" or bytes(chunk.error) not in (b"", b"null"):
             if self.finished:
                 return Piece(event.raw, ())
@@ -84,7 +85,7 @@ class OpenAIStreamParser:
                 Start(
                     chunk.id or mint("chatcmpl-"),
                     chunk.model or "",
-                    created=int(chunk.created or 0),
+                    created=count(chunk.created),
                 )
             )
         for choice in chunk.choices or ():

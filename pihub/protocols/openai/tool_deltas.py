@@ -26,8 +26,10 @@ class _Call:
     def complete(self) -> bool:
         """The arguments so far are a JSON object; none yet may still be streamed."""
         # Only a closing brace can complete an object: spares parsing at every delta.
-        return bool(self.parts) and self.parts[-1].rstrip().endswith("}") and is_object(
-            "".join(self.parts)
+        return (
+            bool(self.parts)
+            and self.parts[-1].rstrip().endswith("}")
+            and is_object("".join(self.parts))
         )
 
 

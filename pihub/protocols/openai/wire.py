@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from pihub.domain.chat import Usage
+from pihub.protocols.canonical import count
+from pihub.protocols.jsontext import Int64, Scalar
 
 RAW_NONE = msgspec.Raw(b"")
 
@@ -42,7 +44,7 @@ class Part(msgspec.Struct):
     refusal: str = ""
     image_url: ImageUrl | str | None = None
     file: File | None = None
-    cache_control: dict[str, Any] | None = None
+    cache_control: dict[str, Scalar] | None = None
 
 
 class ChatMessage(msgspec.Struct):
@@ -66,7 +68,7 @@ class Function(msgspec.Struct):
 class Tool(msgspec.Struct):
     type: str = "function"
     function: Function | None = None
-    cache_control: dict[str, Any] | None = None
+    cache_control: dict[str, Scalar] | None = None
 
 
 class FunctionName(msgspec.Struct):
@@ -98,16 +100,16 @@ class ChatRequest(msgspec.Struct):
     messages: list[ChatMessage]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_tokens: Int64 | None = None
+    max_completion_tokens: Int64 | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: Int64 | None = None
     stop: str | list[str] | None = None
-    seed: int | None = None
+    seed: Int64 | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    n: int | None = None
+    n: Int64 | None = None
     tools: list[Tool] | None = None
     tool_choice: str | NamedChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -143,13 +145,13 @@ def read_usage(wire: WireUsage) -> Usage:
     """OpenAI's prompt_tokens include the cached ones; the canonical input does not."""
     cached = written = reasoning = 0
     if (prompt := wire.prompt_tokens_details) is not None:
-        cached = prompt.cached_tokens or 0
-        written = prompt.cache_write_tokens or 0
+        cached = count(prompt.cached_tokens)
+        written = count(prompt.cache_write_tokens)
     if (completion := wire.completion_tokens_details) is not None:
-        reasoning = completion.reasoning_tokens or 0
+        reasoning = count(completion.reasoning_tokens)
     return Usage(
-        input=max(0, (wire.prompt_tokens or 0) - cached - written),
-        output=wire.completion_tokens or 0,
+        input=max(0, count(wire.prompt_tokens) - cached - written),
+        output=count(wire.completion_tokens),
         cache_read=cached,
         cache_write_5m=written,
         reasoning=reasoning,

@@ -76,9 +76,10 @@ class Connector:
         """Send one request and return the final answer's head, its body to be read.
 
         `target`: origin-form, percent-encoded. `headers`: without those that frame
-        the message (host, connection, content-length, transfer-encoding, ...), which
-        are left out. `body`: bytes, or pieces that are sent chunked. `client_fd`: whose
-        request this serves; if it closes, everything here ends within 1 s.
+        the message or concern the hop (connection, content-length, transfer-encoding,
+        ...), which are left out; a `host` replaces the origin's own. `body`: bytes, or
+        pieces that are sent chunked. `client_fd`: whose request this serves; if it
+        closes, everything here ends within 1 s.
 
         A reused connection that closes before the first byte of an answer is replaced
         once by a new one, if `method` is idempotent, or `replay` allows it, or nothing
@@ -134,7 +135,14 @@ class Connector:
                 raise
 
     def close_idle(self) -> None:
-        """Close the idle connections of all origins (at a reload or at the end)."""
+        """Close the connections that were idle for longer than their pool allows.
+
+        Traffic does the same in passing, once a second; an idle worker's tick calls it.
+        """
+        self._sweep(monotonic())
+
+    def close(self) -> None:
+        """Close every idle connection, however young (at a reload or at the end)."""
         for pool in list(self._pools.values()):
             pool.close_idle()
 

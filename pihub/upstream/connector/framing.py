@@ -63,7 +63,10 @@ def parse_head(data: bytes, *, no_body: bool) -> Head:
             value = value.rstrip(" \t")
         if name in _SPECIAL:
             if name == "content-length":
-                length = _length(value, length)
+                if length < 0 and len(value) < 16 and value.isascii() and value.isdigit():
+                    length = int(value)
+                else:
+                    length = _length(value, length)
             elif name == "connection":
                 options = value.lower()
                 if "close" in options:

@@ -47,7 +47,9 @@ class OriginPool:
         self._idle: list[Connection] = []
         self._queue: deque[_Ticket] = deque()
         self._waiting = 0
-        self._lock = threading.Lock()
+        # Reentrant: a forgotten Response may be collected, and give its place up, in the
+        # middle of any of these methods.
+        self._lock = threading.RLock()
 
     def take(
         self, now: float, waiter: Waiter, deadline: float, client_fd: int
@@ -68,7 +70,9 @@ class OriginPool:
                 else:
                     ticket = self._enqueue()
                     break
-            if connection.idle_since >= oldest and connection.quiet():
+            # (More places than the limit: it was lowered by a reload.)
+            within = self.open <= self.limits.size
+            if within and connection.idle_since >= oldest and connection.quiet():
                 return connection
             connection.discard()
         return self._queued(ticket, waiter, deadline, client_fd)
@@ -134,7 +138,8 @@ class OriginPool:
         self, ticket: _Ticket, waiter: Waiter, deadline: float, client_fd: int
     ) -> Connection | None:
         try:
-            waiter.wait(ticket.fd, deadline=deadline, client_fd=client_fd)
+            while not ticket.granted:
+                waiter.wait(ticket.fd, deadline=deadline, client_fd=client_fd)
         except BaseException:
             self._abandon(ticket)
             raise

@@ -15,7 +15,6 @@ _OURS: Final = frozenset(
     {
         "connection",
         "content-length",
-        "host",
         "keep-alive",
         "proxy-connection",
         "transfer-encoding",
@@ -56,8 +55,9 @@ def request_head(
 
     `target` is origin-form (`/path?query`, already percent-encoded) or `*`.
     `body_length`: bytes, or CHUNKED_BODY, or NO_BODY. Fields in `headers` that decide
-    framing or the connection are left out; the connector writes its own. Raises
-    BadRequest for anything that would not be one well-formed head.
+    framing or the connection are left out; the connector writes its own. A `host` in
+    `headers` stands in for `host_line`. Raises BadRequest for anything that would not
+    be one well-formed head.
     """
     if (
         not target.isascii()
@@ -67,9 +67,15 @@ def request_head(
     ):
         raise BadRequest("the target holds characters that cannot be sent")
     parts = [_method(method), target, " HTTP/1.1\r\n", host_line]
+    hosted = False
     for name, value in headers:
         wire = _wire_name(name)
         if wire:
+            if wire == "host: ":
+                if hosted:
+                    raise BadRequest("a request has one host")
+                parts[3] = ""
+                hosted = True
             if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
                 raise BadRequest("a header's value holds characters that cannot be sent")
             parts += (wire, value, "\r\n")

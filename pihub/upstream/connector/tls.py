@@ -26,8 +26,6 @@ def client_context(ca_file: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    # A bare TCP close inside TLS is a cut (an attacker can forge it), never an end.
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.options |= ssl.OP_NO_RENEGOTIATION
     if ca_file:
         try:

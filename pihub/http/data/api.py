@@ -1,0 +1,173 @@
+"""The sink of one `[apis.NAME]`: Falcon's request to the middleware and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import falcon
+
+from pihub.domain.ports import Waiter
+from pihub.domain.target import Principal
+from pihub.errors import BadRequest, ClientGone, PihubError, TooLarge
+from pihub.gateway.api import ApiAnswer, ApiProxy
+from pihub.gateway.api.record import ApiRecorder
+from pihub.http.data.chat import STATUS_LINES
+from pihub.settings.schema import Api
+from pihub.shared.access import Access
+
+WHOLE = 256 * 1024
+"""Request bodies up to this size are sent as they are, larger ones in pieces."""
+PIECE = 64 * 1024
+
+
+class ApiSink:
+    """Every method and path below the API's prefix."""
+
+    def __init__(
+        self,
+        settings: Api,
+        proxy: ApiProxy,
+        record: ApiRecorder,
+        access: Access,
+        waiter: Waiter,
+        max_body: int,
+    ) -> None:
+        self._prefix = settings.prefix.rstrip("/")
+        self._auth = settings.auth
+        self._proxy = proxy
+        self._record = record
+        self._access = access
+        self._waiter = waiter
+        self._max_body = max_body
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
+        env = req.env
+        principal = Principal()
+        answer: ApiAnswer | None = None
+        size = req.content_length or 0
+        try:
+            if self._auth:
+                principal = self._access.principal(
+                    env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY")
+                )
+                self._access.hit(principal)
+            if size > self._max_body:
+                raise TooLarge("the body is larger than the hub accepts (limits.body)")
+            path, _question, query = env.get("RAW_URI", req.path).partition("?")
+            answer = self._proxy.handle(
+                req.method,
+                self._rest(path),
+                query,
+                fields(env),
+                self._body(req, size),
+                self._waiter.client_fd(env),
+                principal.tenant,
+                env["pihub.rid_hex"],
+                time.time(),
+                client_address=env.get("REMOTE_ADDR", ""),
+                scheme=env.get("wsgi.url_scheme", "http"),
+            )
+        except PihubError as error:
+            self._finish(req, principal, None, error, size)
+            raise
+        resp.status = STATUS_LINES.get(answer.status, f"{answer.status} Unknown")
+        for name, value in answer.headers:
+            resp.append_header(name, value)
+        resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
+        if answer.length >= 0:
+            resp.set_header("content-length", str(answer.length))
+        if isinstance(answer.body, bytes):
+            resp.data = answer.body
+            self._finish(req, principal, answer, None, size)
+        else:
+            resp.stream = _Recorded(self, req, principal, answer, size)
+
+    def _rest(self, path: str) -> str:
+        """The raw path below the prefix."""
+        if not path.startswith(self._prefix):
+            raise BadRequest("the API's prefix must not be percent-encoded")
+        return path[len(self._prefix) :]
+
+    def _body(self, req: falcon.Request, size: int) -> bytes | Iterator[bytes] | None:
+        if not size:
+            return None
+        if size <= WHOLE:
+            return req.bounded_stream.read(size)
+        return iter(lambda: req.bounded_stream.read(PIECE), b"")
+
+    def _finish(
+        self,
+        req: falcon.Request,
+        principal: Principal,
+        answer: ApiAnswer | None,
+        error: PihubError | None,
+        size: int,
+    ) -> None:
+        self._record(
+            rid=req.env["pihub.rid"],
+            t0_ns=req.env["pihub.t0"],
+            principal=principal,
+            answer=answer,
+            error=error,
+            bytes_in=size,
+        )
+
+
+class _Recorded:
+    """A streamed body; its end, its error or its close writes the record, once."""
+
+    def __init__(
+        self, sink: ApiSink, req: falcon.Request, principal: Principal, answer: ApiAnswer, size: int
+    ) -> None:
+        assert not isinstance(answer.body, bytes)
+        self._sink = sink
+        self._req = req
+        self._principal = principal
+        self._answer = answer
+        self._size = size
+        self._body = answer.body
+        self._left = answer.length
+        self._open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            data = next(self._body)
+            self._left -= len(data)
+            if not self._left:
+                # A server that knows the length does not ask for the end of the body:
+                # reach it now, so that the answer counts as whole and may be kept.
+                next(self._body, None)
+                self._end(None)
+            return data
+        except StopIteration:
+            self._end(None)
+            raise
+        except PihubError as error:
+            # The status is sent: the server must cut the connection, not end the body.
+            self._end(error)
+            raise
+
+    def close(self) -> None:
+        self._end(ClientGone("the client closed its connection"))
+
+    def _end(self, error: PihubError | None) -> None:
+        if self._open:
+            self._open = False
+            self._answer.close()
+            self._sink._finish(self._req, self._principal, self._answer, error, self._size)
+
+
+def fields(env: dict[str, object]) -> list[tuple[str, str]]:
+    """The request's header fields; WSGI has joined repeated ones."""
+    found = [
+        (key[5:].replace("_", "-").lower(), str(value))
+        for key, value in env.items()
+        if key.startswith("HTTP_")
+    ]
+    if env.get("CONTENT_TYPE"):
+        found.append(("content-type", str(env["CONTENT_TYPE"])))
+    return found

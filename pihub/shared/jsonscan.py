@@ -1,0 +1,7 @@
+"""Spans of a JSON object's members, found by the core without parsing the values."""
+
+from __future__ import annotations
+
+from pihub._core.jsonscan import members
+
+__all__ = ["members"]

@@ -1,0 +1,144 @@
+"""The table of translation cases and the tests that prove them: docs/compat.md.
+
+`python -m tests.protocols.compat` writes the file; a test compares it.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "compat.md"
+
+SECTIONS: dict[str, dict[int, str]] = {
+    "Messages": {
+        1: "several system and developer messages are all kept, in order",
+        2: "a system array becomes one message with separators",
+        3: "Claude Code's billing header block is dropped for others and from cache keys",
+        4: "`content: null` with tool calls gives no empty text block",
+        5: "text and tool calls in one assistant message: text first",
+        6: "parallel tool results become one Anthropic user message, results first",
+        7: "tool results come before the user's text for OpenAI and Ollama",
+        8: "`is_error`, images and arrays in tool results",
+        9: "argument strings become objects; broken JSON is refused",
+        10: "objects become argument strings once, bytes unchanged",
+        11: "tool ids are kept, minted where Ollama omits them, substituted where refused",
+        12: "Ollama's `tool_name` is derived from the call",
+        13: "neighbours of one role are merged; a leading assistant message is refused",
+        14: "prefill is carried, noted or refused by the model's ability",
+        15: "trailing whitespace of a final assistant text is dropped for Anthropic",
+        16: "a multi-part message stays one Ollama message",
+        17: "unknown content parts are refused by name",
+    },
+    "Parameters": {
+        18: "`max_tokens` that Anthropic requires",
+        19: "`max_completion_tokens` before `max_tokens`; `num_predict`",
+        20: "thinking budget below `max_tokens`, or dropped",
+        21: "temperature above 1 is clamped for Anthropic, with a note",
+        22: "what the client did not say is not sent",
+        23: "combinations that a Claude model refuses are dropped",
+        24: "`stop`, `stop_sequences`, `options.stop`; blank stops",
+        25: "`tool_choice` in both directions",
+        26: "`parallel_tool_calls` and `disable_parallel_tool_use`",
+        27: "whole tool schemas, byte for byte",
+        28: "long or odd tool names are shortened and restored",
+        29: "tools that Anthropic runs itself are dropped with a note",
+        30: "structured output: `response_format`, `format`, `output_config.format`",
+        31: "reasoning effort, thinking and `think`",
+        32: "`n`, `logprobs`, `logit_bias`, `seed`, penalties",
+        33: "Ollama's own options stay with Ollama",
+        34: "`metadata.user_id` and `user`",
+        35: "`anthropic-version` and vendor headers",
+    },
+    "Streams": {
+        36: "SSE by the standard: line ends, BOM, comments, any split, 8 MiB events",
+        37: "Anthropic's event order and block indices",
+        38: "interleaved parallel tool calls become blocks in a row",
+        39: "text after a tool call closes the tool block first",
+        40: "id and name once; late, repeated or missing ones",
+        41: "`tool_use` starts with `input: {}`; empty input is an object",
+        42: "role first; one id, created and model on all chunks",
+        43: "thinking first, signed, redacted, never mixed into content",
+        44: "pings",
+        45: "unknown events, blocks and deltas are skipped",
+        46: "Ollama's lines, durations, time stamps and error line",
+        47: "stop sequences that the hub enforces do not leak",
+        48: "`<think>` tags split across chunks",
+        49: "headers of streams; no compression without flushing",
+        50: "the same protocol on both sides: bytes pass unchanged",
+    },
+    "Images, documents and the rest": {
+        51: "images in all directions, true media type",
+        52: "remote image URLs",
+        53: "documents: text is extracted, others refused",
+        54: "image token estimates",
+        55: "`cache_control` is kept for Anthropic, stripped for others",
+        56: "`count_tokens`",
+        57: "models in the three shapes",
+        58: "either authentication header on every route; the hub's key is never forwarded",
+        59: "the served model is told consistently",
+        60: "embeddings",
+        61: "empty assistant turns",
+        62: "probes, CORS preflight, `Expect`, request ids",
+        63: "a changed model: foreign thinking is stripped",
+    },
+}
+
+HEAD = """# Compatibility
+
+Clients speak OpenAI chat completions, Anthropic messages or Ollama chat; upstreams speak
+any of the three. Each row is a case that translating gateways are known to get wrong. A
+tick stands where a test proves the behaviour; its name begins with `test_case_NN_`. This
+file is written by `python -m tests.protocols.compat` and checked by the test suite.
+"""
+
+RULES = """
+## Rules
+
+- What an upstream's format cannot carry is a 400 that names the field, or is dropped with
+  a note; the harmless fields are listed in `pihub/protocols/canonical.py` (`HARMLESS`).
+- Tool ids pass unchanged in both directions. An id that Anthropic's pattern refuses gets a
+  substitute that is a hash of it, so that call and result agree without any state.
+- Answers name the model that served them, not the alias that was asked for.
+- Where client and upstream speak the same protocol only `model` (and `stream`, and
+  `stream_options.include_usage`) of the request's bytes change.
+- A stream is complete after its terminal marker (`finish_reason`, `message_stop`,
+  `done: true`). An error ends it without one.
+- Errors keep the hub's HTTP status, except that Anthropic clients get 529 for overload.
+- Thinking without a signature is not sent to Anthropic, signed thinking not to others.
+- Ollama gets `think` only for models that are known to think, and is never asked to force
+  a tool call: `tool_choice` `required` is refused there, so that a chain goes on to a
+  model that can.
+- `json_object` for Anthropic becomes an instruction in the system prompt, with a note.
+"""
+
+
+def proofs(tests: Path = ROOT / "tests") -> dict[int, list[str]]:
+    """Case number to the names of its tests."""
+    found: dict[int, list[str]] = {}
+    for path in sorted(tests.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_case_"):
+                number = int(node.name.split("_")[2])
+                found.setdefault(number, []).append(f"{path.relative_to(ROOT)}::{node.name}")
+    return found
+
+
+def page() -> str:
+    proven = proofs()
+    parts = [HEAD]
+    total = 0
+    for title, cases in SECTIONS.items():
+        parts.append(f"\n## {title}\n\n| # | case | proven | tests |\n|--:|---|:-:|--:|\n")
+        for number, text in cases.items():
+            count = len(proven.get(number, ()))
+            total += bool(count)
+            parts.append(f"| {number} | {text} | {'✓' if count else ''} | {count or ''} |\n")
+    parts.append(f"\n{total} of {sum(map(len, SECTIONS.values()))} cases are proven.\n")
+    parts.append(RULES)
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,37 @@
+"""The windows that Python cannot hit by luck: the headers in C, yielding inside of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
+
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("points") / "points"
+    compiler = os.environ.get("CC", "cc")
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-unused-function", f"-I{INCLUDE}"]
+    subprocess.run([compiler, *flags, "-o", program, HERE / "points.c"], check=True)
+    return program
+
+
+def run(program: Path, what: str) -> list[int]:
+    done = subprocess.run([program, what], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[:300]
+    return [int(n) for n in done.stdout.split()]
+
+
+def test_one_leader_and_every_follower_woken(points: Path) -> None:
+    led, followed, _ = run(points, "leaders")
+    assert led > 1_000
+    assert followed > 1_000, "nobody followed: the test raced nothing"
+
+
+def test_one_probe_a_lease(points: Path) -> None:
+    assert run(points, "probes")[2] == 100_000
