@@ -62,8 +62,8 @@ def wrk(
     pids = tree(server_pid)
     before = cpu_seconds(pids)
     done = subprocess.run(
-        ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s",
-         "-s", str(script), url],
+        ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}",
+         f"-d{max(1, round(seconds))}s", "-s", str(script), url],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     spent = cpu_seconds(pids) - before

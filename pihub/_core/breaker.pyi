@@ -14,7 +14,9 @@ class Breaker:
     def __new__(cls, arena: Arena, region: str, rows: int) -> Self: ...
     @staticmethod
     def size_for(rows: int) -> int: ...
-    def configure(self, row: int, failures: int, window_ms: int, open_ms: int, probe_ms: int) -> None:
+    def configure(
+        self, row: int, failures: int, window_ms: int, open_ms: int, probe_ms: int
+    ) -> None:
         """`failures` 0: the row never opens (as before it is configured)."""
     def allow(self, row: int, now_ms: int) -> bool:
         """May a call be made? When half-open, true for exactly one caller a lease."""

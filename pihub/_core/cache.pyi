@@ -13,7 +13,16 @@ class Cache:
     def get(self, h1: int, h2: int, tenant: int) -> bytes | None: ...
     def get_stale(self, h1: int, h2: int, tenant: int) -> tuple[bytes, int] | None:
         """(value, seconds past its expiry; <= 0 while fresh), until its stale span ends."""
-    def put(self, h1: int, h2: int, tenant: int, value: bytes, ttl: float, stale: float = 0.0, tag: int = 0) -> bool:
+    def put(
+        self,
+        h1: int,
+        h2: int,
+        tenant: int,
+        value: bytes,
+        ttl: float,
+        stale: float = 0.0,
+        tag: int = 0,
+    ) -> bool:
         """False: refused (too large, or the shard's lock was busy). `ttl` then
         `stale` seconds more for get_stale. Raises ValueError for a negative time."""
     def delete(self, h1: int, h2: int, tenant: int) -> bool:

@@ -84,25 +84,24 @@ cdef class Heads:
         self.rows = [None] * ROWS
 
     cdef list of(self, const ph_wire *w, const uint8_t *block):
-        # The key is all that the headers depend on: status, lengths and the block.
-        cdef uint64_t seed = (
-            <uint64_t> w.body_len << 32 | <uint64_t> w.ctype_len << 16 | w.status
-        )
+        # The key is all that the headers depend on: status, count, lengths and the block.
+        cdef uint32_t[4] facts = [w.status, w.n_headers, w.ctype_len, w.body_len]
+        cdef uint64_t seed = <uint64_t> w.body_len << 16 | w.status
         cdef uint64_t row = ph_wire_memo(block, w.block_len, seed) & (ROWS - 1)
         cdef object entry = self.rows[row]
         cdef bytes known
         if entry is not None:
             known = (<list> entry)[0]
             if (
-                PyBytes_GET_SIZE(known) == <Py_ssize_t> (8 + w.block_len)
-                and memcmp(PyBytes_AS_STRING(known), &seed, 8) == 0
-                and memcmp(PyBytes_AS_STRING(known) + 8, block, w.block_len) == 0
+                PyBytes_GET_SIZE(known) == <Py_ssize_t> (sizeof(facts) + w.block_len)
+                and memcmp(PyBytes_AS_STRING(known), facts, sizeof(facts)) == 0
+                and memcmp(PyBytes_AS_STRING(known) + sizeof(facts), block, w.block_len) == 0
             ):
                 return <list> entry
         if not ph_wire_ok(w, block, sizeof(ph_wire) + <uint64_t> w.block_len + w.body_len):
             return None
         known = (
-            PyBytes_FromStringAndSize(<char *> &seed, 8)
+            PyBytes_FromStringAndSize(<char *> facts, sizeof(facts))
             + PyBytes_FromStringAndSize(<char *> block, w.block_len)
         )
         try:

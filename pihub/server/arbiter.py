@@ -32,8 +32,9 @@ from pihub.server.signals import SignalQueue
 
 KILL_MARGIN = 2.0
 """Seconds after its own bound until a stopping process is killed."""
-NEW_ARENA_WAIT = 10.0
-"""Seconds that a reload with a new arena waits for control before starting workers."""
+CONTROL_WAIT = 10.0
+"""Seconds that a start waits for control to publish the keys before it reports itself
+ready, and a reload with a new arena before it starts workers."""
 TURN = 1.0
 """Seconds between two turns when nothing happens."""
 
@@ -201,7 +202,8 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
             for child in old:
                 if not child.stopping:
                     self._drain(child)
-            self._announce()
+            if not self._announced and self._control_awaited(now) <= 0:
+                self._announce()
         elif ready and self._free_slot() is None and not any(c.stopping for c in old):
             # no slot is left for all the new ones: make room, one by one
             for child in old[:1]:
@@ -215,18 +217,27 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
 
     def _may_start_workers(self, now: float) -> bool:
         delay = self.processes.worker_backoff.wait(now)
-        if self.new_arena and not self._announced and not self.hub.control_ready():
-            # workers would refuse all keys until control has published them
-            left = self._started + NEW_ARENA_WAIT - now
-            delay = max(delay, min(left, 0.05))
+        if self.new_arena and not self._announced:
+            delay = max(delay, self._control_awaited(now))
         if delay > 0:
             self.signals.wake_in(delay)
         return delay <= 0
 
+    def _control_awaited(self, now: float) -> float:
+        """Seconds until to ask again; 0 once control has published the keys.
+
+        Until then workers refuse every request. After a bound they may: better a hub
+        that explains itself than none.
+        """
+        left = self._started + CONTROL_WAIT - now
+        if left <= 0 or self.hub.control_ready():
+            return 0.0
+        delay = min(left, 0.05)
+        self.signals.wake_in(delay)
+        return delay
+
     def _announce(self) -> None:
-        """All workers accept: say so, once an image."""
-        if self._announced:
-            return
+        """All workers accept, and the keys are known: say so, once an image."""
         self._announced = True
         urls = self.listeners.describe()
         log.info(

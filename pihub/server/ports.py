@@ -85,8 +85,9 @@ class Hub(Protocol):
     def control_ready(self) -> bool:
         """In the arbiter: has a control process published what workers need?
 
-        Asked only when a reload made a new arena: its workers start after that (or
-        after 10 s), so that none of them refuses requests for want of keys.
+        The hub counts as ready after that (or after 10 s); and after a reload that made
+        a new arena workers start only then, so that none refuses requests for want of
+        keys. Must be cheap.
         """
 
     def process_died(self, slot: int, incarnation: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from pihub.domain.ports import Headers
-from pihub.errors import ConfigError
+from pihub.errors import ConfigError, UpstreamUnreachable
 from pihub.settings.schema import Api, Timers
 from pihub.upstream.connector import Connector, Origin, Response
 
@@ -25,6 +26,10 @@ class HttpApi:
         self._connector = connector
         self._credential = _credential(name, settings, api_key)
         self.credential_header = settings.api_key_header.lower()
+        # The authorities are read now, not in the first request. If they cannot be,
+        # each request says so; the other APIs work.
+        with suppress(UpstreamUnreachable):
+            connector.prepare(self.origin)
 
     @property
     def has_credential(self) -> bool:
@@ -48,6 +53,7 @@ class HttpApi:
         timers: Timers,
         *,
         client_fd: int,
+        length: int = -1,
     ) -> Response:
         """One call; `target` is relative to the base path. Raises as Connector.request.
 
@@ -66,6 +72,7 @@ class HttpApi:
             timers,
             client_fd=client_fd,
             pool=self._pool,
+            length=length,
         )
 
 

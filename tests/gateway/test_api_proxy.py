@@ -124,7 +124,34 @@ def test_bodies_stream_both_ways() -> None:
         assert answer.bytes_sent == 11
         answer.close()
         assert seen == [b"a" * 10 + b"b" * 10]
+        assert b"transfer-encoding: chunked" in server.requests[0][0]
+        bench.proxy.handle(
+            "POST", "/", "", [], iter([b"abc"]), -1, 1, "", bench.now, body_length=3
+        ).close()
+        assert b"content-length: 3" in server.requests[1][0]
         assert bench.connector.stats()[server.origin.key]["idle"] <= 1
+
+
+def test_an_answer_is_stored_with_its_last_piece() -> None:
+    """A server that sent content-length bytes never asks for the end."""
+    go = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        assert peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 8\r\n\r\nhalf")
+        assert go.wait(5)
+        peer.send(b"half")
+
+    with serving(handler) as server:
+        bench = Bench(server)
+        answer = bench.proxy.handle("GET", "/", "", [], None, -1, 1, "", bench.now)
+        assert not isinstance(answer.body, bytes)
+        assert next(answer.body) == b"half"
+        go.set()
+        assert next(answer.body) == b"half"
+        answer.close()
+        assert bench.ask("/")[1] == b"halfhalf"
+        assert bench.state("/") == "HIT"
 
 
 def test_a_broken_answer_is_an_error_and_never_stored() -> None:

@@ -34,6 +34,13 @@ def test_starts_fast_and_each_process_holds_its_slot(stub: StubProcess) -> None:
         eventually(lambda: stub.get()["ticks"] >= 2, "on_tick is called each second")
 
 
+def test_ready_means_that_requests_are_answered(stub: StubProcess) -> None:
+    stub.config["control_first"] = 0.7
+    with stub:
+        assert stub.get()["slots"][0] != 0
+        assert stub.seconds > 0.7
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_term_lets_a_stream_end_and_refuses_new_connections(stub: StubProcess, signum: int) -> None:
     with stub:
@@ -87,6 +94,7 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(stub: StubProcess) -> 
         victim = next(pid for pid in stub.workers() if pid != streaming)
         slot = facts["slots"].index(victim)
         os.kill(victim, signal.SIGKILL)
+        eventually(lambda: not alive(victim), "it is dead")
         eventually(
             lambda: len(stub.workers()) == 2 and victim not in stub.workers(), "a replacement"
         )

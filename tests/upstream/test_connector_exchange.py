@@ -134,6 +134,24 @@ def test_pieces_are_sent_chunked() -> None:
         assert server.accepted == 1
 
 
+def test_pieces_of_a_known_length_are_not_chunked() -> None:
+    with serving(echoing) as server:
+        client = connector()
+        for pieces, length in (([b"one", b"", b"two" * 100_000], 300_003), ([], 0)):
+            answer = client.request(
+                server.origin, "PUT", "/", [], iter(pieces), T, length=length
+            )
+            assert answer.read_all(1 << 20) == b"PUT / " + b"".join(pieces)
+            head = server.requests[-1][0]
+            assert b"content-length: %d" % length in head
+            assert b"transfer-encoding" not in head
+        assert server.accepted == 1
+        for length in (2, 4):
+            with pytest.raises(BadRequest):
+                client.request(server.origin, "PUT", "/", [], iter([b"abc"]), T, length=length)
+        assert client.stats()[server.origin.key]["open"] == 0
+
+
 @pytest.mark.parametrize("size", [0, 1, 65536, 65537, 3_000_000])
 def test_large_bodies_both_ways(size: int) -> None:
     with serving(echoing) as server:

@@ -112,10 +112,7 @@ class BodyStream:
             self._outcome(error)
             raise
         if not data:
-            if self._done is not None:
-                done, self._done = self._done, None
-                done(b"".join(self._kept))
-            self._kept.clear()
+            self._end()
             raise StopIteration
         self.passed += len(data)
         if self._done is not None:
@@ -124,7 +121,16 @@ class BodyStream:
             else:
                 self._done = None
                 self._kept.clear()
+        if self._response.complete:
+            # The last piece: a server that knows the length may not ask again.
+            self._end()
         return data
+
+    def _end(self) -> None:
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(b"".join(self._kept))
+        self._kept.clear()
 
     def close(self) -> None:
         """Discard the rest: the upstream's connection is closed unless it was read."""

@@ -29,6 +29,7 @@ class Call:
         "asked",
         "attempts",
         "body",
+        "body_length",
         "client_fd",
         "limited",
         "method",
@@ -48,6 +49,7 @@ class Call:
         sent: Headers,
         body: bytes | Iterable[bytes] | None,
         *,
+        body_length: int,
         client_fd: int,
         tenant: int,
         now: float,
@@ -58,6 +60,7 @@ class Call:
         """The client's own fields, names in lower case."""
         self.sent = sent
         self.body = body
+        self.body_length = body_length
         self.client_fd = client_fd
         self.tenant = tenant
         self.now = now
@@ -152,7 +155,13 @@ class Caller:
                 timers, total=max(timers.total - call.elapsed(), 0.001)
             )
         return self._api.send(
-            call.method, call.target, headers, call.body, timers, client_fd=call.client_fd
+            call.method,
+            call.target,
+            headers,
+            call.body,
+            timers,
+            client_fd=call.client_fd,
+            length=call.body_length,
         )
 
     def _again(self, call: Call, retry: int, wait: float) -> bool:

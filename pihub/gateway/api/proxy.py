@@ -81,12 +81,14 @@ class ApiProxy:
         *,
         client_address: str = "",
         scheme: str = "http",
+        body_length: int = -1,
     ) -> ApiAnswer:
         """Answer one request.
 
         `path_rest`: the raw (percent-encoded) path after the API's prefix. `query`:
         raw, without `?`. `now`: wall clock, Unix seconds. `client_address`, `scheme`:
-        who asked and how, for X-Forwarded-*. The caller must iterate a streamed body
+        who asked and how, for X-Forwarded-*. `body_length`: of a body in pieces, if it
+        is known; else it goes upstream chunked. The caller must iterate a streamed body
         and close the answer.
 
         Raises MethodNotAllowed, BadRequest, RateLimited, BreakerOpen, the upstream's
@@ -104,7 +106,15 @@ class ApiProxy:
         if request_id:
             sent = [*without(sent, ("x-request-id",)), ("x-request-id", request_id)]
         call = Call(
-            method, target, asked, sent, body or None, client_fd=client_fd, tenant=tenant, now=now
+            method,
+            target,
+            asked,
+            sent,
+            body or None,
+            body_length=body_length,
+            client_fd=client_fd,
+            tenant=tenant,
+            now=now,
         )
         cache = self._cache
         reason = "off" if cache is None else cache_rules.may_be_looked_up(method, asked)

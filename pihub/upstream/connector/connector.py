@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final
 
 from pihub.domain.ports import Headers, Resolver, Waiter
-from pihub.errors import UpstreamIncomplete, UpstreamProtocol
+from pihub.errors import BadRequest, UpstreamIncomplete, UpstreamProtocol
 from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector.connection import Connection, Cut, timeout
 from pihub.upstream.connector.dial import Dialer
@@ -72,14 +72,16 @@ class Connector:
         client_fd: int = -1,
         pool: Pool = _DEFAULT_POOL,
         replay: bool = False,
+        length: int = -1,
     ) -> Response:
         """Send one request and return the final answer's head, its body to be read.
 
         `target`: origin-form, percent-encoded. `headers`: without those that frame
         the message or concern the hop (connection, content-length, transfer-encoding,
         ...), which are left out; a `host` replaces the origin's own. `body`: bytes, or
-        pieces that are sent chunked. `client_fd`: whose request this serves; if it
-        closes, everything here ends within 1 s.
+        pieces, which are sent with their `length` if that is told and chunked if not.
+        `client_fd`: whose request this serves; if it closes, everything here ends
+        within 1 s.
 
         A reused connection that closes before the first byte of an answer is replaced
         once by a new one, if `method` is idempotent, or `replay` allows it, or nothing
@@ -100,8 +102,17 @@ class Connector:
         if now - self._swept > _SWEEP:
             self._sweep(now)
         whole = isinstance(body, bytes) or body is None
-        length = NO_BODY if body is None else len(body) if whole else CHUNKED_BODY  # type: ignore[arg-type]
-        head = request_head(method, target, origin.host_line, headers, length)
+        if body is None:
+            length = NO_BODY
+        elif isinstance(body, bytes):
+            length = len(body)
+        head = request_head(
+            method,
+            target,
+            origin.host_line,
+            headers,
+            CHUNKED_BODY if length < 0 and not whole else length,
+        )
         total_at = now + timers.total
         connect_at = min(now + timers.connect, total_at)
         try:
@@ -113,7 +124,7 @@ class Connector:
         while True:
             connection.begin(client_fd, total_at, timers.idle)
             try:
-                return self._exchange(connection, method, head, body, timers)
+                return self._exchange(connection, method, head, body, length, timers)
             except _Stale as stale:
                 again = whole and (replay or method in IDEMPOTENT or connection.unsent)
                 connection.shut()
@@ -157,12 +168,13 @@ class Connector:
         method: str,
         head: bytes,
         body: bytes | Iterable[bytes] | None,
+        length: int,
         timers: Timers,
     ) -> Response:
         if not body:
             connection.send(head)
         elif not isinstance(body, bytes):
-            self._send_pieces(connection, head, body)
+            self._send_pieces(connection, head, body, length)
         elif len(body) <= 65536:
             connection.send(head + body)
         elif connection.send(head):
@@ -216,16 +228,29 @@ class Connector:
         return data
 
     def _send_pieces(
-        self, connection: Connection, head: bytes, body: Iterable[bytes]
+        self, connection: Connection, head: bytes, body: Iterable[bytes], length: int
     ) -> None:
         pending = head
+        left = length
         for piece in body:
-            if piece:
+            if not piece:
+                continue
+            left -= len(piece)
+            if length < 0:
                 data = b"%b%x\r\n%b\r\n" % (pending, len(piece), piece)
-                if not connection.send(data, first=bool(pending)):
-                    return
-                pending = b""
-        connection.send(pending + b"0\r\n\r\n", first=bool(pending))
+            elif left >= 0:
+                data = pending + piece
+            else:
+                raise BadRequest("the body is longer than announced")
+            if not connection.send(data, first=bool(pending)):
+                return
+            pending = b""
+        if length < 0:
+            pending += b"0\r\n\r\n"
+        elif left:
+            raise BadRequest("the body is shorter than announced")
+        if pending:
+            connection.send(pending, first=pending.startswith(head))
 
     def _dial(
         self, origin: Origin, pool: OriginPool, at: float, client_fd: int
