@@ -24,8 +24,8 @@ from arm.flags import flags
 
 CORE = (
     "arena", "counters", "board", "names", "ring", "hashing", "histogram", "keytable",
-    "cache", "inflight", "limiter", "breaker", "matcher", "wire", "edge", "stackpool",
-    "jsonscan",
+    "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "edge",
+    "stackpool", "jsonscan",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

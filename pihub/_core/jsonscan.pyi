@@ -3,3 +3,10 @@ def members(data: bytes) -> list[tuple[str, int, int]] | None:
 
     Keys are given as they stand, escapes not undone; values are not validated.
     """
+
+def replace(data: bytes, key: bytes, value: bytes, absent: tuple[bytes, ...]) -> bytes | None:
+    """`data` with the top-level `key`'s value replaced, every other byte as it was.
+
+    None if `data` is not that plain: no object, the key missing, a key of `absent`
+    there, a key twice (ASCII case ignored), an escape in a key, or over 32 keys.
+    """

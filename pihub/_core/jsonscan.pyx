@@ -11,10 +11,10 @@ Cost      about 1 ns a byte; one tuple a member.
 Source    RFC 8259 for the grammar of strings, numbers and white space.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp, memcpy
 
 
 cdef inline bint space(uint8_t c) noexcept nogil:
@@ -111,3 +111,87 @@ def members(bytes data not None):
         if i < n and p[i] == 125 and skip_space(p, i + 1, n) == n:
             return found
         return None
+
+
+cdef enum:
+    KEYS = 32   # more keys than a chat request has; 512 B of stack
+
+
+cdef inline uint8_t fold(uint8_t c) noexcept nogil:
+    return c + 32 if 65 <= c <= 90 else c
+
+
+cdef bint alike(const uint8_t *a, const uint8_t *b, Py_ssize_t n) noexcept nogil:
+    """Equal but for the case of ASCII letters."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if fold(a[i]) != fold(b[i]):
+            return False
+    return True
+
+
+cdef bint spans(const uint8_t *p, Py_ssize_t n, const uint8_t *key, Py_ssize_t key_len,
+                tuple absent, Py_ssize_t *start, Py_ssize_t *end) noexcept:
+    """The value's span, if the body is as plain as `replace` wants it."""
+    cdef Py_ssize_t[KEYS] seen   # offsets
+    cdef Py_ssize_t[KEYS] lengths
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t i, j, at, length, first
+    start[0] = -1
+    i = skip_space(p, 0, n)
+    if i >= n or p[i] != 123:
+        return False
+    i = skip_space(p, i + 1, n)
+    while i < n and p[i] == 34 and count < KEYS:
+        at = i + 1
+        i = skip_string(p, i, n)
+        if i < 0:
+            return False
+        length = i - 1 - at
+        if memchr(p + at, 92, length) != NULL:
+            return False
+        for j in range(count):
+            if lengths[j] == length and alike(p + seen[j], p + at, length):
+                return False
+        seen[count] = at
+        lengths[count] = length
+        count += 1
+        for word in absent:
+            if (PyBytes_GET_SIZE(word) == length
+                    and alike(<const uint8_t *> PyBytes_AS_STRING(word), p + at, length)):
+                return False
+        i = skip_space(p, i, n)
+        if i >= n or p[i] != 58:
+            return False
+        first = skip_space(p, i + 1, n)
+        i = skip_value(p, first, n)
+        if i < 0:
+            return False
+        if length == key_len and alike(key, p + at, length):
+            if memcmp(key, p + at, length) != 0:
+                return False
+            start[0] = first
+            end[0] = i
+        i = skip_space(p, i, n)
+        if i < n and p[i] == 44:
+            i = skip_space(p, i + 1, n)
+            continue
+        return i < n and p[i] == 125 and skip_space(p, i + 1, n) == n and start[0] >= 0
+    return False
+
+
+def replace(bytes data not None, bytes key not None, bytes value not None, tuple absent not None):
+    cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(data)
+    cdef Py_ssize_t n = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t start, end, size
+    cdef char *out
+    if not spans(p, n, <const uint8_t *> PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
+                 absent, &start, &end):
+        return None
+    size = PyBytes_GET_SIZE(value)
+    made = PyBytes_FromStringAndSize(NULL, n - (end - start) + size)
+    out = PyBytes_AS_STRING(made)
+    memcpy(out, p, start)
+    memcpy(out + start, PyBytes_AS_STRING(value), size)
+    memcpy(out + start + size, p + end, n - end)
+    return made

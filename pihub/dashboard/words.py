@@ -19,9 +19,11 @@ def count(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """0 · 0.4 · 8.2 · 143"""
+    """0 · <0.1 · 0.4 · 8.2 · 143"""
     if value == 0:
         return "0"
+    if value < 0.05:
+        return "<0.1"
     return f"{value:.1f}" if value < 9.95 else count(value)
 
 

@@ -90,11 +90,16 @@ def base_id(model: str) -> str:
     return _DATE.sub("", model)
 
 
+REMEMBERED = 1024
+"""Look-ups kept, by model; about 200 B each."""
+
+
 class PriceTable:
     """All known prices, immutable; looked up by the upstream's kind and the model."""
 
     def __init__(self, prices: Mapping[tuple[str, str], Price], version: str) -> None:
         self._prices = dict(prices)
+        self._found: dict[tuple[str, str], Price | None] = {}
         self.version = version
 
     def __len__(self) -> int:
@@ -105,11 +110,17 @@ class PriceTable:
 
     def find(self, kind: str, model: str) -> Price | None:
         """The exact id, else the id without its date, else the kind's `*`, else None."""
-        return (
-            self._prices.get((kind, model))
+        key = (kind, model)
+        if key in self._found:
+            return self._found[key]
+        found = (
+            self._prices.get(key)
             or self._prices.get((kind, base_id(model)))
             or self._prices.get((kind, ANY))
         )
+        if len(self._found) < REMEMBERED:
+            self._found[key] = found
+        return found
 
     def cost(self, kind: str, model: str, usage: Usage) -> int:
         """Nano-USD. Raises UnknownPrice."""

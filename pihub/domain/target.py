@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,11 @@ class Target:
     model: str
     simulated: bool = False
     max_tokens: int | None = None
+    name: str = field(init=False)
+    """`upstream/model`"""
 
-    @property
-    def name(self) -> str:
-        return f"{self.upstream}/{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.upstream}/{self.model}")
 
 
 def parse_target(text: str) -> tuple[str, str]:

@@ -142,6 +142,8 @@ class HubApplication(BaseApplication):  # type: ignore[misc]  # gunicorn is unty
             "forwarder_headers": "",
             "secure_scheme_headers": {},
         }
+        if "control_socket_disable" not in self.cfg.settings:
+            del values["control_socket_disable"]  # older gunicorns have no such socket
         for name, value in values.items():
             self.cfg.set(name, value)
 

@@ -169,19 +169,24 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         if self._preflight is not None and pid == self._preflight.pid:
             self._checked(self._preflight.failure(status))
         elif child is not None and not child.stopping:
-            first_start = not self._announced and self._handover is None
-            if first_start and os.waitstatus_to_exitcode(status) == BOOT_ERROR:
+            if self._failed_to_start(child, os.waitstatus_to_exitcode(status)):
                 name = "the control process" if child.is_control else "a worker"
-                raise GiveUp(f"{name} refused to start, so the hub stops")
+                raise GiveUp(f"{name} could not start, so the hub stops")
             self.processes.note_death(child, status)
+
+    def _failed_to_start(self, child: Child, code: int) -> bool:
+        """At the first start a fault in the code or the settings ends the hub: whoever
+        started it must see it. Later, and after a signal, the process is replaced."""
+        if self._announced or self._handover is not None or code <= 0:
+            return False
+        return not (self.hub.control_ready() if child.is_control else child.ready)
 
     # ---- policy -------------------------------------------------------------------
 
     def _keep_control(self, now: float) -> None:
         control = self.children.control()
         if control is None:
-            delay = self.processes.control_backoff.wait(now)
-            if delay > 0:
+            if (delay := self.processes.control_backoff.wait(now)) > 0:
                 self.signals.wake_in(delay)
             else:
                 self.processes.spawn_control()
@@ -263,7 +268,7 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
                 self._preflight.kill()
             else:
                 self.signals.wake_in(self._preflight.deadline - now)
-        elif self._reload_asked and self._settled():
+        elif self._reload_asked and self._settled(now):
             # a HUP that comes from now on leads to another reload after this one
             self._reload_asked = False
             if self._check_command:
@@ -271,9 +276,13 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
             else:
                 self._reload()
 
-    def _settled(self) -> bool:
-        """Is the last start or reload complete, but for workers that still drain?"""
-        return (
+    def _settled(self, now: float) -> bool:
+        """Is the last start or reload complete, but for workers that still drain?
+
+        Or does it not get there, because its workers keep dying: then only another
+        reload can help.
+        """
+        return self.processes.worker_backoff.wait(now) > 0 or (
             self._announced
             and len(self.children.workers(self.generation)) == self.num_workers
             and all(child.stopping for child in self.children.old_workers(self.generation))
@@ -335,7 +344,6 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
             self.signals.wait(TURN)
             for signum in self.signals.take():
                 if signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-                    for child in self.children:
-                        if concerned(child):
-                            self.processes.signal(child, signal.SIGKILL)
+                    for child in filter(concerned, self.children):
+                        self.processes.signal(child, signal.SIGKILL)
             self.processes.reap()

@@ -18,30 +18,31 @@ class UpstreamHealth:
 
     def __init__(self, state: SharedState, row: int, slot: int) -> None:
         self._breakers = state.breakers
-        self._counters = state.upstreams
+        self._add = state.upstreams.add
         self._row = row
         self._slot = slot
+        self._calls = upstream_column(row, UpstreamColumn.CALLS)
+        self._ok = upstream_column(row, UpstreamColumn.OK)
+        self._failed = upstream_column(row, UpstreamColumn.FAILED)
+        self._timeouts = upstream_column(row, UpstreamColumn.TIMEOUTS)
 
     def allow(self) -> bool:
         """Whether the upstream may be called now (half-open: one caller at a time)."""
         return self._breakers.allow(self._row, _now_ms())
 
     def called(self) -> None:
-        self._count(UpstreamColumn.CALLS)
+        self._add(self._slot, self._calls, 1)
 
     def record(self, ok: bool, *, timeout: bool = False) -> None:
         """The outcome of a call that `allow` let pass."""
         self._breakers.record(self._row, ok, _now_ms())
-        self._count(UpstreamColumn.OK if ok else UpstreamColumn.FAILED)
+        self._add(self._slot, self._ok if ok else self._failed, 1)
         if timeout:
-            self._count(UpstreamColumn.TIMEOUTS)
+            self._add(self._slot, self._timeouts, 1)
 
     def retry_in(self) -> float:
         """Seconds until an open breaker lets a probe pass; 0 if it is not open."""
         return self._breakers.retry_in_ms(self._row, _now_ms()) / 1000
-
-    def _count(self, column: UpstreamColumn) -> None:
-        self._counters.add(self._slot, upstream_column(self._row, column), 1)
 
 
 class HealthBoard:

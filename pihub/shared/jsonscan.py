@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pihub._core.jsonscan import members
+from pihub._core.jsonscan import members, replace
 
-__all__ = ["members"]
+__all__ = ["members", "replace"]

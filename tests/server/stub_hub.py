@@ -62,6 +62,8 @@ class StubHub:
     def worker_app(self, slot: int, waiter: Any) -> Any:
         self.slot, self.waiter = slot, waiter
         time.sleep(self.config.get("boot", 0))
+        if self.config.get("broken"):
+            raise ImportError("the stub's worker is broken")
         self.ticks = 0
         self.incarnation = self.state.arena.slot_info(slot)[1]
         return self.app
@@ -71,17 +73,18 @@ class StubHub:
         self.state.arena.beat(self.slot, int(time.monotonic() * 1000))
 
     def control_ready(self) -> bool:
-        """Once a control process has lived in this arena, it has "published its keys"."""
-        return self.state.arena.slot_info(0)[1] != 0
+        """A control process has "published its keys" for this arena."""
+        return (self.run_dir / f"keys-{self.state.arena.boot_id}").exists()
 
     def control_run(self, slot: int, listener: socket.socket, stop: threading.Event) -> None:
         time.sleep(self.config.get("control_first", 0))
-        if self.config.get("control") == "die":
-            raise RuntimeError("the stub's control dies")
         if self.config.get("control") == "refuse":
             raise StartupError("The stub's control refuses to start.")
         pid = os.getpid()
         self.note("control.log", f"start {pid}")
+        self.note(f"keys-{self.state.arena.boot_id}", "published")
+        if self.config.get("control") == "die":
+            raise RuntimeError("the stub's control dies")
         threading.Thread(target=self._control_serve, args=(listener,), daemon=True).start()
         stop.wait()
         time.sleep(self.config.get("control_last", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pihub.server.listeners import open_control
 from pihub.server.waiter_poll import PollWaiter
 from pihub.server.worker_base import HubWorker
 from pihub.settings.schema import Server, Settings, Store
-from tests.server.driver import StubProcess
+from tests.server.driver import StubProcess, eventually
 
 
 def start_and_fail(stub: StubProcess) -> str:
@@ -92,8 +93,24 @@ def test_the_factory_may_refuse(tmp_path: Path) -> None:
 def test_a_control_process_that_refuses_ends_the_first_start(tmp_path: Path) -> None:
     log = start_and_fail(StubProcess(tmp_path, "gthread", control="refuse"))
     assert "The stub's control refuses to start." in log
-    assert "the control process refused to start, so the hub stops" in log
+    assert "the control process could not start, so the hub stops" in log
     assert "Traceback" not in log
+
+
+def test_a_worker_that_cannot_start_ends_the_first_start_but_not_a_running_hub(
+    tmp_path: Path,
+) -> None:
+    log = start_and_fail(StubProcess(tmp_path, "meinheld", broken=True))
+    assert "ImportError: the stub's worker is broken" in log
+    assert "a worker could not start, so the hub stops" in log
+    with StubProcess(tmp_path, "meinheld") as stub:
+        stub.configure(text="two", broken=True)
+        stub.signal(signal.SIGHUP)
+        eventually(lambda: stub.log().count("restart in 0.2 s") >= 1, "it is tried again")
+        assert stub.get()["text"] == "one", "the old workers stay"
+        stub.configure(text="three", broken=False)
+        stub.signal(signal.SIGHUP)
+        eventually(lambda: stub.get()["text"] == "three", "another reload repairs it")
 
 
 def test_an_arena_that_another_process_made() -> None:

@@ -74,6 +74,7 @@ function say(selector, text) {
 // As words.py says them.
 function rate(value) {
   if (!value) return "0";
+  if (value < 0.05) return "<0.1";
   return value < 9.95 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
 }
 

@@ -40,6 +40,7 @@ function showRequests(rows, whole) {
   const list = document.querySelector("[data-list=requests]");
   if (whole) list.replaceChildren();
   const nodes = rows.map((row) => make("requests", row));
+  for (const old of list.querySelectorAll(".new")) old.classList.remove("new");
   if (!whole) for (const node of nodes) node.classList.add("new");
   list.prepend(...nodes);
   while (list.children.length > ROWS) list.lastElementChild.remove();

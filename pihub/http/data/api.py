@@ -67,6 +67,7 @@ class ApiSink:
                 time.time(),
                 client_address=env.get("REMOTE_ADDR", ""),
                 scheme=env.get("wsgi.url_scheme", "http"),
+                body_length=size,
             )
         except PihubError as error:
             self._finish(req, principal, None, error, size)

@@ -27,6 +27,7 @@ from pihub.protocols.canonical import (
     wire_name,
 )
 from pihub.protocols.jsontext import edit, encode, members, raw
+from pihub.shared.jsonscan import replace
 
 PATH = "/v1/chat/completions"
 _NAME = "an OpenAI upstream"
@@ -86,9 +87,16 @@ def notes(ask: Ask) -> tuple[str, ...]:
     return tuple(found)
 
 
+_STREAMS = (b"stream", b"stream_options")
+
+
 def patch(body: bytes, model: str, *, stream: bool) -> bytes:
     """The client's own body for this model; streams always ask for usage."""
     values = {"model": encode(model)}
+    if not stream:
+        plain = replace(body, b"model", values["model"], _STREAMS)
+        if plain is not None:
+            return plain
     spans = members(body)
     said = {key: (start, end) for key, start, end in spans}
     if stream:

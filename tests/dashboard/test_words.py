@@ -1,0 +1,67 @@
+"""Numbers become the words that people expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pihub.dashboard import words
+
+
+@pytest.mark.parametrize(
+    ("say", "value", "text"),
+    [
+        (words.count, 0, "0"),
+        (words.count, 9_999, "9,999"),
+        (words.count, 10_000, "10.0k"),
+        (words.count, 123_456, "123k"),
+        (words.count, 999_499, "999k"),
+        (words.count, 999_600, "1.0M"),
+        (words.count, 5_000_000_000_000, "5,000B"),
+        (words.rate, 0.0, "0"),
+        (words.rate, 0.04, "<0.1"),
+        (words.rate, 9.94, "9.9"),
+        (words.rate, 142.6, "143"),
+        (words.milliseconds, None, "–"),
+        (words.milliseconds, 0, "–"),
+        (words.milliseconds, 0.0004, "1 µs"),
+        (words.milliseconds, 0.038, "38 µs"),
+        (words.milliseconds, 0.9996, "1.0 ms"),
+        (words.milliseconds, 9.96, "10 ms"),
+        (words.milliseconds, 999.6, "1.0 s"),
+        (words.milliseconds, 12_300, "12 s"),
+        (words.milliseconds, 180_000, "3 min"),
+        (words.money, None, "–"),
+        (words.money, 0, "$0"),
+        (words.money, 1e-9, "<$0.000001"),
+        (words.money, 0.0000012, "$0.0000012"),
+        (words.money, 0.000042, "$0.000042"),
+        (words.money, 0.0042, "$0.0042"),
+        (words.money, 0.1234, "$0.123"),
+        (words.money, 12.345, "$12.35"),
+        (words.money, 1234.5, "$1,234"),
+        (words.percent, None, "–"),
+        (words.percent, 0, "0 %"),
+        (words.percent, 0.0001, "<0.1 %"),
+        (words.percent, 0.9951, "99.5 %"),
+        (words.percent, 0.99999, "99.9 %"),
+        (words.percent, 1, "100 %"),
+        (words.size, None, "–"),
+        (words.size, 999, "999 B"),
+        (words.size, 41_208, "41 kB"),
+        (words.size, 1_200_000_000, "1.2 GB"),
+        (words.age, 59.9, "59 s"),
+        (words.age, 3_599, "59 min"),
+        (words.age, 7_500, "2 h 05 min"),
+        (words.age, 100_000, "1 d 3 h"),
+    ],
+)
+def test_a_number_becomes_a_word(say: Any, value: float | None, text: str) -> None:
+    assert say(value) == text
+
+
+def test_one_and_many() -> None:
+    assert words.many(1, "request") == "1 request"
+    assert words.many(2, "request") == "2 requests"
+    assert words.many(0, "entry", "entries") == "0 entries"
