@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,9 @@ def model_table(settings: Settings) -> ModelTable:
 
 def build_hub(loaded: Loaded, inherited: Inherited | None = None) -> Hub:
     """Raises ConfigError and ArenaError."""
+    # Imported before the first fork: all processes share these pages, and start at once.
+    import_module("pihub.dataplane")
+    import_module("pihub.controlplane")
     return Hub(loaded, inherited)
 
 

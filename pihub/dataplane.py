@@ -33,7 +33,7 @@ from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
 from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.shared.dns import BoardResolver
-from pihub.shared.edge import Refusals, build_edge
+from pihub.shared.edge import Refusal, Refusals, build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.upstream.connector.connector import Connector
@@ -203,17 +203,13 @@ def refusals(clients: dict[str, ClientFormat]) -> Refusals:
     return out
 
 
-def _split(
-    form: tuple[int, list[tuple[str, str]], bytes], marker: str
-) -> tuple[str, list[tuple[str, str]], bytes, bytes]:
+def _split(form: tuple[int, list[tuple[str, str]], bytes], marker: str) -> Refusal:
+    """Cut where the request id goes: headers of that value, and the body's one place."""
     status, headers, body = form
     before, found, after = body.partition(marker.encode())
-    wanted = [h for h in headers if h[0] not in ("content-length", "x-pihub-request-id")]
-    line = f"{status} {REASONS[status]}"
-    if not found:
-        # A protocol whose envelope has no place for the id (Ollama): the header has it.
-        return line, wanted, body, b""
-    return line, wanted, before, after
+    wanted = [(name, None if value == marker else value) for name, value in headers]
+    # A protocol whose envelope has no place for the id (OpenAI, Ollama): a header has it.
+    return f"{status} {REASONS[status]}", wanted, before, after if found else None
 
 
 REASONS = {

@@ -2,11 +2,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, final
 
 from pihub._core.cache import Cache
-from pihub._core.counters import Counters
-from pihub._core.histogram import Histogram
+from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
-from pihub._core.ring import Ring
 from pihub._core.wire import pack_wire as pack_wire
 from pihub._core.wire import wire_key as wire_key
 
@@ -17,9 +15,10 @@ class Edge:
     routes: path -> route number (below 64), for POSTs that may hit the exact cache.
     refusals: (route number, code) -> (status line, headers, body before the request
     id, body after it); route number 0 holds the form for all other paths and for what
-    a route has no form of its own, and must have every code. Codes: bad_request,
-    invalid_api_key, rate_limited, request_too_large, starting. content-length,
-    x-pihub-request-id and retry-after are the edge's.
+    a route has no form of its own, and must have every code. A header of value None gets
+    the request id; if the body after it is None, the body has no place for the id. Codes:
+    bad_request, invalid_api_key, rate_limited, request_too_large, starting.
+    content-length, x-pihub-request-id and retry-after are the edge's.
 
     What reaches `app` has, in its environ: pihub.rid, pihub.rid_hex, pihub.t0
     (CLOCK_MONOTONIC ns), pihub.slot; for POSTs of `routes` also pihub.principal
@@ -38,11 +37,11 @@ class Edge:
         cache: Cache,
         keys: KeyTable,
         limiter: Limiter,
-        counters: Counters,
-        histogram: Histogram,
-        ring: Ring,
+        journal: Journal,
         routes: dict[str, int],
-        refusals: dict[tuple[int, str], tuple[str, list[tuple[str, str]], bytes, bytes]],
+        refusals: dict[
+            tuple[int, str], tuple[str, list[tuple[str, str | None]], bytes, bytes | None]
+        ],
         max_body: int,
     ) -> Self: ...
     def __call__(

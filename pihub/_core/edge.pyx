@@ -6,7 +6,7 @@
 Promise   a request is refused or answered from the exact cache without a Python frame;
           every other one reaches `app` with what was learnt of it in `pihub.*` keys, which
           no client can set (its headers arrive as HTTP_*).
-Writers   one worker: its rows of counters, histogram and ring.
+Writers   one worker, through its journal.
 Cost      a hit: two clock reads, one SipHash, one XXH3, one copy, about ten objects.
 Failure   whatever is wrong with a cached entry is a miss.
 """
@@ -14,19 +14,19 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
-from pihub._core.arena cimport ph_event
 from pihub._core.atomics cimport ph_load_acq, ph_mono_ns, ph_wall_ns
 from pihub._core.cache cimport ph_cache_find, ph_cache_hit, ph_cache_still, ph_cache_ticks
-from pihub._core.counters cimport ph_counter_add
-from pihub._core.histogram cimport ph_hist_record
+from pihub._core.journal cimport (
+    PH_CACHE_HIT, PH_FLAG_ERROR, PH_FLAG_SIMULATED, PH_FLAG_STREAM, PH_REASON_CACHE_EXACT,
+    PH_REASON_REFUSED, ph_clamp32, ph_journal_close, ph_journal_wall,
+)
 from pihub._core.keytable cimport ph_key_find, ph_key_id
 from pihub._core.limiter cimport PH_LIMIT_NEVER, ph_limit_hit
-from pihub._core.ring cimport ph_ring_push
 from pihub._core.wire cimport (
-    PH_WIRE_BLOCK, PH_WIRE_MAGIC, Heads, Refusal, ph_bearer, ph_hex16, ph_length,
+    PH_WIRE_BLOCK, PH_WIRE_MAGIC, PH_WIRE_SIMULATED, PH_WIRE_STREAM, Heads, Refusal, ph_bearer, ph_hex16, ph_length,
     ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
 )
 
@@ -48,26 +48,10 @@ cdef extern from *:
 
 cdef enum:
     ROUTES = 64
-    COLUMN_REQUESTS = 0         # shared/metrics.py
-    COLUMN_HITS = 1
-    COLUMN_REFUSED = 2
-    COLUMN_ERRORS = 3
-    SERIES_REQUEST = 0
-    CACHE_HIT = 1               # include/ph_event.h
-    FLAG_STREAM = 1
-    FLAG_ERROR = 2
-    REASON_CACHE_EXACT = 10     # domain/event.py
-    REASON_REFUSED = 17
 
 cdef tuple CODES = (
     "bad_request", "invalid_api_key", "rate_limited", "request_too_large", "starting",
 )
-
-
-cdef uint32_t clamp(uint64_t n) noexcept nogil:
-    if n < UINT32_MAX:
-        return <uint32_t> n
-    return UINT32_MAX
 
 
 cdef inline object get(dict environ, str key):
@@ -140,21 +124,18 @@ cdef object body_of(dict environ, int64_t max_body):
 
 @cython.final
 cdef class Edge:
-    """Edge(app, *, slot, secret, epoch, cache, keys, limiter, counters, histogram, ring,
-    routes, refusals, max_body): see edge.pyi."""
+    """Edge(app, *, slot, secret, epoch, cache, keys, limiter, journal, routes,
+    refusals, max_body): see edge.pyi."""
 
     def __cinit__(
         self, app, *, unsigned slot, bytes secret not None, uint64_t epoch, Cache cache not None,
-        KeyTable keys not None, Limiter limiter not None, Counters counters not None,
-        Histogram histogram not None, Ring ring not None, dict routes not None,
-        dict refusals not None, int64_t max_body,
+        KeyTable keys not None, Limiter limiter not None, Journal journal not None,
+        dict routes not None, dict refusals not None, int64_t max_body,
     ):
         if PyBytes_GET_SIZE(secret) != 32:
             raise ValueError("the secret has 32 bytes")
-        if slot >= counters.c.rows or slot >= histogram.h.rows or slot >= ring.r.rings:
-            raise IndexError(f"slot {slot} has no row of its own")
-        if counters.c.columns <= <uint32_t> COLUMN_ERRORS or histogram.h.series == 0:
-            raise ValueError("the counters need 4 columns, the histogram a series")
+        if slot != journal.j.slot:
+            raise ValueError(f"slot {slot} with the journal of slot {journal.j.slot}")
         if not 0 <= max_body < 1 << 40:
             raise ValueError(f"bad max_body {max_body}")
         missing = [code for code in CODES if (0, code) not in refusals]
@@ -162,14 +143,11 @@ cdef class Edge:
             raise ValueError(f"no refusals for {missing}")
         if not all(0 <= number < ROUTES for number in routes.values()):
             raise ValueError(f"route numbers are below {ROUTES}")
-        counters._arena.must_write()
         self.app = app
         self.cache = cache
         self.keys = keys
         self.limiter = limiter
-        self.counters = counters
-        self.histogram = histogram
-        self.ring = ring
+        self.journal = journal
         self.routes = dict(routes)
         self.refusals = {at: Refusal(*form) for at, form in refusals.items()}
         self.heads = Heads()
@@ -217,7 +195,8 @@ cdef class Edge:
                     text = PH_TEXT(value)
                     length = PyUnicode_GET_LENGTH(value)
             if length == 0 or not ph_key_find(
-                &self.keys.t, text, length, self.wall(ask.t0) // 1000000000, &who
+                &self.keys.t, text, length,
+                ph_journal_wall(&self.journal.j, ask.t0, ask.t0) // 1000000000, &who,
             ):
                 return self.refuse(&ask, "invalid_api_key", environ, start_response, 0)
             ask.key = who.key
@@ -231,7 +210,7 @@ cdef class Edge:
             body = body_of(environ, self.max_body)
             if type(body) is str:
                 return self.refuse(&ask, <str> body, environ, start_response, 0)
-            ask.bytes_in = clamp(PyBytes_GET_SIZE(body))
+            ask.bytes_in = ph_clamp32(PyBytes_GET_SIZE(body))
             ph_wire_hash(
                 self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
                 PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
@@ -256,20 +235,22 @@ cdef class Edge:
         cdef Refusal r = self.refusals.get((ask.route, code))
         if r is None:
             r = self.refusals[(0, code)]
-        ph_hex16(ask.rid, digits)
+        rid = hex_of(ask.rid)
         headers = list(r.headers)
-        headers.append(("x-pihub-request-id", hex_of(ask.rid)))
+        for name in r.ids:
+            headers.append((name, rid))
         if retry:
             headers.append(("retry-after", str(retry)))
-        body = r.prefix + PyBytes_FromStringAndSize(digits, 16) + r.suffix
+        body = r.prefix
+        if r.suffix is not None:
+            ph_hex16(ask.rid, digits)
+            body = body + PyBytes_FromStringAndSize(digits, 16) + r.suffix
         memset(&event, 0, sizeof(event))
         event.status = r.status
-        event.flags = FLAG_ERROR
-        event.reason = REASON_REFUSED
-        event.bytes_out = clamp(PyBytes_GET_SIZE(body))
-        if r.status >= 500:
-            ph_counter_add(&self.counters.c, self.slot, COLUMN_ERRORS, 1)
-        self.record(ask, &event, COLUMN_REFUSED)
+        event.flags = PH_FLAG_ERROR
+        event.reason = PH_REASON_REFUSED
+        event.bytes_out = ph_clamp32(PyBytes_GET_SIZE(body))
+        self.record(ask, &event)
         start_response(r.line, headers)
         return [] if PH_IS(get(environ, "REQUEST_METHOD"), "HEAD") else [body]
 
@@ -312,9 +293,12 @@ cdef class Edge:
         headers[0] = ("x-pihub-request-id", hex_of(ask.rid))
         memset(&event, 0, sizeof(event))
         event.status = w.status
-        event.cache = CACHE_HIT
-        event.reason = REASON_CACHE_EXACT
-        event.flags = FLAG_STREAM if w.flags & 1 else 0
+        event.cache = PH_CACHE_HIT
+        event.reason = PH_REASON_CACHE_EXACT
+        if w.flags & PH_WIRE_STREAM:
+            event.flags |= PH_FLAG_STREAM
+        if w.flags & PH_WIRE_SIMULATED:
+            event.flags |= PH_FLAG_SIMULATED
         event.saved_nano = w.saved_nano
         event.in_tok = w.in_tok
         event.out_tok = w.out_tok
@@ -323,28 +307,14 @@ cdef class Edge:
         event.alias = w.alias
         event.bytes_out = w.body_len
         start_response(memo[1], headers)
-        self.record(ask, &event, COLUMN_HITS)
-        ph_hist_record(&self.histogram.h, self.slot, SERIES_REQUEST, event.dur_us)
+        self.record(ask, &event)
         return [body]
 
-    cdef uint64_t wall(self, uint64_t mono) noexcept:
-        """Wall clock of a CLOCK_MONOTONIC instant; the difference is read once a second."""
-        if mono - self.wall_read > 1000000000:
-            self.wall_read = mono
-            self.wall_ahead = ph_wall_ns() - ph_mono_ns()
-        return mono + self.wall_ahead
-
-    cdef void record(self, const Ask *ask, ph_record *event, int column) noexcept:
+    cdef void record(self, const Ask *ask, ph_record *event) noexcept:
         """Count the request and hand its event to the recorder."""
-        cdef uint64_t ns = ph_mono_ns() - ask.t0
-        event.ts_ns = self.wall(ask.t0)
         event.rid = ask.rid
-        event.dur_us = clamp(ns // 1000)
         event.bytes_in = ask.bytes_in
         event.key = ask.key
         event.tenant = ask.tenant
         event.route = ask.route
-        event.worker = self.slot
-        ph_counter_add(&self.counters.c, self.slot, COLUMN_REQUESTS, 1)
-        ph_counter_add(&self.counters.c, self.slot, column, 1)
-        ph_ring_push(&self.ring.r, self.slot, <const ph_event *> event)
+        ph_journal_close(&self.journal.j, event, ask.t0)

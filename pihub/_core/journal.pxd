@@ -1,7 +1,6 @@
 """The journal; the C side is include/ph_journal.h."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from pihub._core.arena cimport Arena
 from pihub._core.counters cimport ph_counters
 from pihub._core.histogram cimport ph_hists
 from pihub._core.ring cimport ph_rings
@@ -61,5 +60,5 @@ cdef extern from "ph_journal.h" nogil:
 
 
 cdef class Journal:
-    cdef Arena _arena           # keeps the mapping
-    cdef ph_journal j
+    cdef tuple _regions         # keeps the mapping
+    cdef ph_journal j           # rows set once, in __cinit__; clocks at each write

@@ -72,7 +72,7 @@ cdef class Journal:
         if routes.c.columns % PH_STATUS_CLASSES:
             raise ValueError(f"a route has {PH_STATUS_CLASSES} columns")
         counters._arena.must_write()
-        self._arena = counters._arena
+        self._regions = (counters, routes, latency, ring)
         memset(&self.j, 0, sizeof(self.j))
         self.j.counters = counters.c
         self.j.routes = routes.c

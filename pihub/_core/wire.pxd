@@ -4,6 +4,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "ph_wire.h" nogil:
     enum:
         PH_WIRE_BLOCK
+        PH_WIRE_STREAM
+        PH_WIRE_SIMULATED
     uint32_t PH_WIRE_MAGIC
 
     ctypedef struct ph_wire:
@@ -45,5 +47,6 @@ cdef class Refusal:
     cdef str line
     cdef int status
     cdef list headers
+    cdef tuple ids              # names of the headers that carry the request id
     cdef bytes prefix
-    cdef bytes suffix
+    cdef bytes suffix           # None: the body has no place for the id

@@ -16,6 +16,7 @@ def pack_wire(
     saved_nano: int,
     in_tok: int,
     out_tok: int,
+    simulated: bool = False,
 ) -> bytes:
     """A rendered answer as the edge keeps it (include/ph_wire.h).
 
@@ -35,5 +36,9 @@ class Refusal:
     """What of a refusal does not depend on the request."""
 
     def __new__(
-        cls, line: str, headers: list[tuple[str, str]], prefix: bytes, suffix: bytes
+        cls,
+        line: str,
+        headers: list[tuple[str, str | None]],
+        prefix: bytes,
+        suffix: bytes | None,
     ) -> Self: ...

@@ -48,7 +48,7 @@ cdef bytes header_part(bytes name, bytes value):
 def pack_wire(
     int status, bytes content_type not None, list headers not None, bytes body not None, *,
     uint16_t model, uint16_t upstream, uint16_t alias, bint stream, int64_t saved_nano,
-    in_tok, out_tok,
+    in_tok, out_tok, bint simulated=False,
 ):
     cdef ph_wire w
     if not 200 <= status <= 599:
@@ -63,7 +63,7 @@ def pack_wire(
     w.magic = PH_WIRE_MAGIC
     w.status = status
     w.n_headers = len(pairs)
-    w.flags = stream
+    w.flags = (PH_WIRE_STREAM if stream else 0) | (PH_WIRE_SIMULATED if simulated else 0)
     w.model = model
     w.upstream = upstream
     w.alias = alias
@@ -137,17 +137,16 @@ cdef list headers_of(const ph_wire *w, const uint8_t *block):
 
 @cython.final
 cdef class Refusal:
-    """Refusal(status line, headers, body before the request id, body after it)"""
+    """Refusal(status line, headers, body before the request id, body after it): see edge.pyi."""
 
-    def __cinit__(
-        self, str line not None, list headers not None, bytes prefix not None, bytes suffix not None
-    ):
+    def __cinit__(self, str line not None, list headers not None, bytes prefix not None, bytes suffix):
+        own = ("content-length", "x-pihub-request-id", "retry-after")
+        kept = [(name, value) for name, value in headers if name.lower() not in own]
+        size = len(prefix) if suffix is None else len(prefix) + 16 + len(suffix)
         self.line = line
         self.status = int(line[:3])
-        self.headers = [
-            (name, value) for name, value in headers
-            if name.lower() not in ("content-length", "x-pihub-request-id", "retry-after")
-        ]
-        self.headers.append(("content-length", str(len(prefix) + 16 + len(suffix))))
+        self.headers = [(name, value) for name, value in kept if value is not None]
+        self.headers.append(("content-length", str(size)))
+        self.ids = ("x-pihub-request-id", *[name for name, value in kept if value is None])
         self.prefix = prefix
         self.suffix = suffix

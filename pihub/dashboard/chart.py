@@ -5,6 +5,7 @@ static/page.js draws the same from the same numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,17 +19,19 @@ Values = Sequence[float | None]
 
 
 def charts(series: dict[str, Any]) -> dict[str, str]:
-    """Paths and tops of the scales, by the names that the template uses."""
+    """Paths and ends of the scales, by the names that the template uses."""
     rate, p50, p95 = series["rate"], series["p50"], series["p95"]
-    traffic = scale(rate)
-    latency = scale([*p50, *p95])
+    top = scale(rate)
+    low, high = decades([*p50, *p95])
+    heights = [height(value, top) for value in rate]
     return {
-        "rate_top": f"{words.rate(traffic)}/s",
-        "rate_line": line(rate, traffic),
-        "rate_area": area(rate, traffic),
-        "latency_top": words.milliseconds(latency),
-        "p50_line": line(p50, latency),
-        "p95_line": line(p95, latency),
+        "rate_top": f"{words.rate(top)}/s",
+        "rate_line": line(heights),
+        "rate_area": area(heights),
+        "latency_top": words.milliseconds(10.0**high),
+        "latency_low": words.milliseconds(10.0**low),
+        "p50_line": line([level(value, low, high) for value in p50]),
+        "p95_line": line([level(value, low, high) for value in p95]),
     }
 
 
@@ -44,24 +47,45 @@ def scale(values: Values) -> float:
     return top
 
 
-def line(values: Values, top: float) -> str:
+def decades(values: Values) -> tuple[int, int]:
+    """Powers of ten around all values, at least three apart.
+
+    Latencies are drawn by their logarithm: an answer of the cache takes a ten-thousandth
+    of a model's, and both are to be seen.
+    """
+    known = [value for value in values if value]
+    if not known:
+        return 0, 3
+    low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(max(known)))
+    return min(low, high - 3), high
+
+
+def height(value: float | None, top: float) -> float | None:
+    """0 (bottom) to 1, in proportion."""
+    return None if value is None else value / top
+
+
+def level(value: float | None, low: int, high: int) -> float | None:
+    """0 (bottom) to 1, by the logarithm."""
+    return (math.log10(value) - low) / (high - low) if value else None
+
+
+def line(heights: Values) -> str:
     """`M0,120L4,98...`; a gap where nothing is known."""
     out = []
     pen = "M"
-    for index, value in enumerate(values):
+    for index, value in enumerate(heights):
         if value is None:
             pen = "M"
             continue
-        out.append(f"{pen}{_x(index)},{_y(value, top)}")
+        out.append(f"{pen}{_tenth(index * WIDTH / (STEPS - 1))},{_tenth(HEIGHT - value * HEIGHT)}")
         pen = "L"
     return "".join(out)
 
 
-def area(values: Values, top: float) -> str:
+def area(heights: Values) -> str:
     """The line closed along the bottom; for series without gaps."""
-    if not values:
-        return ""
-    return f"{line(values, top)}L{WIDTH},{HEIGHT}L0,{HEIGHT}Z"
+    return f"{line(heights)}L{WIDTH},{HEIGHT}L0,{HEIGHT}Z"
 
 
 def table(series: dict[str, Any]) -> list[dict[str, str]]:
@@ -86,9 +110,5 @@ def _mean(values: Values) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _x(index: int) -> str:
-    return f"{index * WIDTH / (STEPS - 1):.1f}".removesuffix(".0")
-
-
-def _y(value: float, top: float) -> str:
-    return f"{HEIGHT - value / top * HEIGHT:.1f}".removesuffix(".0")
+def _tenth(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

@@ -1,8 +1,8 @@
-"""The last stage: one record a request, its counts, its durations."""
+"""The last stage: one entry in the worker's journal, which counts, times and records it."""
 
 from __future__ import annotations
 
-from time import monotonic_ns
+from collections.abc import Callable
 
 from pihub.domain.chat import Usage
 from pihub.domain.event import Reason, fallback_reason
@@ -10,7 +10,7 @@ from pihub.errors import ChainExhausted, Unsupported
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.explain import explain
 from pihub.shared.events import CacheState, Flag
-from pihub.shared.metrics import Column, Series, route_column
+from pihub.shared.metrics import Series
 from pihub.shared.state import SharedState
 
 TIMED = (
@@ -21,148 +21,100 @@ TIMED = (
     Series.RENDER,
     Series.REMEMBER,
 )
-"""Series of the stages after `admit`, in the pipeline's order."""
-STORED_STAGES = 5
-"""How many of them stand in the record."""
+"""Series of the stages after `admit`, in the pipeline's order; the journal's order, too."""
 
-_CACHE_COLUMNS = {
-    CacheState.HIT: Column.HITS,
-    CacheState.MISS: Column.MISSES,
-    CacheState.BYPASS: Column.BYPASSES,
-    CacheState.SHARED: Column.SHARED,
-    CacheState.STALE: Column.STALE,
-}
 _NO_USAGE = Usage()
-U32 = 0xFFFFFFFF
+# Members of enums as plain numbers: they are looked up and combined for each request.
+_STREAM, _ERROR, _GONE = int(Flag.STREAM), int(Flag.ERROR), int(Flag.CLIENT_GONE)
+_SIMULATED, _ESTIMATED = int(Flag.SIMULATED), int(Flag.ESTIMATED)
+_SHARED = CacheState.SHARED
+_FIRST_CHOICE = Reason.FIRST_CHOICE
 
 
 class Recorder:
-    """Writes the record into this worker's ring, and into counters and histograms."""
+    """Writes one worker's requests into its journal."""
 
     def __init__(self, state: SharedState, slot: int) -> None:
-        self._slot = slot
-        self._intern = state.names.intern
-        self._write = state.events.write
-        self._add = state.counters.add
-        self._add_route = state.routes.add
-        self._time = state.latency.record
-        self._names: dict[str, int] = {"": 0}
+        self._write = state.journal(slot).write
+        self._names = Numbers(state.names.intern)
         self.headers = explain
 
     def __call__(self, x: Exchange) -> None:
-        status = _status(x)
-        duration = (monotonic_ns() - x.request.t0_ns) // 1000
-        slot = self._slot
-        self._add_route(slot, route_column(x.request.route, status), 1)
-        self._time(slot, Series.REQUEST, duration)
-        if x.ttft_us:
-            self._time(slot, Series.TTFT, x.ttft_us)
-        self._count(x, status)
-        self._store(x, status, duration, self._stages(x))
-
-    def _stages(self, x: Exchange) -> list[int]:
-        """Microseconds of each stage that ran; recorded, and the stored ones returned."""
-        marks, slot, record = x.marks, self._slot, self._time
-        out = [0] * STORED_STAGES
-        for index in range(1, len(marks)):
-            micros = (marks[index] - marks[index - 1]) // 1000
-            record(slot, TIMED[index - 1], micros)
-            if index <= STORED_STAGES:
-                out[index - 1] = micros if micros < U32 else U32
-        return out
-
-    def _count(self, x: Exchange, status: int) -> None:
-        slot, add = self._slot, self._add
-        add(slot, Column.REQUESTS, 1)
-        if x.cache is not CacheState.NONE:
-            add(slot, _CACHE_COLUMNS[x.cache], 1)
-        if status >= 500:
-            add(slot, Column.ERRORS, 1)
-        if x.client_gone:
-            add(slot, Column.CLIENT_GONE, 1)
-        add(slot, Column.BYTES_IN, len(x.request.body))
-        add(slot, Column.BYTES_OUT, x.bytes_out)
-        if x.target is not None and x.usage is not None:
-            add(slot, Column.TOKENS_IN, x.usage.input)
-            add(slot, Column.TOKENS_OUT, x.usage.output)
-        if x.cost_nano > 0:
-            add(slot, Column.COST_NANO, x.cost_nano)
-        if x.saved_nano > 0:
-            add(slot, Column.SAVED_NANO, x.saved_nano)
-
-    def _store(self, x: Exchange, status: int, duration: int, stages: list[int]) -> None:
-        request, usage, target = x.request, x.usage or _NO_USAGE, x.target
+        request, target, stored, error = x.request, x.target, x.stored, x.error
+        principal, names = request.principal, self._names
+        usage = x.usage or _NO_USAGE
         upstream = model = alias = ""
         simulated = False
         if target is not None:
             upstream, model, simulated = target.upstream, target.model, target.simulated
-        elif x.stored is not None:
-            upstream, model, simulated = x.stored.upstream, x.stored.model, x.stored.simulated
+        elif stored is not None:
+            upstream, model, simulated = stored.upstream, stored.model, stored.simulated
         if model:
             # A client's name is kept only where it led to a target: the table of names
             # is bounded and must not be filled from outside.
             alias = x.alias
-        flags = Flag.STREAM * x.streams | Flag.ERROR * (x.error is not None)
-        flags |= Flag.CLIENT_GONE * x.client_gone | Flag.SIMULATED * simulated
-        flags |= Flag.ESTIMATED * x.estimated
-        name = self._name
+        if x.client_gone:
+            status, reason = 499, Reason.CLIENT_GONE
+        elif error is not None:
+            status, reason = error.status, _why_failed(x)
+        else:
+            status = x.reply.status if x.reply is not None else 200
+            plain = target is not None and x.moved_on is None
+            reason = _FIRST_CHOICE if plain else _why_not_first(x)
         self._write(
-            self._slot,
-            x.wall_ns,
+            request.t0_ns,
+            x.marks,
             request.rid,
             x.cost_nano if target is not None else 0,
             x.saved_nano,
-            duration if duration < U32 else U32,
-            x.ttft_us if x.ttft_us < U32 else U32,
+            x.ttft_us,
             usage.input,
             usage.output,
             usage.cache_read,
             usage.cache_write_5m + usage.cache_write_1h,
             len(request.body),
-            x.bytes_out if x.bytes_out < U32 else U32,
-            request.principal.key,
-            *stages,
+            x.bytes_out,
+            principal.key,
             status,
-            request.principal.tenant,
+            principal.tenant,
             request.route,
-            name(model),
-            name(upstream),
-            name(alias),
+            names[model],
+            names[upstream],
+            names[alias],
             x.cache,
-            flags,
-            x.attempts if x.attempts < 255 else 255,
-            _reason(x),
-            self._slot,
-            name(x.error.code if x.error is not None else ""),
+            (_STREAM if x.streams else 0)
+            | (_ERROR if error is not None else 0)
+            | (_GONE if x.client_gone else 0)
+            | (_SIMULATED if simulated else 0)
+            | (_ESTIMATED if x.estimated else 0),
+            x.attempts,
+            reason,
+            names["" if error is None else error.code],
         )
 
-    def _name(self, text: str) -> int:
-        index = self._names.get(text)
-        if index is None:
-            index = self._names[text] = self._intern(text)
-        return index
+
+class Numbers(dict[str, int]):
+    """Name to its number in the shared table, asked for once. RAM: as many as the table."""
+
+    def __init__(self, intern: Callable[[str], int]) -> None:
+        super().__init__({"": 0})
+        self._intern = intern
+
+    def __missing__(self, name: str) -> int:
+        number = self[name] = self._intern(name)
+        return number
 
 
-def _status(x: Exchange) -> int:
-    if x.client_gone:
-        return 499
-    if x.error is not None:
-        return x.error.status
-    return x.reply.status if x.reply is not None else 200
+def _why_failed(x: Exchange) -> Reason:
+    assert x.error is not None
+    if isinstance(x.error, ChainExhausted):
+        return Reason.CHAIN_EXHAUSTED
+    return Reason.FAILED if x.error.status >= 500 else Reason.REFUSED
 
 
-def _reason(x: Exchange) -> Reason:
-    if x.client_gone:
-        return Reason.CLIENT_GONE
-    if x.error is not None:
-        if isinstance(x.error, ChainExhausted):
-            return Reason.CHAIN_EXHAUSTED
-        return Reason.FAILED if x.error.status >= 500 else Reason.REFUSED
-    if x.target is None:
-        shared = x.cache is CacheState.SHARED
-        return Reason.FLIGHT_SHARED if shared else Reason.CACHE_CANONICAL
-    if x.moved_on is None:
-        return Reason.FIRST_CHOICE
+def _why_not_first(x: Exchange) -> Reason:
+    if x.target is None or x.moved_on is None:
+        return Reason.FLIGHT_SHARED if x.cache is _SHARED else Reason.CACHE_CANONICAL
     if isinstance(x.moved_on, Unsupported):
         return Reason.UNSUPPORTED_BY_FIRST
     return fallback_reason(x.moved_on)

@@ -95,6 +95,7 @@ class Remember:
             max(stored.cost_nano, 0),
             usage.input,
             usage.output,
+            stored.simulated,
         )
         self._answers.put_wire(x.request.exact, tenant, wire, ttl)
 

@@ -28,13 +28,10 @@ NANO = 1_000_000_000
 MICRO = 1_000_000
 
 BUILD = Metric("pihub_build_info", "gauge", "Version of the running hub, always 1")
-REQUESTS = Metric("pihub_requests_total", "counter", "Requests, hits and refusals included")
-RESPONSES = Metric(
-    "pihub_pipeline_responses_total",
-    "counter",
-    "Answers of the pipeline by route and status, without those of the edge",
+REQUESTS = Metric(
+    "pihub_requests_total", "counter", "Requests by route and status, cache hits and refusals included"
 )
-REFUSED = Metric("pihub_requests_refused_total", "counter", "Requests refused at the edge")
+REFUSED = Metric("pihub_requests_refused_total", "counter", "Requests that the hub itself refused")
 ERRORS = Metric("pihub_server_errors_total", "counter", "Answers with a status of 500 or more")
 CACHE_RESULTS = Metric("pihub_cache_results_total", "counter", "What the cache did for a request")
 FALLBACKS = Metric(
@@ -89,7 +86,7 @@ BREAKER = Metric(
 )
 
 METRICS = (
-    BUILD, REQUESTS, RESPONSES, REFUSED, ERRORS, CACHE_RESULTS, FALLBACKS, IN_FLIGHT, STREAMS_OPEN,
+    BUILD, REQUESTS, REFUSED, ERRORS, CACHE_RESULTS, FALLBACKS, IN_FLIGHT, STREAMS_OPEN,
     STREAMS, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
     STORE_FAILURES, KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
@@ -97,7 +94,6 @@ METRICS = (
 )  # fmt: skip
 
 _PLAIN = (
-    (REQUESTS, Column.REQUESTS),
     (REFUSED, Column.REFUSED),
     (ERRORS, Column.ERRORS),
     (FALLBACKS, Column.FALLBACKS),
@@ -123,7 +119,6 @@ _RESULTS = {
 }
 _STAGES = (
     Series.INSPECT, Series.LOOKUP, Series.ROUTE, Series.CALL, Series.RENDER, Series.REMEMBER,
-    Series.RECORD,
 )  # fmt: skip
 
 
@@ -140,7 +135,7 @@ def gauge(value: int) -> int:
 def _lines(state: SharedState, health: HealthBoard) -> Iterator[str]:
     total = state.counters.total
     yield from family(BUILD, [({"version": __version__}, 1)])
-    yield from family(RESPONSES, _responses(state))
+    yield from family(REQUESTS, _requests(state))
     for metric, column in _PLAIN:
         value = total(column)
         yield from family(metric, [({}, gauge(value) if metric.kind == "gauge" else value)])
@@ -176,7 +171,7 @@ def _lines(state: SharedState, health: HealthBoard) -> Iterator[str]:
     yield from _upstreams(health)
 
 
-def _responses(state: SharedState) -> Iterable[tuple[Labels, int]]:
+def _requests(state: SharedState) -> Iterable[tuple[Labels, int]]:
     for route in Route:
         for digit in range(STATUS_CLASSES):
             count = state.routes.total(route_column(route, digit * 100 if digit else 499))

@@ -43,6 +43,7 @@ class Wire(msgspec.Struct, frozen=True):
     saved_nano: int
     in_tok: int
     out_tok: int
+    simulated: bool = False
 
 
 class AnswerCache:
@@ -86,6 +87,7 @@ class AnswerCache:
             saved_nano=wire.saved_nano,
             in_tok=wire.in_tok,
             out_tok=wire.out_tok,
+            simulated=wire.simulated,
         )
         return self._cache.put(key[0], key[1], tenant, packed, ttl)
 

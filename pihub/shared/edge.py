@@ -9,7 +9,11 @@ from pihub._core.edge import Edge
 from pihub.shared.state import SharedState
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Refusals = dict[tuple[int, str], tuple[str, list[tuple[str, str]], bytes, bytes]]
+Refusal = tuple[str, list[tuple[str, str | None]], bytes, bytes | None]
+"""Status line; headers, None for the request id; body before the id, and after it (None:
+the body has no place for it)."""
+Refusals = dict[tuple[int, str], Refusal]
+"""By route number and error code."""
 
 
 def build_edge(
@@ -30,9 +34,7 @@ def build_edge(
         cache=state.cache,
         keys=state.keys,
         limiter=state.limits,
-        counters=state.counters,
-        histogram=state.latency,
-        ring=state.ring,
+        journal=state.journal(slot),
         routes=dict(routes),
         refusals=refusals,
         max_body=max_body,

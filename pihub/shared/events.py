@@ -1,18 +1,18 @@
 """Request records: their fields in Python, their bytes in the ring.
 
-The bytes are `struct ph_event` of _core/include/ph_event.h; a test compares both.
+The bytes are `struct ph_event` of _core/include/ph_event.h; a test compares both. Workers
+write them through their journal (SharedState.journal); this is the readers' side.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
 from pihub._core.ring import Ring
 
 _LAYOUT = struct.Struct("<QQqq9I5I6H4BHH20x")
-_pack = _LAYOUT.pack
 
 
 class CacheState(IntEnum):
@@ -119,22 +119,13 @@ class EventLog:
 
     def __init__(self, ring: Ring, rings: int) -> None:
         self.ring = ring
-        self._push = ring.push
         self.rings = rings
 
-    def write(self, slot: int, *fields: int) -> None:
-        """The fields of a Record in their order; each must fit its width."""
-        self._push(slot, _pack(*fields))
-
     def push(self, slot: int, record: Record) -> None:
+        """A record that is not counted: of what was before, or of nobody's request."""
         self.ring.push(slot, record.pack())
 
     def read(self, slot: int, cursor: int, limit: int = 1024) -> tuple[int, int, list[Record]]:
         """(new cursor, records lost, records) of one worker's ring."""
         cursor, lost, raw = self.ring.read(slot, cursor, limit)
         return cursor, lost, [Record.unpack(item) for item in raw]
-
-
-def field_names() -> tuple[str, ...]:
-    """The order of the fields in the bytes."""
-    return tuple(field.name for field in fields(Record))

@@ -10,11 +10,12 @@ from enum import IntEnum
 
 
 class Column(IntEnum):
-    """Columns of the `counters` region. The edge writes the first four by number."""
+    """Columns of the `counters` region. The journal writes its own by number."""
 
     REQUESTS = 0
     HITS = 1
     REFUSED = 2
+    """By the hub itself (Reason.REFUSED)."""
     ERRORS = 3
     """Answers of 500 and above."""
     MISSES = 4
@@ -60,7 +61,6 @@ class Series(IntEnum):
     CALL = 6
     RENDER = 7
     REMEMBER = 8
-    RECORD = 9
 
 
 class Route(IntEnum):

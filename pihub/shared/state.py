@@ -1,7 +1,7 @@
 """SharedState: every region of the arena, created before the first fork.
 
 RAM of the regions beside the cache, for W worker slots (W = 2 x workers + 3):
-rings W x 1 MiB (touched only as far as records are written), latency W x 10 x 15 KiB,
+rings W x 1 MiB (touched only as far as records are written), latency W x 9 x 15 KiB,
 everything else under 1 MiB together. `pihub config --memory` prints the sizes.
 """
 
@@ -17,6 +17,7 @@ from pihub._core.cache import Cache
 from pihub._core.counters import Counters
 from pihub._core.histogram import Histogram
 from pihub._core.inflight import Inflight
+from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub._core.names import Names
@@ -124,13 +125,20 @@ class SharedState:
             and list(found) == [name for name, _ in wanted]
             and all(found[name][1] >= size for name, size in wanted)
         )
-        return cls(arena, eventfds) if fits else None
+        try:
+            return cls(arena, eventfds) if fits else None
+        except ValueError:  # as large, but of another shape
+            return None
 
     @classmethod
     def attach(cls, fd: int) -> SharedState:
         """Read-only, for `pihub top`. Raises ValueError for a foreign layout."""
         arena = Arena.attach(fd, readonly=True)
         return cls(arena, ())
+
+    def journal(self, slot: int) -> Journal:
+        """Where the process of `slot` writes down its finished requests."""
+        return Journal(self.counters, self.routes, self.latency, self.ring, slot)
 
     def process_died(self, slot: int, incarnation: int) -> None:
         """Free what a dead worker held: locks, leases, gauges."""

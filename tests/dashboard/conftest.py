@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from pihub.insight.live import Live, UpstreamInfo
 from pihub.insight.recorder import Recorder
@@ -18,6 +18,7 @@ from pihub.settings.schema import Breaker
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.state import Plan, SharedState
 from pihub.store.metrics import MetricsStore
+from tests.dashboard.browser import DESK, PATIENCE, Open
 from tests.system.hub import HubProcess, Upstreams
 
 CHROMIUM = os.environ.get("PIHUB_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -112,3 +113,31 @@ def chromium() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield running
         running.close()
+
+
+@pytest.fixture
+def open_page(hub: HubProcess, chromium: Browser) -> Iterator[Open]:
+    """Opens pages of the hub; a console message or a broken policy fails the test."""
+    contexts: list[BrowserContext] = []
+    said: list[str] = []
+
+    def make(path: str = "/dashboard", quiet: bool = True, **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": DESK, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        if quiet:
+            page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("requestfailed", lambda r: said.append(f"{r.url}: {r.failure}"))
+        page.on(
+            "request",
+            lambda r: r.url.startswith((hub.url, "data:")) or said.append(f"foreign: {r.url}"),
+        )
+        page.goto(hub.url + path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [one for one in said if "ERR_ABORTED" not in one] == []

@@ -3,75 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, Route
 
+from tests.dashboard.browser import DESK, LIVE, NARROW, OVERFLOW, PHONE, Open, ask, until
 from tests.system.hub import HubProcess
-
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 800}
-NARROW = {"width": 320, "height": 700}
-PATIENCE = 15_000
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-LIVE = "document.querySelector('[data-live]').dataset.live"
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(hub: HubProcess, chromium: Browser) -> Iterator[Open]:
-    """Opens pages of the hub; a console message or a broken policy fails the test."""
-    contexts: list[BrowserContext] = []
-    said: list[str] = []
-
-    def make(path: str = "/dashboard", quiet: bool = True, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": DESK, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        if quiet:
-            page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("requestfailed", lambda r: said.append(f"{r.url}: {r.failure}"))
-        page.on(
-            "request",
-            lambda r: r.url.startswith((hub.url, "data:")) or said.append(f"foreign: {r.url}"),
-        )
-        page.goto(hub.url + path)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert [one for one in said if "ERR_ABORTED" not in one] == []
-
-
-def ask(hub: HubProcess, text: str, model: str = "assistant") -> None:
-    body = {"model": model, "temperature": 0, "messages": [{"role": "user", "content": text}]}
-    hub.post("/v1/chat/completions", body)
-
-
-def until(page: Page, expression: str) -> None:
-    """Poll. Playwright's own wait_for_function evaluates strings, which the policy forbids."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not page.evaluate(expression):
-        assert time.monotonic() < end, f"it never came true: {expression}"
-        page.wait_for_timeout(50)
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA and its best practices."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']} ({one['impact']}): {node['html'][:150]}"
-        for one in found
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -94,31 +31,6 @@ def test_the_page_lives_and_fits(
     assert page.evaluate(OVERFLOW) <= 0
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     assert page.evaluate(OVERFLOW) <= 0
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/requests"])
-def test_everybody_can_use_it(
-    hub: HubProcess, open_page: Open, path: str, viewport: dict[str, int], scheme: str
-) -> None:
-    ask(hub, "for everybody")
-    ask(hub, "for nobody", model="unknown-model")
-    page = open_page(path, viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
-    if path == "/dashboard":
-        until(page, f"{LIVE} === 'on'")
-        page.click("summary")
-        until(page, "document.querySelector('details').open")
-    page.wait_for_selector("[data-list=requests] tr")
-    assert serious(page) == []
-    assert page.evaluate(OVERFLOW) <= 0
-
-
-def test_the_accessibility_check_has_teeth(open_page: Open) -> None:
-    page = open_page()
-    page.evaluate("document.querySelector('nav a').textContent = ''")
-    page.evaluate("document.documentElement.removeAttribute('lang')")
-    assert {one.split()[0] for one in serious(page)} >= {"link-name", "html-has-lang"}
 
 
 def test_the_policy_is_in_force(open_page: Open) -> None:

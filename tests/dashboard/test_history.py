@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pihub.dashboard.chart import HEIGHT, WIDTH, area, line, scale, table
+from pihub.dashboard.chart import HEIGHT, WIDTH, area, decades, level, line, scale, table
 from pihub.dashboard.history import STEP, STEPS, History
 from pihub.store.rows import UsageRow
 
@@ -76,12 +76,19 @@ def test_scales_are_round_and_above_all() -> None:
     assert scale([None, None]) == 1
 
 
+def test_latencies_lie_between_powers_of_ten() -> None:
+    assert decades([None, 0.06, 400.0]) == (-2, 3)
+    assert decades([8.0, 8.0]) == (-2, 1)  # three decades at least
+    assert decades([None, 0]) == (0, 3)
+    assert level(0.1, -2, 3) == 0.2
+    assert level(None, -2, 3) is None and level(0, -2, 3) is None
+
+
 def test_a_line_stops_where_nothing_is_known() -> None:
-    values = [0.0] * (STEPS - 4) + [None, 5.0, None, 10.0]
-    path = line(values, 10.0)
+    path = line([0.0] * (STEPS - 4) + [None, 0.5, None, 1.0])
     assert path.count("M") == 3
     assert path.startswith(f"M0,{HEIGHT}L") and path.endswith(f"M{WIDTH},0")
-    assert area([0.0] * STEPS, 1.0).endswith(f"L{WIDTH},{HEIGHT}L0,{HEIGHT}Z")
+    assert area([0.0] * STEPS).endswith(f"L{WIDTH},{HEIGHT}L0,{HEIGHT}Z")
 
 
 def test_the_table_says_the_same_by_minutes() -> None:

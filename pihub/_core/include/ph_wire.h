@@ -3,7 +3,7 @@
  *    0  u32 magic        "PHW1"
  *    4  u16 status
  *    6  u8  n_headers    pairs of the block
- *    7  u8  flags        1: the answer was a stream
+ *    7  u8  flags        1: the answer was a stream; 2: its upstream is simulated
  *    8  u16 model        index into the shared names, as the next two
  *   10  u16 upstream
  *   12  u16 alias
@@ -31,6 +31,8 @@
 
 #define PH_WIRE_MAGIC 0x31574850u
 #define PH_WIRE_BLOCK 4096
+#define PH_WIRE_STREAM 1
+#define PH_WIRE_SIMULATED 2
 
 typedef struct ph_wire {
     uint32_t magic;

@@ -36,14 +36,24 @@ function scale(...lists) {
   return top;
 }
 
-const x = (index) => +(index * WIDTH / (series.rate.length - 1)).toFixed(1);
-const y = (value, top) => +(HEIGHT - value / top * HEIGHT).toFixed(1);
+// Powers of ten around all values, at least three apart: latencies are drawn by logarithm.
+function decades(...lists) {
+  const known = lists.flat().filter(Boolean);
+  if (!known.length) return [0, 3];
+  const low = Math.floor(Math.log10(Math.min(...known)));
+  const high = Math.ceil(Math.log10(Math.max(...known)));
+  return [Math.min(low, high - 3), high];
+}
 
-function line(values, top) {
+const x = (index) => +(index * WIDTH / (series.rate.length - 1)).toFixed(1);
+
+// height: value to 0 (bottom) ... 1
+function line(values, height) {
   let path = "", pen = "M";
   values.forEach((value, index) => {
-    if (value === null) { pen = "M"; return; }
-    path += `${pen}${x(index)},${y(value, top)}`;
+    const part = height(value);
+    if (part === null) { pen = "M"; return; }
+    path += `${pen}${x(index)},${+(HEIGHT - part * HEIGHT).toFixed(1)}`;
     pen = "L";
   });
   return path;
@@ -54,14 +64,16 @@ function put(name, path) {
 }
 
 function draw() {
-  const traffic = scale(series.rate), latency = scale(series.p50, series.p95);
-  const path = line(series.rate, traffic);
+  const top = scale(series.rate), [low, high] = decades(series.p50, series.p95);
+  const path = line(series.rate, (value) => value / top);
+  const level = (value) => value ? (Math.log10(value) - low) / (high - low) : null;
   put("rate_line", path);
   put("rate_area", `${path}L${WIDTH},${HEIGHT}L0,${HEIGHT}Z`);
-  put("p50_line", line(series.p50, latency));
-  put("p95_line", line(series.p95, latency));
-  say("[data-top=rate]", `${rate(traffic)}/s`);
-  say("[data-top=latency]", ms(latency));
+  put("p50_line", line(series.p50, level));
+  put("p95_line", line(series.p95, level));
+  say("[data-end=rate_top]", `${rate(top)}/s`);
+  say("[data-end=latency_top]", ms(10 ** high));
+  say("[data-end=latency_low]", ms(10 ** low));
   if (pointed) point(pointed.figure, pointed.index);
   table();
 }
