@@ -26,6 +26,7 @@ from pihub.settings.paths import run_dir
 from pihub.settings.prices import load_prices
 from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
+from pihub.shared.guard import Guard
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.stackpool import install as install_stackpool
 from pihub.shared.state import Plan, SharedState
@@ -45,6 +46,7 @@ class Hub:
         self.control_socket: Path = self.run_dir / "control.sock"
         self.state = _state(plan(self.settings), inherited)
         self.health = HealthBoard(self.state, self.rows)
+        self.guard = Guard()
         self._worker: Any = None
         self._configure()
         self._announce()

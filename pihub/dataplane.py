@@ -157,7 +157,7 @@ class Worker:
                 max_cached=cache.max_value,
             )
             record = ApiRecorder(state, self._slot, name)
-            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, limit)
+            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, hub.guard, limit)
         return sinks
 
     def _links(self, hub: Hub) -> dict[str, Link]:

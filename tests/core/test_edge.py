@@ -17,6 +17,7 @@ from pihub._core.cache import Cache
 from pihub._core.counters import Counters
 from pihub._core.edge import Edge, pack_wire, wire_key
 from pihub._core.histogram import Histogram
+from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub._core.ring import Ring
@@ -48,8 +49,9 @@ class Hub:
                 ("cache", Cache.size_for(1 << 20)),
                 ("keys", KeyTable.size_for(16)),
                 ("limits", Limiter.size_for(16)),
-                ("counters", Counters.size_for(3, 8)),
-                ("latency", Histogram.size_for(3, 2)),
+                ("counters", Counters.size_for(3, 20)),
+                ("routes", Counters.size_for(3, 24)),
+                ("latency", Histogram.size_for(3, 9)),
                 ("ring", Ring.size_for(3, 64)),
             ],
             2,
@@ -59,8 +61,9 @@ class Hub:
         self.keys = KeyTable(arena, "keys")
         self.keys.set_pepper(b"0123456789abcdef")
         self.limits = Limiter(arena, "limits", 16)
-        self.counters = Counters(arena, "counters", 3, 8)
-        self.latency = Histogram(arena, "latency", 3, 2)
+        self.counters = Counters(arena, "counters", 3, 20)
+        self.routes = Counters(arena, "routes", 3, 24)
+        self.latency = Histogram(arena, "latency", 3, 9)
         self.ring = Ring(arena, "ring", 3, 64)
         if publish:
             self.keys.put(self.keys.hash(GOOD.encode()), 5, 7, 3, 0)
@@ -77,19 +80,23 @@ class Hub:
         refusals = {
             (number, code): (
                 line,
-                [("content-type", "application/json"), ("Retry-After", "99")],
+                [("content-type", "application/json"), ("Retry-After", "99"), ("x-id", None)],
                 b'{"form":%d,"code":"%s","id":"' % (number, code.encode()),
                 b'"}',
             )
             for number in (0, 1)
             for code, line in CODES.items()
         }
+        for code, line in CODES.items():  # a protocol whose body has no place for the id
+            refusals[3, code] = (line, [], b'{"error":"%s"}' % code.encode(), None)
         parts: dict[str, Any] = {
             "slot": 2, "secret": self.secret, "epoch": 77, "cache": self.cache, "keys": self.keys,
-            "limiter": self.limits, "counters": self.counters, "histogram": self.latency,
-            "ring": self.ring, "routes": routes, "refusals": refusals, "max_body": MAX_BODY,
+            "limiter": self.limits, "routes": routes, "refusals": refusals, "max_body": MAX_BODY,
         }  # fmt: skip
-        return Edge(self.app, **{**parts, **changed})
+        slot = changed.get("slot", 2)
+        parts["journal"] = Journal(self.counters, self.routes, self.latency, self.ring, slot)
+        self.parts = {"app": self.app, **parts, **changed}
+        return Edge(**self.parts)
 
     def app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.reached.append(environ)
@@ -192,9 +199,12 @@ def test_is_its_twin(env: dict[str, Any], body: bytes) -> None:
         assert fields["x-pihub-cache"] == "HIT; exact"
     else:
         route, code = more
-        form = route if route == 1 else 0
         assert line == CODES[code]
-        expected = b'{"form":%d,"code":"%s","id":"%s"}' % (form, code.encode(), rid.encode())
+        expected = b'{"form":%d,"code":"%s","id":"%s"}' % (route, code.encode(), rid.encode())
+        if route == 3:
+            expected = b'{"error":"%s"}' % code.encode()
+        assert fields.get("x-id", rid) == rid
+        assert ("x-id" in fields) == (route != 3)
         assert out == ([] if env["REQUEST_METHOD"] == "HEAD" else [expected])
         assert fields["content-length"] == str(len(expected))
         assert ("retry-after" in fields) == (code in ("rate_limited", "starting"))
@@ -202,7 +212,7 @@ def test_is_its_twin(env: dict[str, Any], body: bytes) -> None:
 
 def test_a_hit_in_full() -> None:
     hub = Hub()
-    hub.remember(b"question", 7, b"answer" * 50, stream=True)
+    hub.remember(b"question", 7, b"answer" * 50, stream=True, simulated=True)
     before = time.time_ns()
     assert hub.call(environ(b"question")) == [b"answer" * 50]
     ((line, headers),) = hub.sent
@@ -219,7 +229,7 @@ def test_a_hit_in_full() -> None:
     expected = {
         "saved_nano": 1_000, "cost_nano": 0, "in_tok": 21, "out_tok": 22, "bytes_in": 8,
         "bytes_out": 300, "key": 5, "status": 200, "tenant": 7, "route": 1, "model": 11,
-        "upstream": 12, "alias": 13, "cache": 1, "flags": 1, "reason": 10, "worker": 2,
+        "upstream": 12, "alias": 13, "cache": 1, "flags": 9, "reason": 10, "worker": 2,
         "attempts": 0, "error": 0,
     }  # fmt: skip
     assert {name: event[name] for name in expected} == expected
@@ -227,6 +237,7 @@ def test_a_hit_in_full() -> None:
     assert event["dur_us"] < 10**6
     assert [hub.counters.total(c) for c in range(4)] == [1, 1, 0, 0]
     assert hub.counters.get(2, 0) == 1, "in the row of its slot"
+    assert hub.routes.get(2, 6 + 2) == 1, "2xx of route 1"
     assert hub.latency.count(0) == 1
 
 
@@ -236,6 +247,17 @@ def test_a_refusal_is_counted() -> None:
     (event,) = hub.events()
     assert (event["status"], event["flags"], event["reason"], event["key"]) == (401, 2, 17, 0)
     assert [hub.counters.total(c) for c in range(4)] == [1, 0, 1, 0]
+    assert [c for c in range(24) if hub.routes.total(c)] == [6 + 4], "4xx of route 1"
+
+
+def test_a_body_without_a_place_for_the_id_stays_whole() -> None:
+    hub = Hub()
+    assert hub.call(environ(PATH_INFO="/api/chat", HTTP_AUTHORIZATION="Bearer no")) == [
+        b'{"error":"invalid_api_key"}'
+    ]
+    fields = dict(hub.sent[0][1])
+    assert fields["content-length"] == "27"
+    assert int(fields["x-pihub-request-id"], 16) == hub.events()[0]["rid"]
 
 
 def test_starting() -> None:
@@ -427,8 +449,8 @@ def test_construction_refuses() -> None:
     hub = Hub()
     with pytest.raises(ValueError, match="no refusals"):
         hub.build({}, refusals={})
-    with pytest.raises(IndexError):
-        hub.build({}, slot=3)
+    with pytest.raises(ValueError, match="slot 1 with the journal of slot 2"):
+        Edge(**{**hub.parts, "slot": 1})
     with pytest.raises(ValueError, match="32 bytes"):
         hub.build({}, secret=b"short")
     with pytest.raises(ValueError, match="route numbers"):

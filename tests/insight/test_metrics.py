@@ -77,9 +77,7 @@ def test_counts_of_all_workers_are_added(state: SharedState) -> None:
     for route, status, count in (
         ("openai_chat", "2xx", 6), ("openai_chat", "499", 2), ("ollama_chat", "5xx", 4),
     ):  # fmt: skip
-        assert (
-            found["pihub_pipeline_responses_total", (("route", route), ("status", status))] == count
-        )
+        assert found["pihub_requests_total", (("route", route), ("status", status))] == count
 
 
 def test_histograms_are_cumulative_and_in_seconds(state: SharedState) -> None:

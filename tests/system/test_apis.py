@@ -151,6 +151,7 @@ def test_paths_cannot_climb_above_the_base(shop: HubProcess) -> None:
     before = len(Origin.calls)
     for path in ("/apis/shop/../x", "/apis/shop/%2e%2e/x", "/apis/shop/a/../../../x"):
         assert shop.get(path).status in (400, 404), path
+    assert shop.get("/apis/shop/%c0%ae%c0%ae/x").json["code"] == "input_refused"
     assert all(path.startswith("/base") for _, path, _, _ in Origin.calls[before:])
 
 

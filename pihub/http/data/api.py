@@ -15,6 +15,7 @@ from pihub.gateway.api.record import ApiRecorder
 from pihub.http.data.chat import STATUS_LINES
 from pihub.settings.schema import Api
 from pihub.shared.access import Access
+from pihub.shared.guard import Guard
 
 WHOLE = 256 * 1024
 """Request bodies up to this size are sent as they are, larger ones in pieces."""
@@ -31,6 +32,7 @@ class ApiSink:
         record: ApiRecorder,
         access: Access,
         waiter: Waiter,
+        guard: Guard,
         max_body: int,
     ) -> None:
         self._prefix = settings.prefix.rstrip("/")
@@ -39,6 +41,7 @@ class ApiSink:
         self._record = record
         self._access = access
         self._waiter = waiter
+        self._guard = guard
         self._max_body = max_body
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
@@ -55,6 +58,7 @@ class ApiSink:
             if size > self._max_body:
                 raise TooLarge("the body is larger than the hub accepts (limits.body)")
             path, _question, query = env.get("RAW_URI", req.path).partition("?")
+            self._guard.check(path, query)
             answer = self._proxy.handle(
                 req.method,
                 self._rest(path),
