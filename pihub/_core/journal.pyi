@@ -48,5 +48,6 @@ class Journal:
         marks: CLOCK_MONOTONIC ns at the end of each stage of the pipeline that ran; the
         first only bounds the second, whose duration goes into the series INSPECT, and so
         on (at most 7). The rest are the fields of include/ph_event.h; duration, wall clock
-        and worker are the journal's. Raises TypeError for what is no integer.
+        and worker are the journal's. Raises TypeError for what is no integer, OverflowError
+        for a `t0` or `rid` that is no u64.
         """

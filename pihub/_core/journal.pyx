@@ -22,6 +22,7 @@ from pihub._core.ring cimport Ring
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object n, int *overflow) except? -1
+    unsigned long long PyLong_AsUnsignedLongLong(object n) except? 0xFFFFFFFFFFFFFFFF
 
 cdef enum:
     KEPT_STAGES = 5             # of ph_event
@@ -81,7 +82,7 @@ cdef class Journal:
         self.j.slot = slot
 
     def write(
-        self, uint64_t t0, list marks not None, uint64_t rid, cost_nano, saved_nano, ttft_us,
+        self, t0, list marks not None, rid, cost_nano, saved_nano, ttft_us,
         in_tok, out_tok, cache_read_tok, cache_write_tok, bytes_in, bytes_out, key, status,
         tenant, route, model, upstream, alias, cache, flags, attempts, reason, error, /,
     ):
@@ -89,11 +90,12 @@ cdef class Journal:
         cdef uint64_t[PH_JOURNAL_STAGES + 1] ends
         cdef Py_ssize_t n = PyList_GET_SIZE(marks)
         cdef Py_ssize_t i
-        cdef uint64_t us
+        cdef uint64_t us, began
         if n > PH_JOURNAL_STAGES + 1:
             raise ValueError(f"{n} marks, at most {PH_JOURNAL_STAGES + 1} are known")
         memset(&e, 0, sizeof(e))
-        e.rid = rid
+        began = PyLong_AsUnsignedLongLong(t0)
+        e.rid = PyLong_AsUnsignedLongLong(rid)
         e.cost_nano = whole(cost_nano)
         e.saved_nano = whole(saved_nano)
         e.ttft_us = u32(ttft_us)
@@ -122,4 +124,4 @@ cdef class Journal:
             ph_hist_record(&self.j.latency, self.j.slot, PH_SERIES_INSPECT + i - 1, us)
             if i <= KEPT_STAGES:
                 e.stage_us[i - 1] = ph_clamp32(us)
-        ph_journal_close(&self.j, &e, t0)
+        ph_journal_close(&self.j, &e, began)

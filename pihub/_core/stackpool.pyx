@@ -1,7 +1,11 @@
 # cython: language_level=3, binding=False, boundscheck=False, wraparound=False
 # cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
 # cython: freethreading_compatible=False
-"""A pool for CPython's 16 KiB data-stack chunks (see include/ph_stackpool.h)."""
+"""A pool for CPython's 16 KiB data-stack chunks (see include/ph_stackpool.h).
+
+Promise   a greenlet's first chunk costs no mmap; blocks of other sizes go through untouched.
+Cost      8 MiB a process at most: 512 chunks, its high-water mark only.
+"""
 
 from libc.stdint cimport uint64_t
 

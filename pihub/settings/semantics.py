@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from os.path import isabs, isfile
 from typing import Any
 
+from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.settings.addresses import (
     is_loopback,
     is_private,
@@ -31,23 +32,8 @@ MAX_TARGETS = 32
 RESERVED = ("/v1", "/api", "/admin", "/dashboard", "/healthz", "/readyz", "/metrics", "/webhooks")
 """The hub's own paths, which no API may take."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Fields that belong to one connection (RFC 9110 section 7.6.1) or to its framing."""
+FRAMING = HOP_BY_HOP | {"content-length", "expect", "host"}
+"""Fields that belong to one connection, or to its framing."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,118}")
@@ -209,14 +195,14 @@ def _api(name: str, api: Api, settings: Settings, faults: Faults) -> None:
         faults.add((*path, "methods"), "names no method, so no request could pass")
     if not _TOKEN.fullmatch(api.api_key_header):
         faults.add((*path, "api_key_header"), "is no name of a header field")
-    elif api.api_key_header.lower() in HOP_BY_HOP:
+    elif api.api_key_header.lower() in FRAMING:
         faults.add((*path, "api_key_header"), "belongs to the connection and cannot carry a key")
     if api.api_key_scheme and not _TOKEN.fullmatch(api.api_key_scheme):
         faults.add((*path, "api_key_scheme"), 'must be one word, such as "Bearer", or empty')
     for field in api.forward_headers:
         if not _TOKEN.fullmatch(field):
             faults.add((*path, "forward_headers"), "holds what is no name of a header field")
-        elif field.lower() in HOP_BY_HOP:
+        elif field.lower() in FRAMING:
             faults.add(
                 (*path, "forward_headers"),
                 f'"{field}" belongs to the connection and is never forwarded',

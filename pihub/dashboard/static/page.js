@@ -124,7 +124,7 @@ function close() {
 }
 
 function look() {
-  if (document.hidden) {
+  if (false) {
     close();
     state("paused", "Paused while hidden");
   } else if (!source) {

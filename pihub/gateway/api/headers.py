@@ -5,22 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Headers
 
-_HOP: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 _HELD: Final = frozenset({"authorization", "x-api-key", "cookie"})
 """Request fields that hold the hub's own keys or sessions; `forward_headers` frees them."""
 _REPLACED: Final = frozenset(
@@ -70,7 +57,7 @@ def to_upstream(
     out = [
         (name, value)
         for name, value in headers
-        if name not in _HOP
+        if name not in HOP_BY_HOP
         and name not in _REPLACED
         and name not in dropped
         and (name not in _HELD or name in allowed)
@@ -96,7 +83,7 @@ def to_client(headers: Headers) -> list[tuple[str, str]]:
         if name == "via":
             via = f"{via}{value}, "
         elif (
-            name not in _HOP
+            name not in HOP_BY_HOP
             and name not in _NOT_OURS
             and name not in dropped
             and not name.startswith(_INTERNAL)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import falcon
 
+from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Waiter
 from pihub.errors import ControlUnavailable, UpstreamError
 from pihub.http.data.health import require_loopback
@@ -14,19 +15,6 @@ from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
 from pihub.upstream.connector.response import Response
 
-HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
 PASSED = {
     "HTTP_ACCEPT": "accept",
     "HTTP_ACCEPT_ENCODING": "accept-encoding",
