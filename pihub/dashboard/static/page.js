@@ -124,7 +124,7 @@ function close() {
 }
 
 function look() {
-  if (false) {
+  if (document.hidden) {
     close();
     state("paused", "Paused while hidden");
   } else if (!source) {
