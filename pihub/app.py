@@ -26,6 +26,7 @@ from pihub.settings.paths import run_dir
 from pihub.settings.prices import load_prices
 from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
+from pihub.settings.workers import worker_count
 from pihub.shared.guard import Guard
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.stackpool import install as install_stackpool
@@ -107,9 +108,9 @@ class Hub:
     def background(self) -> tuple[Callable[[], None], ...]:
         return (self._worker.flights.dispatch,)
 
-    def on_tick(self) -> None:
+    def on_tick(self, *, leaving: bool) -> None:
         if self._worker is not None:
-            self._worker.tick()
+            self._worker.tick(leaving)
 
     # ---- control ---------------------------------------------------------------
 
@@ -117,13 +118,6 @@ class Hub:
         from pihub.controlplane import run
 
         run(self, slot, listener, stop)
-
-
-def worker_count(settings: Settings) -> int:
-    """`auto` is one worker a core, at most four: a Pi has four."""
-    if settings.server.workers == "auto":
-        return max(1, min(4, len(os.sched_getaffinity(0))))
-    return settings.server.workers
 
 
 def plan(settings: Settings) -> Plan:

@@ -56,6 +56,7 @@ class Worker:
     def __init__(self, hub: Hub, slot: int, waiter: Waiter) -> None:
         settings, state = hub.settings, hub.state
         self._state, self._slot = state, slot
+        self.leaving = False
         state.cache.set_owner(slot << 16 | state.arena.slot_info(slot)[1])
         self.connector = Connector(
             waiter, BoardResolver(state.dns), max_header=parse_size(settings.limits.header)
@@ -64,7 +65,7 @@ class Worker:
         self._answers = AnswerCache(state.cache, state.arena.secret, hub.loaded.epoch)
         clients = {name: make() for name, make in CLIENTS.items()}
         access = Access(state.keys, state.limits)
-        pipeline = self._pipeline(hub)
+        pipeline = self._pipeline(hub, waiter)
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
@@ -83,7 +84,11 @@ class Worker:
                     "readyz": Readyz(state, hub.health, tuple(settings.upstreams)),
                     "metrics": Metrics(lambda: render_metrics(state, hub.health), access),
                 },
-                sinks={"control": ControlProxy(self.connector, str(hub.control_socket), waiter)},
+                sinks={
+                    "control": ControlProxy(
+                        self.connector, str(hub.control_socket), waiter, lambda: self.leaving
+                    )
+                },
                 apis=self._apis(hub, waiter, access),
                 errors=ErrorMapper(clients),
             )
@@ -98,16 +103,25 @@ class Worker:
             parse_size(settings.limits.body),
         )
 
-    def tick(self) -> None:
+    def tick(self, leaving: bool) -> None:
         """About once a second: keep the leases of open flights, close idle connections."""
+        self.leaving = leaving
         self._state.arena.beat(self._slot, int(time.monotonic() * 1000))
         self.flights.renew()
         self.connector.close_idle()
 
-    def _pipeline(self, hub: Hub) -> Pipeline:
+    def _pipeline(self, hub: Hub, waiter: Waiter) -> Pipeline:
         settings, state, slot = hub.settings, hub.state, self._slot
         record = Recorder(state, slot)
-        remember = Remember(self._answers, hub.prices, state, slot, ttl=settings.cache.ttl)
+        remember = Remember(
+            self._answers,
+            hub.prices,
+            state,
+            slot,
+            ttl=settings.cache.ttl,
+            max_value=parse_size(settings.cache.max_value),
+            warn=settings.gateway.warn_unknown_price,
+        )
         admit = Admit(state, slot, settings.limits.streams_per_worker)
         lookup = Lookup(
             self._answers,
@@ -128,6 +142,7 @@ class Worker:
                 call=Call(
                     self._links(hub),
                     self.connector,
+                    waiter,
                     state,
                     slot,
                     answer_limit=parse_size(settings.limits.answer),
@@ -154,7 +169,7 @@ class Worker:
                 UpstreamHealth(state, row, self._slot),
                 RateLimit(state, row) if api.requests_per_minute else None,
                 waiter=waiter,
-                max_cached=cache.max_value,
+                max_cached=min(cache.max_value, parse_size(hub.settings.cache.max_value)),
             )
             record = ApiRecorder(state, self._slot, name)
             sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, hub.guard, limit)
@@ -175,6 +190,7 @@ class Worker:
                 pool=upstream.pool,
                 health=UpstreamHealth(hub.state, hub.rows[name], self._slot),
                 simulated=upstream.simulated,
+                retries=upstream.retries,
                 chat_path=chat_path(upstream.kind, base),
             )
             self.connector.prepare(origin)

@@ -12,15 +12,14 @@ from gunicorn.workers.base import Worker
 from pihub.errors import StartupError
 from pihub.server.engine_probe import require_engine
 from pihub.server.ports import Hub, HubFactory, Inherited
-from pihub.settings import paths
+from pihub.settings import workers
+from pihub.settings.paths import run_dir
 from pihub.settings.schema import Settings
 
 BACKLOG = 1024
 """Connections that wait while all workers are busy; the kernel caps it at somaxconn."""
 HUNG = 30
 """Seconds without a sign of life after which a worker is killed and replaced."""
-MAX_WORKERS = 4
-"""For workers = "auto": a Pi has four cores; more is asked for by a number."""
 HEARTBEATS = "/dev/shm"  # noqa: S108 - gunicorn makes an unlinked file in it, mode 0600
 """Memory, so that signs of life do not wear out an SD card."""
 SOCKET_PATH_MAX = 107
@@ -28,19 +27,12 @@ SOCKET_PATH_MAX = 107
 
 
 def worker_count(settings: Settings, n_slots: int) -> int:
-    """How many workers to run; "auto" is one a usable core.
+    """How many workers to run: as many as the settings say.
 
     At most half of the arena's worker slots, so that a reload can run the old and the
     new side by side, but at least one.
     """
-    configured = settings.server.workers
-    wanted = min(len(os.sched_getaffinity(0)), MAX_WORKERS) if configured == "auto" else configured
-    return max(1, min(wanted, (n_slots - 1) // 2))
-
-
-def run_dir(settings: Settings) -> Path:
-    """Where the pid file and the control socket lie, absolute."""
-    return paths.run_dir(settings).absolute()
+    return max(1, min(workers.worker_count(settings), (n_slots - 1) // 2))
 
 
 def control_socket(settings: Settings) -> Path:

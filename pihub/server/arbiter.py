@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from gunicorn import systemd
 from gunicorn.arbiter import Arbiter
 
-from pihub.server.application import HubApplication, control_socket, run_dir, worker_count
+from pihub.server.application import HubApplication, control_socket, worker_count
 from pihub.server.children import Child
 from pihub.server.control import STOP_BOUND
 from pihub.server.forking import BOOT_ERROR
@@ -29,6 +29,7 @@ from pihub.server.preflight import Preflight
 from pihub.server.processes import Processes
 from pihub.server.reexec import reexecute
 from pihub.server.signals import SignalQueue
+from pihub.settings.paths import run_dir
 
 KILL_MARGIN = 2.0
 """Seconds after its own bound until a stopping process is killed."""

@@ -72,8 +72,11 @@ class Hub(Protocol):
         followers) that wait through the Waiter only. Each gets a greenlet or a daemon
         thread of its own; they end with the process, without notice."""
 
-    def on_tick(self) -> None:
-        """In the worker, about once a second; must be cheap and must not wait."""
+    def on_tick(self, *, leaving: bool) -> None:
+        """In the worker, about once a second; must be cheap and must not wait.
+
+        `leaving`: the worker drains, so answers without an end must find one.
+        """
 
     def control_run(self, slot: int, listener: socket.socket, stop: threading.Event) -> None:
         """In the control process: blocks until `stop` is set, then returns within 10 s.

@@ -104,7 +104,7 @@ class HubWorker(ABC):
         self._last_tick = now
         super().notify()  # type: ignore[misc]
         try:
-            self.hub.on_tick()
+            self.hub.on_tick(leaving=not self.alive)
             self._tick_failed = False
         except Exception:
             if not self._tick_failed:  # once, not every second

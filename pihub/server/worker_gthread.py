@@ -30,6 +30,7 @@ class GthreadHubWorker(HubWorker, ThreadWorker):  # type: ignore[misc]  # untype
             # now, not at the end of the drain: an open copy keeps the port accepting
             for listener in self.sockets:
                 listener.close()
+            self.hub.on_tick(leaving=True)  # its loop ends here, no tick will come
 
     def notify(self) -> None:
         """gunicorn calls it in every turn of its loop, at least once a second."""

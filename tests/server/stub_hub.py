@@ -68,7 +68,7 @@ class StubHub:
         self.incarnation = self.state.arena.slot_info(slot)[1]
         return self.app
 
-    def on_tick(self) -> None:
+    def on_tick(self, *, leaving: bool) -> None:
         self.ticks += 1
         self.state.arena.beat(self.slot, int(time.monotonic() * 1000))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import falcon
 
 from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Waiter
-from pihub.errors import ControlUnavailable, UpstreamError
+from pihub.errors import ClientGone, ControlUnavailable, TooLarge, UpstreamError
 from pihub.http.data.health import require_loopback
 from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector.connector import Connector
@@ -35,8 +35,16 @@ MAX_BODY = 1024 * 1024
 class ControlProxy:
     """The sink for both prefixes; only this machine may use it until there are logins."""
 
-    def __init__(self, connector: Connector, socket_path: str, waiter: Waiter) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        socket_path: str,
+        waiter: Waiter,
+        leaving: Callable[[], bool],
+    ) -> None:
+        """`leaving`: whether this worker drains; a page's endless stream ends then."""
         self._connector = connector
+        self._leaving = leaving
         self._origin, _ = Origin.parse("unix:" + socket_path)
         self._waiter = waiter
 
@@ -47,13 +55,17 @@ class ControlProxy:
         headers.append(("host", env.get("HTTP_HOST", "localhost")))
         headers.append(("x-pihub-forwarded", env.get("REMOTE_ADDR", "") or "local"))
         headers.append(("x-pihub-request-id", env["pihub.rid_hex"]))
-        body = req.bounded_stream.read(MAX_BODY) if req.content_length else None
-        target = req.path + ("?" + req.query_string if req.query_string else "")
+        size = req.content_length or 0
+        if size > MAX_BODY:
+            raise TooLarge("the body is larger than the admin API accepts (1 MiB)")
+        body = req.bounded_stream.read(size) if size else None
+        if body is not None and len(body) < size:
+            raise ClientGone("the client closed its connection")
         try:
             response = self._connector.request(
                 self._origin,
                 req.method,
-                target,
+                _target(req),
                 headers,
                 body,
                 TIMERS,
@@ -73,20 +85,31 @@ class ControlProxy:
                     resp.append_header(name, value)
                 else:
                     resp.set_header(name, value)
-        resp.stream = _Chunks(response)
+        resp.stream = _Chunks(response, self._leaving)
+
+
+def _target(req: falcon.Request) -> str:
+    """As the client wrote it: decoded, a `%3F` of the path would begin the query."""
+    raw = str(req.env.get("RAW_URI", ""))
+    if raw.startswith("/"):
+        return raw.partition("#")[0]
+    return req.path + ("?" + req.query_string if req.query_string else "")
 
 
 class _Chunks:
     """A response's body as an iterator that gives its connection back."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, leaving: Callable[[], bool]) -> None:
         self._response = response
+        self._leaving = leaving
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        data = self._response.read_some()
+        # Live pages get a chunk a second, so this is looked at often enough.
+        endless = self._response.framing in ("chunked", "close")
+        data = b"" if endless and self._leaving() else self._response.read_some()
         if not data:
             raise StopIteration
         return data
