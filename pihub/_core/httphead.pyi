@@ -20,7 +20,11 @@ def parse(
     number: one of the constants, what is wrong with it.
     """
 
-def fields_end(data: bytes) -> bool:
+def damage(data: bytes, start: int) -> int:
+    """What is wrong with the lines of a head that may not be whole yet: STATUS_LINE,
+    FIELD, or 0. Makes no objects, so a head that trickles in may be asked about often."""
+
+def fields_only(data: bytes) -> bool:
     """Whether `data` is nothing but well-formed lines of fields, each with its CRLF."""
 
 def request(

@@ -198,8 +198,26 @@ def parse(bytes data not None, Py_ssize_t start, bint head):
     )
 
 
-def fields_end(bytes data not None):
-    """Whether `data` is well-formed lines of fields, each with its line end."""
+def damage(bytes data not None, Py_ssize_t start):
+    cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(data)
+    cdef int64_t n = PyBytes_GET_SIZE(data)
+    cdef int64_t at
+    cdef ph_head_status line
+    cdef ph_head_field field
+    if start < 0 or start > n:
+        raise ValueError("outside of the data")
+    at = ph_head_first(p, start, n, &line)
+    if at < 0:
+        return 0 if at == PH_HEAD_MORE else STATUS_LINE
+    while True:
+        at = ph_head_next(p, at, n, &field)
+        if at < 0:
+            return 0 if at == PH_HEAD_MORE else FIELD
+        if field.name_len == 0:
+            return 0
+
+
+def fields_only(bytes data not None):
     cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(data)
     cdef int64_t n = PyBytes_GET_SIZE(data)
     cdef int64_t at = 0
@@ -272,13 +290,13 @@ def request(str method not None, str target not None, str host not None, fields,
         p = narrow(name, &n)
         if n == 0 or n > NAME or not ph_head_all(p, n, PH_TOKEN):
             raise ValueError("a header's name holds characters that cannot be sent")
+        q = narrow(value, &m)
+        if not ph_head_all(q, m, PH_VALUE):
+            raise ValueError("a header's value holds characters that cannot be sent")
         for i in range(n):
             out[i] = ph_head_lower(p[i])
         if ph_head_ours(out, n):
             continue
-        q = narrow(value, &m)
-        if not ph_head_all(q, m, PH_VALUE):
-            raise ValueError("a header's value holds characters that cannot be sent")
         out += n
         memcpy(out, b": ", 2)
         memcpy(out + 2, q, m)

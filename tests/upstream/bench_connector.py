@@ -3,7 +3,7 @@
     python -m tests.upstream.bench_connector
 
 A small keep-alive POST to a raw loopback server in another process; the least CPU time
-of several rounds, taken in turn, so that a busy machine bends all of them alike.
+of many short rounds, taken in turn, so that a busy machine bends all of them alike.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector import Connector, Origin
 from tests.upstream.waiter import TableResolver
 
-ROUNDS = 5
-CALLS = 2000
+ROUNDS = 40
+CALLS = 250
 BODY = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there"}}]}'
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: x\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"

@@ -252,6 +252,46 @@ def test_a_bad_head_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "rest", [b"a b", b"a: \0", b"a: b\n", b"a: b\r\n c: d", b"content-length: x\r\n\r\n"]
+)
+def test_a_head_that_turns_bad_is_refused_at_once(rest: bytes) -> None:
+    """In pieces, and before its end if it can have no good one."""
+
+    def handler(peer: Peer) -> None:
+        assert peer.request()
+        for piece in (OK, b"x: y\r\n", rest):
+            peer.send(piece)
+            time.sleep(0.02)
+        peer.until_closed()
+
+    with serving(handler) as server:
+        client = connector()
+        slow = Timers(connect=2, headers=20, first_byte=2, idle=2, total=30)
+        begin = time.monotonic()
+        with pytest.raises(UpstreamProtocol):
+            client.request(server.origin, "GET", "/", [], None, slow)
+        assert time.monotonic() - begin < 5
+        assert client.stats()[server.origin.key]["open"] == 0
+
+
+def test_a_head_that_trickles_in_is_read() -> None:
+    data = b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"A: b\r\ncontent-length: 2\r\n\r\nhi"
+
+    def handler(peer: Peer) -> None:
+        assert peer.request()
+        for place in range(len(data)):
+            peer.send(data[place : place + 1])
+        peer.until_closed()
+
+    with serving(handler) as server:
+        client = connector()
+        answer = get(server, client)
+        assert answer.headers == [("a", "b"), ("content-length", "2")]
+        assert answer.read_all(9) == b"hi"
+        assert client.stats()[server.origin.key] == {"open": 1, "idle": 1, "waiting": 0}
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"HTTP/1.1 200\r\ncontent-length: 1\r\n\r\na",

@@ -312,6 +312,34 @@ def test_a_place_granted_in_the_moment_of_leaving_is_passed_on(gives_up: bool) -
         assert client.stats()[server.origin.key] == {"open": left, "idle": left, "waiting": 0}
 
 
+def test_a_connection_given_back_in_the_moment_of_queueing_is_seen() -> None:
+    """Between the look for idle connections and the queue nothing may be missed."""
+    one = Pool(size=1)
+
+    class Meddling:
+        """A lock; whoever takes it finds that another thread was just quicker."""
+
+        def __enter__(self) -> None:
+            if late:
+                late.pop().release()
+
+        def __exit__(self, *_: object) -> None:
+            return
+
+    late: list[Connection] = []
+    with serving(echoing) as server:
+        client = connector()
+        client.request(server.origin, "GET", "/", [], None, LONG, pool=one).read_all(9)
+        late.extend(_occupy(client, server, one, 1))
+        client._pools[server.origin.key]._lock = Meddling()  # type: ignore[assignment]
+        with within(0, 1):
+            answer = client.request(server.origin, "GET", "/", [], None, LONG, pool=one)
+        assert answer.read_all(9) == b"GET / "
+        assert not late
+        assert client.stats()[server.origin.key] == {"open": 1, "idle": 1, "waiting": 0}
+        assert server.accepted == 1
+
+
 def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "MAX_WAITING", 0)
     with serving(head_only) as server:

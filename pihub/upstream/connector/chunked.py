@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from pihub.errors import UpstreamProtocol
-from pihub.upstream.connector.framing import check_trailers
+from pihub.shared.httphead import fields_only
 
 _LINE: Final = 1024
 """Longest chunk-size line, extensions included."""
@@ -104,7 +104,8 @@ class ChunkedDecoder:
             if end == pos:
                 self.done = True
                 return pos + 2
-            check_trailers(data[pos : end + 2])
+            if not fields_only(data[pos : end + 2]):
+                raise UpstreamProtocol("the upstream sent malformed trailers")
             self._trailed += end + 2 - pos
             pos = end + 2
 

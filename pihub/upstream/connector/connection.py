@@ -40,6 +40,8 @@ class Connection:
         "_filled",
         "_idle",
         "_poll",
+        "_recv",
+        "_send",
         "_sleep",
         "_wait",
         "buffer",
@@ -61,6 +63,8 @@ class Connection:
         self.pool = pool
         self._wait = waiter.wait
         self._sleep = waiter.sleep
+        self._recv = sock.recv
+        self._send = sock.send
         self._poll = select.poll()
         self._poll.register(self.fd, select.POLLIN | select.POLLRDHUP)
         self._filled = False
@@ -88,17 +92,27 @@ class Connection:
         return not self._poll.poll(0)
 
     def receive(self, at: float, timer: str) -> bytes:
-        """The next bytes, b"" at the upstream's orderly end."""
+        """The next bytes, b"" at the upstream's orderly end.
+
+        The wait comes first: an upstream never has answered yet, and a read that finds
+        nothing costs more than a wait that need not.
+        """
         if self.buffer:
             data, self.buffer = self.buffer, b""
             return data
-        if not self._filled:
-            self.wait(at, timer)
+        waits = not self._filled
         while True:
+            if waits:
+                if at > self.total_at:
+                    at, timer = self.total_at, "total"
+                try:
+                    self._wait(self.fd, deadline=at, client_fd=self.client_fd)
+                except TimeoutError:
+                    raise timeout(timer) from None
             try:
-                data = self.sock.recv(READ)
+                data = self._recv(READ)
             except BlockingIOError:
-                self.wait(at, timer)
+                waits = True
             except OSError as err:
                 raise Cut(str(err)) from err
             else:
@@ -107,15 +121,6 @@ class Connection:
                 self._filled = len(data) == READ
                 return data
 
-    def wait(self, at: float, timer: str, *, write: bool = False) -> None:
-        """Until readable (writable); `at` is bounded by the request's total time."""
-        if at > self.total_at:
-            at, timer = self.total_at, "total"
-        try:
-            self._wait(self.fd, write=write, deadline=at, client_fd=self.client_fd)
-        except TimeoutError:
-            raise timeout(timer) from None
-
     def send(self, data: bytes, *, first: bool = True) -> bool:
         """Send all of `data`; False if the upstream has answered or gone meanwhile.
 
@@ -123,12 +128,8 @@ class Connection:
         rest must not be sent; what the upstream said, if anything, is there to
         `receive`.
         """
-        return self.push(data, first=first)
-
-    def push(self, data: bytes, *, first: bool) -> bool:
-        """`send` below TLS."""
         try:
-            sent = self.sock.send(data)
+            sent = self._send(data)
         except BlockingIOError:
             sent = 0
         except OSError:

@@ -10,17 +10,23 @@ from typing import Final
 from pihub.domain.ports import Headers, Resolver, Waiter
 from pihub.errors import BadRequest, UpstreamIncomplete, UpstreamProtocol
 from pihub.settings.schema import Pool, Timers
+from pihub.shared.httphead import LENGTH, WORDS, Head, damage, parse
+from pihub.shared.httphead import request as request_head
 from pihub.upstream.connector.connection import Connection, Cut, timeout
 from pihub.upstream.connector.dial import Dialer
-from pihub.upstream.connector.framing import Head, check_start, parse_head
 from pihub.upstream.connector.origin import Origin
 from pihub.upstream.connector.pool import OriginPool
-from pihub.upstream.connector.request_head import CHUNKED_BODY, NO_BODY, request_head
-from pihub.upstream.connector.response import Response
+from pihub.upstream.connector.response import OpenResponse, Response
 from pihub.upstream.connector.tls import client_context
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be sent twice (RFC 9110 section 9.2.2)."""
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose empty body is announced too (RFC 9110 section 8.6)."""
+_TOGETHER: Final = 65536
+"""Bytes of a body that are copied behind the head, so that one send takes both."""
+_NO_LENGTH: Final = -1
+_CHUNKED: Final = -2
 _INFORMATIONAL: Final = 16
 """How many 1xx answers may come before the final one."""
 _SWEEP: Final = 1.0
@@ -101,20 +107,29 @@ class Connector:
         origin_pool.limits = pool
         if now - self._swept > _SWEEP:
             self._sweep(now)
-        whole = isinstance(body, bytes) or body is None
+        whole = True
+        announced = 0 if method in _BODY_METHODS else _NO_LENGTH
+        beside = b""
         if body is None:
-            length = NO_BODY
+            pass
         elif isinstance(body, bytes):
-            length = len(body)
-        head = request_head(
-            method,
-            target,
-            origin.host_line,
-            headers,
-            CHUNKED_BODY if length < 0 and not whole else length,
-        )
+            if body:
+                announced = len(body)
+                if announced <= _TOGETHER:
+                    beside, body = body, None
+            else:
+                body = None
+        else:
+            whole = False
+            announced = length if length >= 0 else _CHUNKED
+        try:
+            head = request_head(method, target, origin.host_line, headers, announced, beside)
+        except ValueError as err:
+            raise BadRequest(str(err)) from None
         total_at = now + timers.total
-        connect_at = min(now + timers.connect, total_at)
+        connect_at = now + timers.connect
+        if connect_at > total_at:
+            connect_at = total_at
         try:
             connection = origin_pool.take(now, self._waiter, connect_at, client_fd)
         except TimeoutError:
@@ -171,12 +186,10 @@ class Connector:
         length: int,
         timers: Timers,
     ) -> Response:
-        if not body:
+        if body is None:
             connection.send(head)
         elif not isinstance(body, bytes):
             self._send_pieces(connection, head, body, length)
-        elif len(body) <= 65536:
-            connection.send(head + body)
         elif connection.send(head):
             connection.send(body, first=False)
         at = monotonic() + timers.headers
@@ -191,35 +204,60 @@ class Connector:
                 raise _Stale
             raise Cut("closed")
         no_body = method == "HEAD"
+        start = 0
         for _ in range(_INFORMATIONAL):
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4 or end > self._max_header:
-                data, end = self._rest_of_head(connection, data, at)
-            answer = parse_head(data[:end], no_body=no_body)
-            if answer.status >= 200:
-                return self._response(answer, data[end:], connection, timers)
-            if answer.status == 101:
+            found = parse(data, start, no_body)
+            if not isinstance(found, tuple) or found[7] - start > self._max_header:
+                data, found = self._rest_of_head(connection, data, start, found, at, no_body)
+                start = 0
+            status, _, _, _, framing, size, keep, end = found
+            if status >= 200:
+                rest = data[end:] if end < len(data) else b""
+                if (
+                    framing == LENGTH
+                    and size == len(rest)
+                    and keep
+                    and not connection.partial
+                    and not connection.buffer
+                ):
+                    # Whole already, as most answers are: nothing to hold the connection for.
+                    answer = Response(found, rest)
+                    connection.pool.release(connection)
+                    return answer
+                return OpenResponse(found, rest, connection, timers, self._max_header)
+            if status == 101:
                 raise UpstreamProtocol("the upstream switched protocols unasked")
-            data = data[end:] or self._more(connection, at)
+            start = end
+            if start == len(data):
+                data = self._more(connection, at)
+                start = 0
         raise UpstreamProtocol("the upstream sent too many interim answers")
 
-    def _response(
-        self, head: Head, rest: bytes, connection: Connection, timers: Timers
-    ) -> Response:
-        return Response(head, rest, connection, timers, self._max_header)
-
     def _rest_of_head(
-        self, connection: Connection, data: bytes, at: float
-    ) -> tuple[bytes, int]:
-        """(`data` with the whole head, where the head ends)"""
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end >= 4 and end <= self._max_header:
-                return data, end
-            check_start(data)
-            if end >= 4 or len(data) > self._max_header:
+        self,
+        connection: Connection,
+        data: bytes,
+        start: int,
+        found: Head | int | None,
+        at: float,
+        no_body: bool,
+    ) -> tuple[bytes, Head]:
+        """(bytes that begin with the whole head, the head)"""
+        data = data[start:]
+        while found is None:
+            if len(data) > self._max_header:
                 raise UpstreamProtocol("the upstream's header is too large")
+            known = max(len(data) - 3, 0)
             data += self._more(connection, at)
+            if data.find(b"\r\n\r\n", known) >= 0:
+                found = parse(data, 0, no_body)
+            elif wrong := damage(data, 0):
+                found = wrong
+        if isinstance(found, int):
+            raise UpstreamProtocol(WORDS[found])
+        if found[7] > self._max_header:
+            raise UpstreamProtocol("the upstream's header is too large")
+        return data, found
 
     def _more(self, connection: Connection, at: float) -> bytes:
         data = connection.receive(at, "headers")

@@ -35,6 +35,11 @@ class _Ticket:
 class OriginPool:
     """Safe for greenlets and threads alike: the lock is never held over a wait.
 
+    An idle connection is taken and given back without the lock: `pop` and `append` of a
+    list are one step under the interpreter's lock, and `_idle` is never replaced. So that
+    nobody queues beside an idle connection, who gives one back looks for a queue after
+    it, and who queues looks for idle connections after it: one of them sees the other.
+
     RAM: `size` connections at most, each a socket and about 1 kB (TLS: 40 kB).
     """
 
@@ -61,15 +66,19 @@ class OriginPool:
         """
         oldest = now - self.limits.idle
         while True:
-            with self._lock:
-                if self._idle and not self._waiting:
+            connection = None
+            if self._idle and not self._waiting:
+                try:
                     connection = self._idle.pop()
-                elif self.open < self.limits.size and not self._waiting:
-                    self.open += 1
-                    return None
-                else:
+                except IndexError:
+                    pass  # another thread's now
+            if connection is None:
+                with self._lock:
+                    if self.open < self.limits.size and not self._waiting:
+                        self.open += 1
+                        return None
                     ticket = self._enqueue()
-                    break
+                break
             # (More places than the limit: it was lowered by a reload.)
             within = self.open <= self.limits.size
             if within and connection.idle_since >= oldest and connection.quiet():
@@ -81,13 +90,13 @@ class OriginPool:
         """A connection whose answer was read to its end."""
         connection.reused = True
         connection.idle_since = monotonic()
-        with self._lock:
-            if self._queue and self._grant(connection):
-                return
-            if self.open <= self.limits.size:
-                self._idle.append(connection)
-                return
-        connection.discard()
+        if self.open > self.limits.size:
+            connection.discard()
+            return
+        self._idle.append(connection)
+        if self._waiting:
+            with self._lock:
+                self._serve()
 
     def vacate(self) -> None:
         """Give a place up: to the first in the queue, or back."""
@@ -99,21 +108,22 @@ class OriginPool:
     def expire(self, now: float) -> None:
         """Close what has been idle for longer than `limits.idle`."""
         oldest = now - self.limits.idle
-        if not self._idle or self._idle[0].idle_since >= oldest:
-            return
-        with self._lock:
-            fresh = [c for c in self._idle if c.idle_since >= oldest]
-            stale = [c for c in self._idle if c.idle_since < oldest]
-            self._idle = fresh
-        for connection in stale:
-            connection.discard()
+        for connection in list(self._idle):
+            if connection.idle_since < oldest:
+                self._close(connection)
 
     def close_idle(self) -> None:
         """Close every idle connection."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.discard()
+        for connection in list(self._idle):
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        """An idle connection, unless somebody has taken it meanwhile."""
+        try:
+            self._idle.remove(connection)
+        except ValueError:
+            return
+        connection.discard()
 
     def stats(self) -> dict[str, int]:
         """open (idle ones included), idle, waiting"""
@@ -132,7 +142,19 @@ class OriginPool:
         while self.open < self.limits.size and self._grant(None):
             # The pool was enlarged while requests waited.
             self.open += 1
+        self._serve()
         return ticket
+
+    def _serve(self) -> None:
+        """Idle connections to the queue; under the lock."""
+        while self._waiting:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return
+            if not self._grant(connection):
+                self._idle.append(connection)
+                return
 
     def _queued(
         self, ticket: _Ticket, waiter: Waiter, deadline: float, client_fd: int

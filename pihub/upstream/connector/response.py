@@ -3,76 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import monotonic, monotonic_ns
+from time import monotonic
 
 from pihub.errors import UpstreamIncomplete, UpstreamProtocol
 from pihub.settings.schema import Timers
+from pihub.shared.httphead import CHUNKED, CLOSE, LENGTH, NONE, Head
 from pihub.upstream.connector.chunked import ChunkedDecoder
 from pihub.upstream.connector.connection import Connection, Cut
-from pihub.upstream.connector.framing import CHUNKED, CLOSE, LENGTH, NONE, Head
 
 _FRAMING = {NONE: "none", LENGTH: "content-length", CHUNKED: "chunked", CLOSE: "close"}
 
 
 class Response:
-    """Read it to its end or `close` it; either frees the connection.
-
-    The connection goes back to its pool the moment the last body byte is read. Not
-    read to the end, it is closed, so the upstream notices at once.
-    """
+    """An answer that was received whole; its connection is back in the pool already."""
 
     __slots__ = (
-        "_chunks",
-        "_connection",
-        "_first_at",
-        "_keep",
-        "_kind",
-        "_left",
-        "_ready",
-        "_timers",
-        "complete",
-        "first_byte_ns",
-        "headers",
-        "headers_ns",
-        "length",
-        "reason",
-        "status",
-        "version",
-    )
+        "_kind", "_ready", "complete", "headers", "length", "reason", "status", "version",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        head: Head,
-        rest: bytes,
-        connection: Connection,
-        timers: Timers,
-        max_header: int,
-    ) -> None:
-        """`rest`: what was received after the head."""
-        self._connection: Connection | None = connection
-        self.status, self.reason, self.version, self.headers, kind, length, keep = head
-        self._kind = kind
+    def __init__(self, head: Head, ready: bytes) -> None:
+        """`ready`: what there is of the body."""
+        self.status, self.reason, self.version, self.headers, self._kind, length, _, _ = head
         self.length = length
         """Content-Length, -1 if not told. For HEAD and 304: of the body not sent."""
-        self._left = length
-        self._keep = keep
-        self._timers = timers
-        self._ready = b""
-        self._chunks: ChunkedDecoder | None = None
-        self.complete = False
+        self._ready = ready
+        self.complete = True
         """The body was received to its end (some of it may still be unread)."""
-        self.headers_ns = self.first_byte_ns = monotonic_ns()
-        """CLOCK_MONOTONIC, ns: the head, the first byte of the body (or its end)."""
-        self._first_at = 0.0
-        if kind == NONE:
-            self._finish(rest)
-        else:
-            if kind == CHUNKED:
-                self._chunks = ChunkedDecoder(max_header)
-            self._ready = self._take(rest)
-            if not self._ready and not self.complete:
-                self.first_byte_ns = 0
-                self._first_at = self.headers_ns / 1e9 + timers.first_byte
 
     @property
     def framing(self) -> str:
@@ -90,6 +46,69 @@ class Response:
         Raises UpstreamIncomplete (cut), UpstreamTimeout (first_byte, idle, total),
         UpstreamProtocol (bad chunk) or ClientGone; the connection is closed then.
         """
+        data, self._ready = self._ready, b""
+        return data
+
+    def read_all(self, limit: int) -> bytes:
+        """The whole rest of the body.
+
+        Raises UpstreamProtocol if it is longer than `limit` bytes, and as `read_some`.
+        """
+        data, self._ready = self._ready, b""
+        if len(data) > limit:
+            raise UpstreamProtocol("the upstream's answer is too large")
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The body piece by piece; raises as `read_some`."""
+        while data := self.read_some():
+            yield data
+
+    def close(self) -> None:
+        """Free the connection: idempotent, never raises, never waits."""
+        self._ready = b""
+
+
+class OpenResponse(Response):
+    """An answer whose end is still to come, or whose connection cannot be kept.
+
+    Read it to its end or `close` it; either frees the connection. It goes back to its
+    pool the moment the last body byte is read. Not read to the end, it is closed, so
+    the upstream notices at once.
+    """
+
+    __slots__ = ("_begun", "_chunks", "_connection", "_first_at", "_keep", "_left", "_timers")
+
+    def __init__(
+        self,
+        head: Head,
+        rest: bytes,
+        connection: Connection,
+        timers: Timers,
+        max_header: int,
+    ) -> None:
+        """`rest`: what was received after the head."""
+        self._connection: Connection | None = connection
+        super().__init__(head, b"")
+        self._left = self.length
+        self._keep = head[6]
+        self._timers = timers
+        self._chunks: ChunkedDecoder | None = None
+        self.complete = False
+        self._begun = True
+        """A byte of the body has come, or its end."""
+        self._first_at = 0.0
+        if self._kind == NONE:
+            self._finish(rest)
+            return
+        if self._kind == CHUNKED:
+            self._chunks = ChunkedDecoder(max_header)
+        self._ready = self._take(rest)
+        if not self._ready and not self.complete:
+            self._begun = False
+            self._first_at = monotonic() + timers.first_byte
+
+    def read_some(self) -> bytes:
         if self._ready:
             data, self._ready = self._ready, b""
             return data
@@ -98,7 +117,7 @@ class Response:
         connection = self._connection
         if connection is None:
             raise UpstreamIncomplete("the upstream's answer was not read to its end")
-        if self.first_byte_ns:
+        if self._begun:
             at, timer = monotonic() + self._timers.idle, "idle"
         else:
             at, timer = self._first_at, "first_byte"
@@ -112,8 +131,7 @@ class Response:
                 else:
                     raise UpstreamIncomplete("the upstream's answer was cut off")
                 if body or self.complete:
-                    if not self.first_byte_ns:
-                        self.first_byte_ns = monotonic_ns()
+                    self._begun = True
                     return body
         except Cut as err:
             self._drop()
@@ -125,10 +143,6 @@ class Response:
             raise
 
     def read_all(self, limit: int) -> bytes:
-        """The whole rest of the body.
-
-        Raises UpstreamProtocol if it is longer than `limit` bytes, and as `read_some`.
-        """
         if self._kind == LENGTH and self.length > limit:
             self.close()
             raise UpstreamProtocol("the upstream's answer is too large")
@@ -146,13 +160,7 @@ class Response:
             part = self.read_some()
         return b"".join(parts)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """The body piece by piece; raises as `read_some`."""
-        while data := self.read_some():
-            yield data
-
     def close(self) -> None:
-        """Free the connection: idempotent, never raises, never waits."""
         self._ready = b""
         self._drop()
 

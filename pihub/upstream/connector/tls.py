@@ -10,7 +10,7 @@ import certifi
 
 from pihub.domain.ports import Waiter
 from pihub.errors import UpstreamUnreachable
-from pihub.upstream.connector.connection import READ, Connection, Cut
+from pihub.upstream.connector.connection import READ, Connection, Cut, timeout
 from pihub.upstream.connector.pool import OriginPool
 
 _SLICE: Final = 65536
@@ -95,7 +95,7 @@ class TlsConnection(Connection):
                     written += self._tls.write(part[written:])
             except ssl.SSLError as err:
                 raise Cut(f"TLS: {err.reason or err}") from err
-            if not self.push(self._outgoing.read(), first=first):
+            if not super().send(self._outgoing.read(), first=first):
                 return False
             first = False
         return True
@@ -159,7 +159,12 @@ class TlsConnection(Connection):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _refill(self, at: float, timer: str) -> None:
-        self.wait(at, timer)
+        if at > self.total_at:
+            at, timer = self.total_at, "total"
+        try:
+            self._wait(self.fd, deadline=at, client_fd=self.client_fd)
+        except TimeoutError:
+            raise timeout(timer) from None
         try:
             data = self.sock.recv(READ)
         except BlockingIOError:
@@ -174,7 +179,7 @@ class TlsConnection(Connection):
 
     def _flush(self) -> None:
         data = self._outgoing.read()
-        if data and not self.push(data, first=True):
+        if data and not super().send(data):
             raise Cut("closed during the TLS handshake")
 
     def _alert(self) -> None:
