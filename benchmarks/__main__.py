@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("gateway",)
+NAMES = ("gateway", "recorder")
 
 
 def main() -> int:

@@ -174,6 +174,12 @@ class UpstreamRejected(UpstreamError):
     code, retryable = "upstream_rejected", False
 
 
+class RequestRejected(UpstreamRejected):
+    """The upstream, which speaks the client's own protocol, refused the request itself."""
+
+    code, status, kind = "request_rejected", 400, "invalid_request"
+
+
 class UpstreamBusy(UpstreamError):
     """The upstream said 429, 503 or 529."""
 

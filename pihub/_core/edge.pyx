@@ -26,8 +26,8 @@ from pihub._core.journal cimport (
 from pihub._core.keytable cimport ph_key_find, ph_key_id
 from pihub._core.limiter cimport PH_LIMIT_NEVER, ph_limit_hit
 from pihub._core.wire cimport (
-    PH_WIRE_BLOCK, PH_WIRE_MAGIC, PH_WIRE_SIMULATED, PH_WIRE_STREAM, Heads, Refusal, ph_bearer, ph_hex16, ph_length,
-    ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
+    PH_WIRE_BLOCK, PH_WIRE_MAGIC, PH_WIRE_SIMULATED, PH_WIRE_STREAM, Heads, Refusal, ph_bearer,
+    ph_hex16, ph_length, ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
 )
 
 from pihub._core.wire import pack_wire, wire_key  # no-cython-lint
@@ -66,12 +66,14 @@ cdef inline object hex_of(uint64_t rid):
     return text
 
 
-cdef bint sane(dict environ, str path):
+cdef inline bint sane_path(str path):
+    return PH_LATIN1(path) and ph_path_ok(PH_TEXT(path), PyUnicode_GET_LENGTH(path))
+
+
+cdef inline bint sane_head(dict environ):
     """What the server lets pass and nobody behind the edge should see."""
     cdef object protocol = get(environ, "SERVER_PROTOCOL")
     cdef object host = get(environ, "HTTP_HOST")
-    if not PH_LATIN1(path) or not ph_path_ok(PH_TEXT(path), PyUnicode_GET_LENGTH(path)):
-        return False
     if host is None and not PH_IS(protocol, "HTTP/1.0"):
         return False
     if not PH_IS(protocol, "HTTP/1.1") and not PH_IS(protocol, "HTTP/1.0"):
@@ -143,6 +145,8 @@ cdef class Edge:
             raise ValueError(f"no refusals for {missing}")
         if not all(0 <= number < ROUTES for number in routes.values()):
             raise ValueError(f"route numbers are below {ROUTES}")
+        if not all([sane_path(path) for path in routes]):
+            raise ValueError("the path of a route starts with / and has no control bytes")
         self.app = app
         self.cache = cache
         self.keys = keys
@@ -174,10 +178,12 @@ cdef class Edge:
         self.count += 1
         ask.rid = ph_request_id(self.secret, self.count, self.slot)
         value = get(environ, "PATH_INFO")
-        if type(value) is not str or not sane(environ, <str> value):
+        if type(value) is not str:
             return self.refuse(&ask, "bad_request", environ, start_response, 0)
         path = <str> value
         found = PyDict_GetItemWithError(self.routes, path)
+        if not (found is not NULL or sane_path(path)) or not sane_head(environ):
+            return self.refuse(&ask, "bad_request", environ, start_response, 0)
         if found is not NULL and PH_IS(get(environ, "REQUEST_METHOD"), "POST"):
             route = <object> found
             ask.route = route

@@ -139,7 +139,9 @@ cdef list headers_of(const ph_wire *w, const uint8_t *block):
 cdef class Refusal:
     """Refusal(status line, headers, body before the request id, body after it): see edge.pyi."""
 
-    def __cinit__(self, str line not None, list headers not None, bytes prefix not None, bytes suffix):
+    def __cinit__(
+        self, str line not None, list headers not None, bytes prefix not None, bytes suffix
+    ):
         own = ("content-length", "x-pihub-request-id", "retry-after")
         kept = [(name, value) for name, value in headers if name.lower() not in own]
         size = len(prefix) if suffix is None else len(prefix) + 16 + len(suffix)

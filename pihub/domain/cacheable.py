@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pihub.domain.chat import Answer, StopReason
+from pihub.domain.chat import Answer, Block, StopReason, Text, ToolUse
 from pihub.errors import BadRequest
 
 
@@ -32,7 +32,9 @@ def parse_wish(value: str | None) -> CacheWish:
     if word == "only":
         return CacheWish("only")
     name, _, number = word.partition("=")
-    if name == "ttl" and number.isdigit() and 0 < int(number) <= MAX_TTL:
+    # ASCII: isdigit() also knows digits that int() refuses; short: so does int() with long ones.
+    digits = number.isascii() and number.isdigit() and len(number) <= len(str(int(MAX_TTL)))
+    if name == "ttl" and digits and 0 < int(number) <= MAX_TTL:
         return CacheWish("ttl", float(number))
     raise BadRequest(
         "x-pihub-cache must be off, only or ttl=SECONDS (1 to 2592000)", param="x-pihub-cache"
@@ -58,8 +60,13 @@ def why_not_looked_up(said: float | None, wish: CacheWish, temperature: float) -
 
 def why_not_kept(answer: Answer) -> str:
     """Empty if a complete answer may be kept, else the reason."""
-    if not answer.blocks:
+    if not any(_says_something(block) for block in answer.blocks):
         return "empty"
     if answer.stop_reason in (StopReason.REFUSAL, StopReason.PAUSE_TURN):
         return str(answer.stop_reason.value)
     return ""
+
+
+def _says_something(block: Block) -> bool:
+    """Thinking alone, or a text block without text, is no answer."""
+    return isinstance(block, ToolUse) or (isinstance(block, Text) and bool(block.text))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pihub.domain.cacheable import CacheWish
 from pihub.domain.chat import Answer, Ask, Usage
+from pihub.domain.collect import Collector
 from pihub.domain.ports import ClientFormat, Piece
 from pihub.domain.target import Principal, Target
 from pihub.errors import PihubError
@@ -73,6 +74,9 @@ class Exchange:
     failures: tuple[str, ...] = ()
     moved_on: PihubError | None = None
     """How the last target before the one that answered failed."""
+    lost: list[tuple[Target, Collector]] = field(default_factory=list)
+    """Parts of answers that targets gave before they failed: nobody sees them, but they
+    are paid for."""
     passes: bool = False
     """The upstream's own bytes go to the client unchanged."""
     raw: bytes = b""
@@ -90,11 +94,16 @@ class Exchange:
     usage: Usage | None = None
     estimated: bool = False
     cost_nano: int = -1
+    """Of the answer and of what was `lost`; -1 if any of it has no known price."""
+    lost_nano: int = 0
+    """The part of `cost_nano` that was lost."""
     saved_nano: int = 0
     # record
     error: PihubError | None = None
     bytes_out: int = 0
     client_gone: bool = False
+    finished: bool = False
+    """Everything held was freed and the record is written."""
     marks: list[int] = field(default_factory=list)
     """CLOCK_MONOTONIC ns at the end of each stage, in the pipeline's order."""
     wall_ns: int = field(default_factory=time.time_ns)

@@ -22,8 +22,8 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         out.append(("x-pihub-cache", _CACHE_WORDS[x.cache] + reason))
     target = x.target
     if target is not None:
-        out.append(("x-pihub-route", target.name))
-        out.append(("x-pihub-model", target.model))
+        out.append(("x-pihub-route", header_text(target.name)))
+        out.append(("x-pihub-model", header_text(target.model)))
         if x.usage is not None and x.cost_nano >= 0:
             out.append(("x-pihub-cost", nano_text(x.cost_nano)))
         out.append(("x-pihub-reason", _why(x)))
@@ -34,8 +34,8 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.raw_stop:
             out.append(("x-pihub-stop", header_text(x.raw_stop)))
     elif x.stored is not None:
-        out.append(("x-pihub-route", x.stored.route))
-        out.append(("x-pihub-model", x.stored.model))
+        out.append(("x-pihub-route", header_text(x.stored.route)))
+        out.append(("x-pihub-model", header_text(x.stored.model)))
         out.append(("x-pihub-cost", "0"))
         out.append(("x-pihub-reason", "kept answer"))
         if x.stored.simulated:

@@ -30,6 +30,8 @@ class Link:
     pool: Pool
     health: UpstreamHealth
     simulated: bool
+    retries: int = 0
+    """How often a call is repeated here before the chain goes on."""
     chat_path: str = ""
     """Of the upstream's chat endpoint, its base included."""
 

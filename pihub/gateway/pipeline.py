@@ -57,6 +57,7 @@ class Pipeline:
         self._stages = stages.in_order()
         self._admit = stages.admit
         self._lookup = stages.lookup
+        self._remember = stages.remember
         self._record = stages.record
 
     def handle(self, request: Incoming) -> Reply:
@@ -72,27 +73,48 @@ class Pipeline:
                 raise Internal("the pipeline made no answer")
         except PihubError as error:
             return self._fail(x, error)
-        except Exception as error:
+        except Exception:
             log.exception("request %s failed", request.rid_hex)
-            return self._fail(x, Internal("the hub failed; its log knows why"), error)
+            return self._fail(x, Internal("the hub failed; its log knows why"))
         if type(reply.body) is bytes:
             x.bytes_out = len(reply.body)
             self.finish(x)
         return reply
 
     def finish(self, x: Exchange) -> None:
-        """After the last byte: free what was held, write the record."""
-        self._lookup.release(x)
-        self._admit.release(x)
-        self._record(x)
+        """After the last byte, once: free what was held, write the record. Never raises."""
+        if x.finished:
+            return
+        x.finished = True
+        for last in (self._lookup.release, self._admit.release, self._record):
+            try:
+                last(x)
+            except Exception:
+                # One defect must not keep the others from being freed, nor take away
+                # an answer that is already made.
+                log.exception("request %s could not be finished", x.request.rid_hex)
 
-    def _fail(self, x: Exchange, error: PihubError, cause: Exception | None = None) -> Reply:
+    def _fail(self, x: Exchange, error: PihubError) -> Reply:
         x.error = error
         x.client_gone = isinstance(error, ClientGone)
         if error.detail:
             log.info("request %s: %s: %s", x.request.rid_hex, error.code, error.detail)
-        status, headers, body = x.request.client.error(error, x.request.rid_hex)
-        headers = [*headers, *self._record.headers(x)]
-        x.bytes_out = len(body)
-        self.finish(x)
-        return Reply(status, headers, body)
+        try:
+            status, headers, body = x.request.client.error(error, x.request.rid_hex)
+            headers = [*headers, *self._record.headers(x)]
+            x.bytes_out = len(body)
+            return Reply(status, headers, body)
+        finally:
+            self._abandon(x)
+            self.finish(x)
+
+    def _abandon(self, x: Exchange) -> None:
+        """Stop the upstream, count what it has cost."""
+        try:
+            held = x.reply.body if x.reply is not None else x.pieces
+            close = getattr(held, "close", None)
+            if close is not None:
+                close()
+            self._remember.price_failed(x)
+        except Exception:
+            log.exception("request %s could not be abandoned", x.request.rid_hex)

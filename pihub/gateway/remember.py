@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+import msgspec
+
 from pihub.domain.cacheable import why_not_kept
 from pihub.domain.chat import Block, Text, Thinking, ToolUse, Usage
 from pihub.domain.collect import Collector
+from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.explain import header_text
 from pihub.shared.answers import AnswerCache, Stored, Wire
 from pihub.shared.events import CacheState
 from pihub.shared.metrics import Column
@@ -31,15 +35,26 @@ class Remember:
     """Sets `usage`, `cost_nano`, `saved_nano`; keeps what may be kept."""
 
     def __init__(
-        self, answers: AnswerCache, prices: Prices, state: SharedState, slot: int, *, ttl: float
+        self,
+        answers: AnswerCache,
+        prices: Prices,
+        state: SharedState,
+        slot: int,
+        *,
+        ttl: float,
+        max_value: int,
+        warn: bool = True,
     ) -> None:
+        """`max_value`: bytes of the largest answer that is kept. `warn`: name models
+        without a known price in the log, once each."""
         self._answers = answers
         self._prices = prices
         self._state = state
         self._slot = slot
         self._ttl = ttl
+        self._warn = warn
         self._warned: set[str] = set()
-        self.max_value = answers.max_value
+        self.max_value = min(max_value, answers.max_value)
 
     def __call__(self, x: Exchange) -> None:
         """Keep a complete answer; called after its last byte is known."""
@@ -54,18 +69,24 @@ class Remember:
             if reason or x.target is None:
                 x.cache_reason = reason
                 return
+            own_cost = x.cost_nano if x.cost_nano < 0 else x.cost_nano - x.lost_nano
             kept = Stored(
                 x.answer,
                 x.target.upstream,
                 x.target.model,
                 x.target.name,
-                x.cost_nano,
+                own_cost,
                 x.target.simulated,
             )
-            if not self._answers.put(x.key, tenant, kept, ttl):
+            too_large = _size(x.answer.blocks) > self.max_value
+            if too_large or not self._answers.put(x.key, tenant, kept, ttl):
                 self._state.counters.add(self._slot, Column.CACHE_REFUSED, 1)
                 return
             x.stored = kept
+        else:
+            # The same answer in another form must not outlive the kept one.
+            found = self._state.cache.get_stale(*x.key, tenant)
+            ttl = 0.0 if found is None else min(ttl, -found[1])
         self._keep_wire(x, x.stored, tenant, ttl)
 
     def _keep_wire(self, x: Exchange, stored: Stored, tenant: int, ttl: float) -> None:
@@ -75,9 +96,14 @@ class Remember:
         """
         if x.request.exact is None or not x.rendered or x.wish.mode != "auto":
             return
+        if ttl <= 0 or len(x.rendered) > self.max_value:
+            return
         names = self._state.names
         usage = stored.answer.usage or Usage()
-        headers = [("x-pihub-route", stored.route), ("x-pihub-model", stored.model)]
+        headers = [
+            ("x-pihub-route", header_text(stored.route)),
+            ("x-pihub-model", header_text(stored.model)),
+        ]
         headers.append(("x-pihub-reason", "kept answer"))
         if stored.simulated:
             headers.append(("x-pihub-simulated", "1"))
@@ -116,14 +142,28 @@ class Remember:
         """What an interrupted stream has used: told by the upstream, else estimated."""
         if x.target is None or x.cache in (CacheState.HIT, CacheState.SHARED):
             return
-        told = collector.usage
-        if told is None or not told.output:
-            guess = self._estimate(x, _length(collector.partial()))
-            told = guess if told is None else Usage(
-                told.input, guess.output, told.cache_read, told.cache_write_5m, told.cache_write_1h
-            )
-        x.usage = told
+        x.usage = self._partial_usage(x, collector)
         self._settle(x)
+
+    def price_failed(self, x: Exchange) -> None:
+        """What a request has cost that ended in an error before anything was sent."""
+        if x.usage is not None or x.stored is not None:
+            return
+        if x.target is not None and (x.answer is not None or x.raw):
+            self.price(x)
+        elif x.target is None and x.lost:
+            x.target, collector = x.lost.pop()
+            self.price_partial(x, collector)
+
+    def _partial_usage(self, x: Exchange, collector: Collector) -> Usage:
+        told = collector.usage
+        if told is not None and collector.finished:
+            return told
+        guess = self._estimate(x, _length(collector.partial()))
+        if told is None:
+            return guess
+        # Anthropic's first word counts a token or so of output, whatever follows.
+        return msgspec.structs.replace(told, output=max(told.output, guess.output))
 
     def _estimate(self, x: Exchange, characters: int) -> Usage:
         x.estimated = True
@@ -135,15 +175,22 @@ class Remember:
     def _settle(self, x: Exchange) -> None:
         assert x.target is not None
         assert x.usage is not None
-        cost = self._prices.cost_or_none(x.target.kind, x.target.model, x.usage)
+        cost = self._cost(x.target, x.usage)
+        for target, collector in x.lost:
+            part = self._cost(target, self._partial_usage(x, collector))
+            if cost is not None:
+                cost = None if part is None else cost + part
+            x.lost_nano += part or 0
+        x.cost_nano = -1 if cost is None else cost
+
+    def _cost(self, target: Target, usage: Usage) -> int | None:
+        cost = self._prices.cost_or_none(target.kind, target.model, usage)
         if cost is None:
-            x.cost_nano = -1
             self._state.counters.add(self._slot, Column.PRICE_UNKNOWN, 1)
-            if x.target.name not in self._warned:
-                self._warned.add(x.target.name)
-                log.warning("no price is known for %s: its cost is not counted", x.target.name)
-            return
-        x.cost_nano = cost
+            if self._warn and target.name not in self._warned:
+                self._warned.add(target.name)
+                log.warning("no price is known for %s: its cost is not counted", target.name)
+        return cost
 
 
 def _length(blocks: tuple[Block, ...]) -> int:
@@ -154,4 +201,15 @@ def _length(blocks: tuple[Block, ...]) -> int:
             total += len(block.text)
         elif isinstance(block, ToolUse):
             total += len(block.input)
+    return total
+
+
+def _size(blocks: tuple[Block, ...]) -> int:
+    """Bytes of what the model wrote, in UTF-8."""
+    total = 0
+    for block in blocks:
+        if isinstance(block, Text | Thinking):
+            total += len(block.text.encode("utf-8", "replace"))
+        elif isinstance(block, ToolUse):
+            total += len(block.input.encode("utf-8", "replace"))
     return total

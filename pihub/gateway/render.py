@@ -111,11 +111,9 @@ class StreamBody:
         x = self._x
         while True:
             try:
-                piece = next(self._pieces)
+                out = self._chunk(next(self._pieces))
             except StopIteration:
-                self._complete()
-                self.close()
-                raise
+                return self._end()
             except ClientGone as error:
                 x.client_gone, x.error = True, error
                 self.close()
@@ -125,9 +123,17 @@ class StreamBody:
             except Exception:
                 log.exception("request %s failed in its stream", x.request.rid_hex)
                 return self._fail(Internal("the hub failed; its log knows why"))
-            out = self._chunk(piece)
             if out:
                 return out
+
+    def _end(self) -> bytes:
+        """The pieces are over: StopIteration, or an error event if that cannot be."""
+        try:
+            self._x.answer = self._collector.answer()
+        except PihubError as error:
+            return self._fail(error)
+        self.close()
+        raise StopIteration
 
     def _chunk(self, piece: Piece) -> bytes:
         x = self._x
@@ -148,14 +154,6 @@ class StreamBody:
                 self._kept.clear()
         return out
 
-    def _complete(self) -> None:
-        x = self._x
-        x.answer = self._collector.answer()
-        if self._keeps:
-            x.rendered = b"".join(self._kept)
-        self._remember.price(x)
-        self._remember(x)
-
     def _fail(self, error: PihubError) -> bytes:
         """The error event; nothing after it, and never a terminal marker."""
         x = self._x
@@ -170,13 +168,30 @@ class StreamBody:
         if not self._open:
             return
         self._open = False
-        close = getattr(self._pieces, "close", None)
-        if close is not None:
-            close()
         x = self._x
-        if x.answer is None:
-            if x.error is None:
+        try:
+            close = getattr(self._pieces, "close", None)
+            if close is not None:
+                close()
+            self._settle()
+        except Exception:
+            # The client has its answer, or is gone: only the books may suffer.
+            log.exception("request %s could not be settled", x.request.rid_hex)
+        finally:
+            self._gauge(-1)
+            self._finish(x)
+
+    def _settle(self) -> None:
+        x = self._x
+        if x.answer is None and x.error is None:
+            if self._collector.finished:
+                x.answer = self._collector.answer()  # closed right behind its last byte
+            else:
                 x.client_gone, x.error = True, ClientGone("the client closed its connection")
+        if x.error is not None or x.answer is None:
             self._remember.price_partial(x, self._collector)
-        self._gauge(-1)
-        self._finish(x)
+            return
+        if self._keeps:
+            x.rendered = b"".join(self._kept)
+        self._remember.price(x)
+        self._remember(x)

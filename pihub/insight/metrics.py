@@ -28,9 +28,7 @@ NANO = 1_000_000_000
 MICRO = 1_000_000
 
 BUILD = Metric("pihub_build_info", "gauge", "Version of the running hub, always 1")
-REQUESTS = Metric(
-    "pihub_requests_total", "counter", "Requests by route and status, cache hits and refusals included"
-)
+REQUESTS = Metric("pihub_requests_total", "counter", "Requests, cache hits and refusals included")
 REFUSED = Metric("pihub_requests_refused_total", "counter", "Requests that the hub itself refused")
 ERRORS = Metric("pihub_server_errors_total", "counter", "Answers with a status of 500 or more")
 CACHE_RESULTS = Metric("pihub_cache_results_total", "counter", "What the cache did for a request")

@@ -14,7 +14,7 @@ def database(settings: Settings) -> Path:
 
 
 def run_dir(settings: Settings) -> Path:
-    """Sockets, pid file, hub.json: `server.run_dir`, or `run` beside the database."""
+    """Sockets, pid file, hub.json: `server.run_dir`, or `run` beside the database; absolute."""
     if settings.server.run_dir:
-        return Path(settings.server.run_dir)
-    return database(settings).parent / "run"
+        return Path(settings.server.run_dir).absolute()
+    return (database(settings).parent / "run").absolute()

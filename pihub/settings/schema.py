@@ -44,7 +44,7 @@ class Cache(Section, frozen=True):
 class Store(Section, frozen=True):
     url: str = "sqlite:///var/lib/pihub/pihub.db"
     retention_days: Positive = 30
-    """Of the requests table; roll-ups are kept ten times as long."""
+    """Of single requests and minute roll-ups; hour roll-ups are kept ten times as long."""
     flush: Seconds = 1.0
     """How long request records wait for a batch, at most."""
 

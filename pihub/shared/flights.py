@@ -9,6 +9,7 @@ RAM: a pooled eventfd a waiting follower, at most `FOLLOWERS` of them a worker.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 
@@ -16,6 +17,7 @@ from pihub._core.inflight import Inflight
 from pihub.domain.ports import Waiter
 
 FOLLOWERS = 1024
+EVENTFD = os.EFD_NONBLOCK | os.EFD_CLOEXEC
 LEASE_MS = 10_000
 """How long a hung leader blocks its followers; renewed by `renew` every second."""
 
@@ -32,6 +34,10 @@ class Flights:
         self._followers: dict[int, list[int]] = {}
         self._free: deque[int] = deque()
         self._waiting = 0
+        # For engines with threads: no descriptor is written to once its follower has
+        # given it up, for its number may be another file's by then. Held for
+        # microseconds, never across a wait.
+        self._lock = threading.Lock()
 
     def begin(self, key: int) -> bool | None:
         """True: lead, and call `end` whatever happens. False: `follow`. None: just call."""
@@ -56,11 +62,7 @@ class Flights:
 
     def follow(self, key: int, *, deadline: float, client_fd: int) -> None:
         """Wait until nobody leads `key`. Raises TimeoutError and ClientGone."""
-        if self._waiting >= FOLLOWERS:
-            raise TimeoutError
-        fd = self._free.pop() if self._free else os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._waiting += 1
-        self._followers.setdefault(key, []).append(fd)
+        fd = self._enter(key)
         clean = False
         try:
             # Re-check after registering: the leader may have ended in between. One wait
@@ -69,12 +71,29 @@ class Flights:
                 self._waiter.wait(fd, deadline=deadline, client_fd=client_fd)
             clean = True
         finally:
+            self._leave(key, fd, reuse=clean)
+
+    def _enter(self, key: int) -> int:
+        """A descriptor to wait on, registered. Raises TimeoutError if there is none."""
+        with self._lock:
+            if self._waiting >= FOLLOWERS:
+                raise TimeoutError
+            try:
+                fd = self._free.pop() if self._free else os.eventfd(0, EVENTFD)
+            except OSError:  # out of descriptors: call instead of waiting
+                raise TimeoutError from None
+            self._waiting += 1
+            self._followers.setdefault(key, []).append(fd)
+            return fd
+
+    def _leave(self, key: int, fd: int, *, reuse: bool) -> None:
+        with self._lock:
             self._waiting -= 1
             fds = self._followers[key]
             fds.remove(fd)
             if not fds:
                 del self._followers[key]
-            if clean:
+            if reuse:
                 _drain(fd)
                 self._free.append(fd)
             else:
@@ -89,10 +108,11 @@ class Flights:
 
     def _wake_done(self) -> None:
         now = _now_ms()
-        for key, fds in tuple(self._followers.items()):
-            if not self._table.led(key, now):
-                for fd in tuple(fds):
-                    os.eventfd_write(fd, 1)
+        with self._lock:
+            for key, fds in self._followers.items():
+                if not self._table.led(key, now):
+                    for fd in fds:
+                        os.eventfd_write(fd, 1)
 
 
 def _now_ms() -> int:

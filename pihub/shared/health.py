@@ -86,9 +86,9 @@ def configure_breaker(state: SharedState, row: int, settings: BreakerSettings) -
     state.breakers.configure(
         row,
         settings.failures,
-        int(settings.window * 1000),
-        int(settings.open * 1000),
-        int(settings.open * 1000),
+        max(1, int(settings.window * 1000)),
+        max(1, int(settings.open * 1000)),
+        max(1, int(settings.open * 1000)),
     )
 
 

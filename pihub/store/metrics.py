@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pihub.shared.events import Record
 from pihub.store.latency import Buckets, merge, quantiles, unpack
 from pihub.store.migrate import migrate, migrations
-from pihub.store.requests import NameTable, insert, signed, unsigned
+from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
 from pihub.store.rows import (
     STEP_SECONDS,
     Dimension,
@@ -60,6 +59,8 @@ class MetricsStore:
     def __init__(self, path: Path) -> None:
         self.database = Database(path, "NORMAL")
         migrate(self.database, migrations("metrics"))
+        with self.database.write() as connection:
+            prepare(connection)
         self._names: dict[str, int] = {}
 
     def cursors(self, boot: int) -> dict[int, int]:
@@ -73,7 +74,7 @@ class MetricsStore:
         boot: int,
         cursors: dict[int, int],
         lost: int,
-        records: Sequence[Record],
+        records: Sequence[bytes],
         names: NameLookup,
     ) -> None:
         with self.database.write() as connection:

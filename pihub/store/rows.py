@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pihub.shared.events import Record
-
 
 class RequestRow(NamedTuple):
     """One recorded request, names resolved. Money in nano-USD, None: unknown."""
@@ -115,10 +113,13 @@ class EventStore(Protocol):
         boot: int,
         cursors: dict[int, int],
         lost: int,
-        records: Sequence[Record],
+        records: Sequence[bytes],
         names: NameLookup,
     ) -> None:
-        """All or nothing: the rows, their sums and the cursors. Raises StoreFault."""
+        """All or nothing: the rows, their sums and the cursors. Raises StoreFault.
+
+        `records` as they lie in a ring (shared.events.Record.unpack), in any order.
+        """
 
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
         """Newest first; `before` is the `id` to continue from."""

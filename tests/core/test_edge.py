@@ -455,6 +455,9 @@ def test_construction_refuses() -> None:
         hub.build({}, secret=b"short")
     with pytest.raises(ValueError, match="route numbers"):
         hub.build({"/x": 64})
+    for path in ("x", "", "/\n", "/\u0100"):
+        with pytest.raises(ValueError, match="starts with /"):
+            hub.build({path: 1})
     with pytest.raises(ValueError, match="32 bytes"):
         wire_key(b"", 0, 0, b"")
 

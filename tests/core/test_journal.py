@@ -106,6 +106,7 @@ def test_counts_as_its_twin(requests: list[tuple[dict[str, int], list[int]]]) ->
         assert parts.counters.total(column) == twin.counters[column], "its own row only"
     for column in range(ROUTES * STATUS_CLASSES):
         assert parts.routes.get(SLOT, column) == twin.by_route[column], column
+        assert parts.routes.total(column) == twin.by_route[column], "its own row only"
     for series in Series:
         assert parts.latency.count(series) == twin.counts[series], series.name
         assert parts.latency.sum(series) == twin.sums[series], series.name

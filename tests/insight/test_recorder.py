@@ -162,10 +162,12 @@ def test_a_full_ring_does_not_wait_for_the_flush(
     thread = threading.Thread(target=slow.run, args=(stop,))
     thread.start()
     half = state.ring.capacity // 2
-    push(state, 1, range(half))
-    until(lambda: slow.state().recorded == half)
-    stop.set()
-    thread.join(10)
+    try:
+        push(state, 1, range(half))
+        until(lambda: slow.state().recorded == half)
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def test_old_rows_go_while_it_runs(state: SharedState, store: MetricsStore) -> None:

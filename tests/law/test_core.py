@@ -69,6 +69,6 @@ def test_each_header_guards_itself_and_says_what_it_is(header: Path) -> None:
 
 
 def test_only_shared_imports_the_core() -> None:
-    outside = [p for p in (ROOT / "pihub").rglob("*.py") if CORE not in p.parents]
-    found = {p.relative_to(ROOT / "pihub").parts[0] for p in outside if IMPORT.search(p.read_text())}
+    outside = [p for p in CORE.parent.rglob("*.py") if CORE not in p.parents]
+    found = {p.relative_to(CORE.parent).parts[0] for p in outside if IMPORT.search(p.read_text())}
     assert found == {"shared"}

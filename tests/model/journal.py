@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from pihub.domain.event import Reason
 from pihub.shared.events import CacheState, Flag, Record
@@ -67,4 +68,4 @@ class Journal:
 
 def stages(marks: list[int]) -> list[int]:
     """Microseconds between the marks; the first only begins the first stage."""
-    return [max(b - a, 0) // 1000 for a, b in zip(marks, marks[1:], strict=False)]
+    return [max(b - a, 0) // 1000 for a, b in pairwise(marks)]

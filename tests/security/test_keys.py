@@ -234,3 +234,19 @@ def test_open_keys_needs_nothing_but_the_settings(tmp_path: Path) -> None:
     assert again.list() == [made.key]
     assert again.load() == 0
     again.close()
+
+
+def test_a_key_revoked_just_before_a_crash_is_out_of_force_after_it(
+    state: SharedState, service: KeyService, access: Access, tmp_path: Path
+) -> None:
+    made, kept = service.create("default", "gone"), service.create("default", "kept")
+    # On disk and no further: the control process died before it told the workers.
+    KeyDatabase(tmp_path / "control.db").revoke(made.key.id, int(time.time()))
+    assert access.principal(None, made.token).key == made.key.id
+    again = make(state, tmp_path)
+    assert again.load() == 1
+    assert state.keys.hashes() == [kept.key.hash]
+    with pytest.raises(Unauthenticated):
+        access.principal(None, made.token)
+    assert access.principal(None, kept.token).key == kept.key.id
+    again.close()

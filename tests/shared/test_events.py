@@ -39,7 +39,7 @@ def test_the_same_fields_in_the_same_order() -> None:
         STAGES[int(name[-2])] if name.startswith("stage_us") else name
         for name, _, _ in c_fields()
     ]
-    assert NAMES == wanted
+    assert wanted == NAMES
 
 
 @pytest.mark.parametrize("index", range(len(NAMES)), ids=NAMES)

@@ -33,6 +33,17 @@ class Names:
 NAMES = Names("llama3", "claude-haiku-4-5", "ollama", "claude", "assistant", "upstream_timeout")
 
 
+def commit(
+    store: MetricsStore,
+    boot: int,
+    cursors: dict[int, int],
+    lost: int,
+    records: list[Record],
+    names: Names,
+) -> None:
+    store.commit(boot, cursors, lost, [record.pack() for record in records], names)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[MetricsStore]:
     found = MetricsStore(tmp_path / "pihub.db")
@@ -70,7 +81,7 @@ def test_roll_ups_agree_with_the_rows(
 ) -> None:
     store = MetricsStore(tmp_path_factory.mktemp("db") / "pihub.db")
     for number, batch in enumerate(batches):
-        store.commit(BOOT, {1: number}, 0, batch, NAMES)
+        commit(store, BOOT, {1: number}, 0, batch, NAMES)
     everything = [record for batch in batches for record in batch]
     for table in ("usage_minute", "usage_hour"):
         rows = store.database.read(
@@ -104,8 +115,8 @@ def test_roll_ups_agree_with_the_rows(
 def test_later_batches_of_the_same_minute_are_added(store: MetricsStore) -> None:
     for number in range(3):
         batch = [Record(ts_ns=T0, dur_us=1000, cost_nano=-1)] * 10
-        store.commit(BOOT, {1: number}, 0, batch, NAMES)
-    store.commit(BOOT, {1: 9}, 0, [Record(ts_ns=T0, dur_us=900_000, cost_nano=4)], NAMES)
+        commit(store, BOOT, {1: number}, 0, batch, NAMES)
+    commit(store, BOOT, {1: 9}, 0, [Record(ts_ns=T0, dur_us=900_000, cost_nano=4)], NAMES)
     for step in ("minute", "hour"):
         (row,) = store.usage(T0 // 10**9 - 60, T0 // 10**9 + 60, step, "none")  # type: ignore[arg-type]
         assert (row.requests, row.unpriced, row.cost_nano) == (31, 30, 4)
@@ -118,9 +129,9 @@ def test_later_batches_of_the_same_minute_are_added(store: MetricsStore) -> None
 
 def test_names_survive_and_are_resolved(store: MetricsStore, tmp_path: Path) -> None:
     record = Record(ts_ns=T0, model=2, upstream=4, alias=5, error=6, status=504)
-    store.commit(BOOT, {1: 1}, 0, [record], NAMES)
+    commit(store, BOOT, {1: 1}, 0, [record], NAMES)
     # Another arena numbers the same names differently.
-    store.commit(7, {1: 1}, 0, [Record(ts_ns=T0, model=1, upstream=2)], Names("llama3", "ollama"))
+    commit(store, 7, {1: 1}, 0, [Record(ts_ns=T0, model=1, upstream=2)], Names("llama3", "ollama"))
     newest, oldest = store.recent(10)
     assert (oldest.model, oldest.upstream, oldest.alias, oldest.error) == (
         "claude-haiku-4-5", "claude", "assistant", "upstream_timeout",
@@ -136,29 +147,35 @@ def test_names_survive_and_are_resolved(store: MetricsStore, tmp_path: Path) -> 
 
 
 def test_a_failed_commit_keeps_nothing_not_even_names(store: MetricsStore) -> None:
-    bad = Record(ts_ns=T0, model=1)
-    bad.status = 10**30
-    with pytest.raises((StoreFault, OverflowError)):
-        store.commit(BOOT, {1: 9}, 3, [Record(ts_ns=T0, model=2), bad], NAMES)
+    with store.database.write() as connection:
+        connection.execute(
+            "CREATE TEMP TRIGGER fail BEFORE INSERT ON usage_hour"
+            " BEGIN SELECT raise(ABORT, 'disk on fire'); END"
+        )
+    with pytest.raises(StoreFault, match="disk on fire"):
+        commit(store, BOOT, {1: 9}, 3, [Record(ts_ns=T0, model=2)], NAMES)
     assert store.recent(10) == []
     assert store.cursors(BOOT) == {}
     assert store.total("lost") == 0
-    store.commit(BOOT, {1: 9}, 3, [Record(ts_ns=T0, model=2)], NAMES)
+    assert store.database.read("SELECT * FROM names") == []
+    with store.database.write() as connection:
+        connection.execute("DROP TRIGGER temp.fail")
+    commit(store, BOOT, {1: 9}, 3, [Record(ts_ns=T0, model=2)], NAMES)
     assert store.recent(10)[0].model == "claude-haiku-4-5"
     assert store.cursors(BOOT) == {1: 9}
     assert store.total("lost") == 3
 
 
 def test_cursors_belong_to_one_life_of_the_arena(store: MetricsStore) -> None:
-    store.commit(BOOT, {1: 2**63 + 5, 2: 3}, 0, [], NAMES)
+    commit(store, BOOT, {1: 2**63 + 5, 2: 3}, 0, [], NAMES)
     assert store.cursors(BOOT) == {1: 2**63 + 5, 2: 3}
     assert store.cursors(BOOT + 1) == {}
-    store.commit(BOOT + 1, {1: 1}, 0, [], NAMES)
+    commit(store, BOOT + 1, {1: 1}, 0, [], NAMES)
     assert store.cursors(BOOT) == {}
 
 
 def test_pages_of_requests_do_not_overlap(store: MetricsStore) -> None:
-    store.commit(BOOT, {1: 25}, 0, [Record(ts_ns=T0, rid=i) for i in range(25)], NAMES)
+    commit(store, BOOT, {1: 25}, 0, [Record(ts_ns=T0, rid=i) for i in range(25)], NAMES)
     seen: list[int] = []
     before = None
     while page := store.recent(10, before):
@@ -174,14 +191,14 @@ def test_simulated_money_is_apart(store: MetricsStore) -> None:
         Record(ts_ns=T0, cost_nano=-1, saved_nano=-1),
         Record(ts_ns=T0 - 2 * MINUTE, cost_nano=100),
     ]
-    store.commit(BOOT, {1: 4}, 0, batch, NAMES)
+    commit(store, BOOT, {1: 4}, 0, batch, NAMES)
     assert store.spent(T0 // 10**9) == (5, 1, 1)
     assert store.spent(T0 // 10**9, simulated=True) == (7, 0, 0)
     assert store.spent(0).cost_nano == 105
 
 
 def test_unknown_cost_is_null_never_zero(store: MetricsStore) -> None:
-    store.commit(BOOT, {1: 1}, 0, [Record(ts_ns=T0, cost_nano=-1, saved_nano=-1)], NAMES)
+    commit(store, BOOT, {1: 1}, 0, [Record(ts_ns=T0, cost_nano=-1, saved_nano=-1)], NAMES)
     row = store.recent(1)[0]
     assert row.cost_nano is None
     assert row.saved_nano is None
@@ -192,7 +209,7 @@ def test_retention_deletes_a_little_at_a_time(store: MetricsStore) -> None:
     day = 86400 * 10**9
     old = [Record(ts_ns=T0 - 40 * day + i * MINUTE, rid=i) for i in range(30)]
     fresh = [Record(ts_ns=T0 - day, rid=1000 + i) for i in range(5)]
-    store.commit(BOOT, {1: 35}, 0, old + fresh, NAMES)
+    commit(store, BOOT, {1: 35}, 0, old + fresh, NAMES)
     rounds = 0
     while removed := store.prune(now, 30, 10):
         rounds += 1
@@ -209,10 +226,23 @@ def test_retention_deletes_a_little_at_a_time(store: MetricsStore) -> None:
 
 def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
     first = MetricsStore(tmp_path / "pihub.db")
-    first.commit(BOOT, {1: 1}, 0, [Record(ts_ns=time.time_ns(), rid=42)], NAMES)
+    commit(first, BOOT, {1: 1}, 0, [Record(ts_ns=time.time_ns(), rid=42)], NAMES)
     first.close()
     again = MetricsStore(tmp_path / "pihub.db")
     assert [row.rid for row in again.recent(5)] == [42]
     again.checkpoint()
     assert again.info()["bytes"] > 0
     again.close()
+
+
+def test_every_column_holds_its_own_field(store: MetricsStore) -> None:
+    numbers = {name: 1000 + i for i, name in enumerate(Record.__slots__)}
+    numbers |= {"cache": 1, "flags": 2, "attempts": 3, "reason": 4}
+    numbers |= {"model": 1, "upstream": 3, "alias": 5, "error": 6}
+    commit(store, BOOT, {1: 1}, 0, [Record(**numbers)], NAMES)
+    columns = ", ".join(numbers).replace("ts_ns", "ts")
+    for name in ("model", "upstream", "alias", "error"):
+        columns = columns.replace(f", {name}", f", (SELECT name FROM names WHERE id = {name})")
+    (row,) = store.database.read(f"SELECT {columns} FROM requests")
+    names = {name: NAMES.lookup(numbers[name]) for name in ("model", "upstream", "alias", "error")}
+    assert dict(zip(numbers, row, strict=True)) == numbers | names

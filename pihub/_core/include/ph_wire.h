@@ -99,10 +99,20 @@ static inline uint64_t ph_request_id(uint64_t secret, uint64_t count, unsigned s
     return ph_mix64((count << 8 | (slot & 0xFF)) ^ secret);
 }
 
+/* Eight hex digits at once: spread the nibbles to bytes, the highest first in memory; those
+ * above 9 carry into bit 4 when 6 is added, and get 'a' - '0' - 10 = 0x27 more. */
+static inline void ph_hex8(uint32_t x, char *out) {
+    uint64_t v = (uint64_t)(x & 0xFFFF) << 32 | x >> 16;
+    v = (v & UINT64_C(0x000000FF000000FF)) << 16 | (v & UINT64_C(0x0000FF000000FF00)) >> 8;
+    v = (v & UINT64_C(0x000F000F000F000F)) << 8 | (v & UINT64_C(0x00F000F000F000F0)) >> 4;
+    uint64_t letters = (v + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    v += UINT64_C(0x3030303030303030) + letters * 0x27;
+    memcpy(out, &v, sizeof v);
+}
+
 static inline void ph_hex16(uint64_t x, char *out) {
-    for (int i = 15; i >= 0; i--, x >>= 4) {
-        out[i] = "0123456789abcdef"[x & 15];
-    }
+    ph_hex8((uint32_t)(x >> 32), out);
+    ph_hex8((uint32_t)x, out + 8);
 }
 
 /* A path must start with "/" and hold no control byte. */

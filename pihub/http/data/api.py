@@ -9,7 +9,7 @@ import falcon
 
 from pihub.domain.ports import Waiter
 from pihub.domain.target import Principal
-from pihub.errors import BadRequest, ClientGone, PihubError, TooLarge
+from pihub.errors import BadRequest, ClientGone, Internal, PihubError, TooLarge
 from pihub.gateway.api import ApiAnswer, ApiProxy
 from pihub.gateway.api.record import ApiRecorder
 from pihub.http.data.chat import STATUS_LINES
@@ -76,6 +76,9 @@ class ApiSink:
         except PihubError as error:
             self._finish(req, principal, None, error, size)
             raise
+        except Exception:
+            self._finish(req, principal, None, Internal("the hub failed"), size)
+            raise
         resp.status = STATUS_LINES.get(answer.status, f"{answer.status} Unknown")
         for name, value in answer.headers:
             resp.append_header(name, value)
@@ -98,7 +101,11 @@ class ApiSink:
         if not size:
             return None
         if size <= WHOLE:
-            return req.bounded_stream.read(size)
+            data = req.bounded_stream.read(size)
+            if len(data) < size:
+                # Cut short by its client: half a request must not be acted upon.
+                raise ClientGone("the client closed its connection")
+            return data
         return iter(lambda: req.bounded_stream.read(PIECE), b"")
 
     def _finish(
@@ -154,6 +161,9 @@ class _Recorded:
         except PihubError as error:
             # The status is sent: the server must cut the connection, not end the body.
             self._end(error)
+            raise
+        except Exception:
+            self._end(Internal("the hub failed"))
             raise
 
     def close(self) -> None:

@@ -73,7 +73,14 @@ class ChatEndpoint:
             reply.headers.append(("content-length", str(len(body))))
             start_response(STATUS_LINES[reply.status], reply.headers)
             return (body,)
-        start_response(STATUS_LINES[reply.status], reply.headers)
+        try:
+            start_response(STATUS_LINES[reply.status], reply.headers)
+        except BaseException:
+            # The server has never seen the body, so nobody else will close it.
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+            raise
         return body
 
     def _refuse(

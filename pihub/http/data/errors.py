@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -10,7 +11,7 @@ import falcon
 import ujson
 
 from pihub.domain.ports import ClientFormat
-from pihub.errors import Internal, MethodNotAllowed, NotFound, PihubError
+from pihub.errors import BadRequest, Internal, MethodNotAllowed, NotFound, PihubError
 
 log = logging.getLogger("pihub.http")
 
@@ -19,7 +20,7 @@ def problem(error: PihubError, rid: str) -> tuple[int, list[tuple[str, str]], by
     """RFC 9457 problem details, for everything that is no vendor's protocol."""
     headers = [("content-type", "application/problem+json")]
     if error.retry_after:
-        headers.append(("retry-after", str(max(1, round(error.retry_after)))))
+        headers.append(("retry-after", str(max(1, math.ceil(error.retry_after)))))
     body = {
         "type": f"urn:pihub:error:{error.code}",
         "title": error.message,
@@ -81,6 +82,8 @@ class ErrorMapper:
             known = NotFound(f"no such route: {req.method} {req.path[:200]}")
         elif error.status_code == 405:
             known = MethodNotAllowed(f"{req.method} is not allowed here")
+        elif error.status_code < 500:
+            known = BadRequest("the request is malformed")
         else:
             known = Internal("the request could not be handled")
             log.warning("falcon error %s on %s", error.status, req.path)

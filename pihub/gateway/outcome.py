@@ -1,0 +1,38 @@
+"""What one call says about its upstream's health, said once."""
+
+from __future__ import annotations
+
+from pihub.errors import ClientGone, UpstreamRejected, UpstreamTimeout
+from pihub.shared.health import UpstreamHealth
+
+
+class Outcome:
+    """Of a call that the breaker let pass. Whoever knows first tells; the rest is ignored.
+
+    A stream's end is known to its pieces, everything before to the call: both report
+    here, and one failure must not count as two.
+    """
+
+    __slots__ = ("_health", "_told")
+
+    def __init__(self, health: UpstreamHealth) -> None:
+        self._health = health
+        self._told = False
+
+    def ok(self) -> None:
+        self._tell(True, timeout=False)
+
+    def failed(self, error: Exception) -> None:
+        """A client that left says nothing: a half-open probe's lease runs out by itself."""
+        if not isinstance(error, ClientGone):
+            self._tell(_healthy(error), timeout=isinstance(error, UpstreamTimeout))
+
+    def _tell(self, ok: bool, *, timeout: bool) -> None:
+        if not self._told:
+            self._told = True
+            self._health.record(ok, timeout=timeout)
+
+
+def _healthy(error: Exception) -> bool:
+    """A refusal of this very request says nothing against the upstream."""
+    return isinstance(error, UpstreamRejected) and error.upstream_status not in (401, 403)

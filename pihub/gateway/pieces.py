@@ -1,0 +1,106 @@
+"""An upstream's stream as pieces: read, held until the first content, handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from pihub.domain.ports import Piece
+from pihub.domain.stream import BlockStart, Failed, Finish, Ping, Start
+from pihub.errors import ClientGone, UpstreamError, UpstreamIncomplete
+from pihub.gateway.link import Link
+from pihub.gateway.outcome import Outcome
+from pihub.upstream.connector.response import Response
+
+STREAMS = ("text/event-stream", "application/x-ndjson", "application/ndjson")
+
+
+def read_pieces(
+    link: Link, response: Response, outcome: Outcome, malformed: Callable[[int], None]
+) -> Iterator[Piece]:
+    """The upstream's pieces; ends well only after its terminal marker.
+
+    Raises the upstream's errors and ClientGone. Closes the response at its end,
+    whatever that is, also when it is closed itself.
+    """
+    parser = link.format.parser()
+    cut: UpstreamIncomplete | None = None
+    try:
+        while not parser.done:
+            try:
+                data = response.read_some()
+            except UpstreamIncomplete as error:
+                # Cut, but perhaps after the terminal marker: then it is complete.
+                data, cut = b"", error
+            for piece in parser.feed(data) if data else parser.eof():
+                for event in piece.events:
+                    if isinstance(event, Failed):
+                        raise event.error
+                yield piece
+            if not data:
+                break
+        if not parser.finished:
+            raise cut or UpstreamIncomplete(f"{link.name} ended its answer early")
+        outcome.ok()
+    except Exception as error:
+        outcome.failed(error)
+        raise
+    finally:
+        response.close()
+        if parser.malformed:
+            malformed(parser.malformed)
+
+
+class HeldPieces:
+    """Held pieces and then their source, with the source's `close`."""
+
+    def __init__(self, held: list[Piece], source: Iterator[Piece]) -> None:
+        self._all = chain(held, source)
+        self._source = source
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        return next(self._all)
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
+
+
+def is_content(event: object) -> bool:
+    """Whether the model has said something: no fallback is possible after it."""
+    if isinstance(event, BlockStart):
+        return event.kind in ("tool_use", "redacted_thinking")
+    return not isinstance(event, Start | Ping) and (
+        isinstance(event, Finish) or type(event).__name__.endswith("Delta")
+    )
+
+
+def is_stream(response: Response) -> bool:
+    """An upstream may ignore `stream` and answer as a whole."""
+    for name, value in response.headers:
+        if name == "content-type":
+            return value.partition(";")[0].strip().lower() in STREAMS
+    return False
+
+
+def error_text(response: Response, limit: int) -> bytes:
+    """As much of an error's body as classifies it, at most about `limit` bytes.
+
+    A body that is longer, cut or late changes nothing about the status, so it is no
+    failure of its own. Raises ClientGone.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size < limit and (data := response.read_some()):
+            parts.append(data)
+            size += len(data)
+    except ClientGone:
+        raise
+    except UpstreamError:
+        pass
+    return b"".join(parts)[:limit]
