@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pihub.domain.http_fields import header_text
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """An authenticated caller. All numbers; 0 is nobody."""
 
     key: int = 0
@@ -26,9 +28,19 @@ class Target:
     max_tokens: int | None = None
     name: str = field(init=False)
     """`upstream/model`"""
+    shown: tuple[tuple[str, str], ...] = field(init=False)
+    """How an answer's header names it; made once, sent with every answer."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", f"{self.upstream}/{self.model}")
+        name = f"{self.upstream}/{self.model}"
+        shown: tuple[tuple[str, str], ...] = (
+            ("x-pihub-route", header_text(name)),
+            ("x-pihub-model", header_text(self.model)),
+        )
+        if self.simulated:
+            shown += (("x-pihub-simulated", "1"),)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "shown", shown)
 
 
 def parse_target(text: str) -> tuple[str, str]:

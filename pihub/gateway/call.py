@@ -7,9 +7,9 @@ if its upstream's `retries` say so, and only before it has answered anything.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from itertools import chain
+from time import monotonic_ns
 
 import msgspec
 
@@ -55,6 +55,7 @@ class Call:
         self._waiter = waiter
         self._state = state
         self._slot = slot
+        self._time = state.latency.record
         self._limit = answer_limit
 
     def __call__(self, x: Exchange) -> None:
@@ -82,6 +83,9 @@ class Call:
 
     def _try(self, x: Exchange, target: Target, link: Link) -> None:
         """One target, as often as its upstream's `retries` allow."""
+        if not link.retries:
+            self._attempt(x, target, link)
+            return
         failed: UpstreamError | None = None
         for number in range(link.retries + 1):
             lost = len(x.lost)
@@ -102,7 +106,7 @@ class Call:
         # Ollama sends no header before a non-streamed answer is whole; streamed, the
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
-        x.passes = self._is_own(x, link) and streams == x.streams
+        x.passes = streams == x.streams and self._is_own(x, link)
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
         if not link.health.allow():
@@ -112,7 +116,19 @@ class Call:
         x.attempts += 1
         link.health.called()
         try:
-            response = self._send(x, link, path, headers, body)
+            start = monotonic_ns()
+            response = self._connector.request(
+                link.origin,
+                "POST",
+                path,
+                headers,
+                body,
+                link.timers,
+                client_fd=x.request.client_fd,
+                pool=link.pool,
+                replay=True,
+            )
+            self._time(self._slot, Series.UPSTREAM, (monotonic_ns() - start) // 1000)
             self._receive(x, target, link, response, outcome, streams)
         except UpstreamError as error:
             outcome.failed(error)
@@ -121,25 +137,6 @@ class Call:
     def _is_own(self, x: Exchange, link: Link) -> bool:
         """Client and upstream speak one protocol."""
         return x.request.client.name == link.format.name
-
-    def _send(
-        self, x: Exchange, link: Link, path: str, headers: list[tuple[str, str]], body: bytes
-    ) -> Response:
-        start = time.monotonic_ns()
-        response = self._connector.request(
-            link.origin,
-            "POST",
-            path,
-            headers,
-            body,
-            link.timers,
-            client_fd=x.request.client_fd,
-            pool=link.pool,
-            replay=True,
-        )
-        micros = (time.monotonic_ns() - start) // 1000
-        self._state.latency.record(self._slot, Series.UPSTREAM, micros)
-        return response
 
     def _receive(
         self,
@@ -206,7 +203,7 @@ class Call:
         except (UpstreamError, ClientGone):
             # Nobody gets to see these tokens, but they were made, and cost.
             if collector.partial():
-                x.lost.append((target, collector))
+                x.lost = (*x.lost, (target, collector))
             raise
 
     def _malformed(self, count: int) -> None:

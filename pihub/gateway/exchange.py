@@ -74,7 +74,7 @@ class Exchange:
     failures: tuple[str, ...] = ()
     moved_on: PihubError | None = None
     """How the last target before the one that answered failed."""
-    lost: list[tuple[Target, Collector]] = field(default_factory=list)
+    lost: tuple[tuple[Target, Collector], ...] = ()
     """Parts of answers that targets gave before they failed: nobody sees them, but they
     are paid for."""
     passes: bool = False
@@ -106,7 +106,6 @@ class Exchange:
     """Everything held was freed and the record is written."""
     marks: list[int] = field(default_factory=list)
     """CLOCK_MONOTONIC ns at the end of each stage, in the pipeline's order."""
-    wall_ns: int = field(default_factory=time.time_ns)
 
     def parsed(self) -> Ask:
         """The canonical form. Raises BadRequest and Unsupported."""

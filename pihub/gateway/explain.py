@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pihub.domain.http_fields import header_text
 from pihub.gateway.exchange import Exchange
 from pihub.shared.events import CacheState
 
@@ -11,6 +12,11 @@ _CACHE_WORDS = {
     CacheState.BYPASS: "BYPASS; ",
     CacheState.SHARED: "HIT; ",
     CacheState.STALE: "STALE; ",
+}
+_FIRST_CHOICE = ("x-pihub-reason", "first choice")
+_STOPS = {
+    word: ("x-pihub-stop", word)
+    for word in ("stop", "length", "tool_calls", "end_turn", "max_tokens", "tool_use")
 }
 
 
@@ -22,17 +28,18 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         out.append(("x-pihub-cache", _CACHE_WORDS[x.cache] + reason))
     target = x.target
     if target is not None:
-        out.append(("x-pihub-route", header_text(target.name)))
-        out.append(("x-pihub-model", header_text(target.model)))
+        out += target.shown
         if x.usage is not None and x.cost_nano >= 0:
             out.append(("x-pihub-cost", nano_text(x.cost_nano)))
-        out.append(("x-pihub-reason", _why(x)))
-        if target.simulated:
-            out.append(("x-pihub-simulated", "1"))
+        if x.failures:
+            why = header_text("fallback after " + "; ".join(x.failures))
+            out.append(("x-pihub-reason", why))
+        else:
+            out.append(_FIRST_CHOICE)
         if x.notes:
             out.append(("x-pihub-warning", header_text("dropped: " + ", ".join(x.notes))))
         if x.raw_stop:
-            out.append(("x-pihub-stop", header_text(x.raw_stop)))
+            out.append(_STOPS.get(x.raw_stop) or ("x-pihub-stop", header_text(x.raw_stop)))
     elif x.stored is not None:
         out.append(("x-pihub-route", header_text(x.stored.route)))
         out.append(("x-pihub-model", header_text(x.stored.model)))
@@ -43,21 +50,6 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
     elif x.failures:
         out.append(("x-pihub-reason", header_text("; ".join(x.failures))))
     return out
-
-
-def _why(x: Exchange) -> str:
-    """Why this target answered, in a few words."""
-    if x.failures:
-        return header_text("fallback after " + "; ".join(x.failures))
-    return "first choice"
-
-
-def header_text(text: str) -> str:
-    """Printable ASCII, at most 300 characters: safe as a header value."""
-    text = text[:300]
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join([c if " " <= c <= "~" else "?" for c in text])
 
 
 def nano_text(nano: int) -> str:

@@ -10,9 +10,9 @@ import msgspec
 from pihub.domain.cacheable import why_not_kept
 from pihub.domain.chat import Block, Text, Thinking, ToolUse, Usage
 from pihub.domain.collect import Collector
+from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
-from pihub.gateway.explain import header_text
 from pihub.shared.answers import AnswerCache, Stored, Wire
 from pihub.shared.events import CacheState
 from pihub.shared.metrics import Column
@@ -54,6 +54,7 @@ class Remember:
         self._ttl = ttl
         self._warn = warn
         self._warned: set[str] = set()
+        self._unpriced: set[str] = set()
         self.max_value = min(max_value, answers.max_value)
 
     def __call__(self, x: Exchange) -> None:
@@ -152,7 +153,7 @@ class Remember:
         if x.target is not None and (x.answer is not None or x.raw):
             self.price(x)
         elif x.target is None and x.lost:
-            x.target, collector = x.lost.pop()
+            (x.target, collector), x.lost = x.lost[-1], x.lost[:-1]
             self.price_partial(x, collector)
 
     def _partial_usage(self, x: Exchange, collector: Collector) -> Usage:
@@ -184,8 +185,11 @@ class Remember:
         x.cost_nano = -1 if cost is None else cost
 
     def _cost(self, target: Target, usage: Usage) -> int | None:
-        cost = self._prices.cost_or_none(target.kind, target.model, usage)
+        cost = None
+        if target.name not in self._unpriced:
+            cost = self._prices.cost_or_none(target.kind, target.model, usage)
         if cost is None:
+            self._unpriced.add(target.name)
             self._state.counters.add(self._slot, Column.PRICE_UNKNOWN, 1)
             if self._warn and target.name not in self._warned:
                 self._warned.add(target.name)

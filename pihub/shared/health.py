@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from time import monotonic, monotonic_ns
 
 from pihub._core.breaker import CLOSED, HALF_OPEN, OPEN
 from pihub.settings.schema import Breaker as BreakerSettings
@@ -28,14 +28,14 @@ class UpstreamHealth:
 
     def allow(self) -> bool:
         """Whether the upstream may be called now (half-open: one caller at a time)."""
-        return self._breakers.allow(self._row, _now_ms())
+        return self._breakers.allow(self._row, int(monotonic() * 1000))
 
     def called(self) -> None:
         self._add(self._slot, self._calls, 1)
 
     def record(self, ok: bool, *, timeout: bool = False) -> None:
         """The outcome of a call that `allow` let pass."""
-        self._breakers.record(self._row, ok, _now_ms())
+        self._breakers.record(self._row, ok, int(monotonic() * 1000))
         self._add(self._slot, self._ok if ok else self._failed, 1)
         if timeout:
             self._add(self._slot, self._timeouts, 1)
@@ -93,7 +93,7 @@ def configure_breaker(state: SharedState, row: int, settings: BreakerSettings) -
 
 
 def _now_ms() -> int:
-    return int(time.monotonic() * 1000)
+    return int(monotonic() * 1000)
 
 
 class RateLimit:
@@ -105,4 +105,4 @@ class RateLimit:
 
     def hit(self) -> float:
         """0 if admitted, else seconds until it would be."""
-        return self._limits.hit(self._row, time.monotonic_ns()) / 1e9
+        return self._limits.hit(self._row, monotonic_ns()) / 1e9

@@ -88,9 +88,13 @@ def glance(status: int, body: bytes) -> Glance:
     """As `read`, but the message stays unread."""
     try:
         wire = _LIGHT.decode(body)
-        choice = next(c for c in wire.choices if c.index == 0)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, StopIteration):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise not_the_format("OpenAI", status, body) from None
+    for choice in wire.choices:
+        if choice.index == 0:
+            break
+    else:
+        raise not_the_format("OpenAI", status, body)
     if bytes(choice.message) in (b"", b"null"):
         raise not_the_format("OpenAI", status, body)
     usage = read_usage(wire.usage) if wire.usage is not None else None
