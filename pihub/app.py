@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -32,6 +33,8 @@ from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.stackpool import install as install_stackpool
 from pihub.shared.state import Plan, SharedState
 
+log = logging.getLogger("pihub.app")
+
 
 class Hub:
     """Everything that is shared by all processes, and the way to build each of them."""
@@ -45,7 +48,7 @@ class Hub:
         self.started = int(time.time())
         self.run_dir = run_dir(self.settings)
         self.control_socket: Path = self.run_dir / "control.sock"
-        self.state = _state(plan(self.settings), inherited)
+        self.state, self.previous = _state(plan(self.settings), inherited)
         self.health = HealthBoard(self.state, self.rows)
         self.guard = Guard()
         self._worker: Any = None
@@ -90,7 +93,11 @@ class Hub:
         self.state.process_died(slot, incarnation)
 
     def control_ready(self) -> bool:
-        return self.state.keys.generation() > 0
+        ready = self.state.keys.generation() > 0
+        if ready:
+            # The control process has its own mapping; this one would keep the memory.
+            self.previous = None
+        return ready
 
     # ---- worker ----------------------------------------------------------------
 
@@ -156,13 +163,21 @@ def _rows(settings: Settings) -> dict[str, int]:
         raise ConfigError(str(error)) from None
 
 
-def _state(wanted: Plan, inherited: Inherited | None) -> SharedState:
+def _state(
+    wanted: Plan, inherited: Inherited | None
+) -> tuple[SharedState, SharedState | None]:
+    """The arena, and the one before it if that does not fit any more."""
+    previous = None
     try:
         if inherited is not None:
             state = SharedState.adopt(inherited.arena_fd, inherited.eventfds, wanted)
             if state is not None:
-                return state
-        return SharedState.create(wanted)
+                return state, None
+            try:
+                previous = SharedState.attach(inherited.arena_fd)
+            except (ValueError, KeyError):
+                log.warning("the arena before is of another version: its last records are lost")
+        return SharedState.create(wanted), previous
     except OSError as error:
         raise ArenaError(
             f"the shared arena cannot be created ({error.strerror}): lower cache.size"

@@ -24,7 +24,16 @@ THREADS = 24
 def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> None:
     """Blocks until `stop`, then stores what is left."""
     add = partial(pages, stop=stop)
-    run_control(hub.settings, hub.state, hub.health, listener, stop, serve, pages=add)
+    run_control(
+        hub.settings,
+        hub.state,
+        hub.health,
+        listener,
+        stop,
+        serve,
+        pages=add,
+        previous=hub.previous,
+    )
 
 
 def serve(

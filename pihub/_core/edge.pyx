@@ -221,7 +221,9 @@ cdef class Edge:
                 self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
                 PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
             )
-            if PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL:
+            # Both change what the answer may be, and neither is part of the key.
+            if (PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL
+                    and PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_BETA") is NULL):
                 value = self.hit(&ask, start_response)
                 if value is not None:
                     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +113,21 @@ def test_any_method_and_path(shop: HubProcess, method: str) -> None:
 def test_large_bodies_pass_both_ways(shop: HubProcess) -> None:
     reply = shop.request("POST", "/apis/shop/big", b"y" * 3_000_000)
     assert reply.json["got"] == 3_000_000
+
+
+def test_chunked_uploads_arrive_whole(shop: HubProcess) -> None:
+    with socket.create_connection(("127.0.0.1", shop.port)) as sock:
+        sock.sendall(
+            b"POST /apis/shop/chunked HTTP/1.1\r\nhost: x\r\nauthorization: Bearer "
+            + shop.key.encode()
+            + b"\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        )
+        for _ in range(10):
+            sock.sendall(b"3e8\r\n" + b"z" * 1000 + b"\r\n")
+        sock.sendall(b"0\r\n\r\n")
+        raw = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert raw.startswith(b"HTTP/1.1 200"), raw[:200]
+    assert b'"got": 10000' in raw
 
 
 def test_fresh_answers_come_from_the_cache_of_all_workers(shop: HubProcess) -> None:

@@ -97,6 +97,14 @@ def test_undetermined_requests_are_not_kept_unless_asked(hub: HubProcess) -> Non
     assert bad.status == 400 and OPENAI.error(bad.json)
 
 
+def test_beta_features_are_never_answered_from_the_cache(hub: HubProcess) -> None:
+    body = ANTHROPIC.body("assistant", prompt(), stream=False, temperature=0)
+    hub.post(ANTHROPIC.path, body)
+    assert hub.post(ANTHROPIC.path, body).headers["x-pihub-cache"].startswith("HIT")
+    reply = hub.post(ANTHROPIC.path, body, anthropic_beta="some-feature-2026-01-01")
+    assert reply.headers["x-pihub-cache"] == "BYPASS; beta"
+
+
 @pytest.mark.parametrize("client", CLIENTS, ids=str)
 def test_identical_requests_in_flight_cost_one_call(
     hub: HubProcess, upstreams: Upstreams, client: ClientCase

@@ -95,6 +95,29 @@ def test_hup_reloads_without_a_failed_request(own_hub: HubProcess) -> None:
     assert own_hub.process.poll() is None, "the arbiter keeps its pid"
 
 
+def test_a_reload_with_another_arena_loses_no_record(own_hub: HubProcess) -> None:
+    assert own_hub.process is not None
+    text = own_hub.config.read_text()
+
+    def requests(row: dict[str, int]) -> int:
+        return row["requests"]
+
+    def stored() -> int:
+        return sum(map(requests, own_hub.get("/admin/api/v1/usage?step=hour").json["usage"]))
+
+    with Load(own_hub) as load:
+        until(lambda: load.done > 50)
+        before = set(processes(own_hub)["worker"])
+        own_hub.config.write_text(text.replace('size = "16MB"', 'size = "24MB"'))
+        own_hub.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & set(processes(own_hub)["worker"]))
+        more = load.done + 50
+        until(lambda: load.done > more)
+    assert load.failed == [], load.failed[:5]
+    until(lambda: stored() >= load.done)
+    assert stored() == load.done
+
+
 def test_a_bad_configuration_keeps_the_old_one(own_hub: HubProcess) -> None:
     assert own_hub.process is not None
     before = processes(own_hub)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from pihub.errors import StartupError
 from pihub.http.control.routes import App, ControlServices, Route, build_control_app
+from pihub.insight import leftovers
 from pihub.insight.service import Observers
 from pihub.security.keys import KeyService, Publisher, open_keys
 from pihub.settings.paths import database
@@ -36,8 +37,11 @@ def run_control(
     stop: threading.Event,
     serve: Serve,
     pages: Pages | None = None,
+    previous: SharedState | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
+
+    `previous`: the arena that draining workers still write to after a reload.
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
@@ -50,6 +54,9 @@ def run_control(
     observers.start(on_death=stop.set)
     watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)
     watch.start()
+    if previous is not None:
+        rest = (previous, state, database(settings), settings, stop)
+        threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
     try:
         serve(app, listener, stop)
     finally:

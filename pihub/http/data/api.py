@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import falcon
 
@@ -48,7 +48,9 @@ class ApiSink:
         env = req.env
         principal = Principal()
         answer: ApiAnswer | None = None
-        size = req.content_length or 0
+        # A server that does not gather a chunked body first (gunicorn's) tells no length.
+        chunked = "chunked" in env.get("HTTP_TRANSFER_ENCODING", "").lower()
+        size = 0 if chunked else req.content_length or 0
         try:
             if self._auth:
                 principal = self._access.principal(
@@ -64,14 +66,14 @@ class ApiSink:
                 self._rest(path),
                 query,
                 fields(env),
-                self._body(req, size),
+                self._pieces(env["wsgi.input"].read) if chunked else self._body(req, size),
                 self._waiter.client_fd(env),
                 principal.tenant,
                 env["pihub.rid_hex"],
                 time.time(),
                 client_address=env.get("REMOTE_ADDR", ""),
                 scheme=env.get("wsgi.url_scheme", "http"),
-                body_length=size,
+                body_length=-1 if chunked else size,
             )
         except PihubError as error:
             self._finish(req, principal, None, error, size)
@@ -107,6 +109,15 @@ class ApiSink:
                 raise ClientGone("the client closed its connection")
             return data
         return iter(lambda: req.bounded_stream.read(PIECE), b"")
+
+    def _pieces(self, read: Callable[[int], bytes]) -> Iterator[bytes]:
+        """A body of unknown length. Raises TooLarge beyond the limit."""
+        total = 0
+        while data := read(PIECE):
+            total += len(data)
+            if total > self._max_body:
+                raise TooLarge("the body is larger than the hub accepts (limits.body)")
+            yield data
 
     def _finish(
         self,
