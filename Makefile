@@ -40,7 +40,7 @@ bench: $(STAMP)-dev core  ## the quick benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
 
 trace: $(STAMP)-dev  ## coverage of Python and Cython lines
-	deploy/coverage.sh $(BIN)/python
+	deploy/coverage.sh $(BIN)/python $(ARGS)
 
 lock: $(STAMP)-dev  ## pin every dependency by hash
 	deploy/lock.sh $(BIN)/python
