@@ -105,10 +105,14 @@ def hub(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def chromium() -> Iterator[Browser]:
     """The distribution's own: nothing is downloaded."""
     if not os.access(CHROMIUM, os.X_OK):
-        pytest.fail(
+        reason = (
             f"the page's tests need Chromium at {CHROMIUM}: install it (apt-get install "
             "chromium), or say where it is in PIHUB_TEST_CHROMIUM"
         )
+        # A developer's machine may lack it, and the summary says so; CI installs it.
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield running
