@@ -48,6 +48,7 @@ cdef extern from *:
 
 cdef enum:
     ROUTES = 64
+    DISCARD = 64 << 20   # bytes of an unwanted body that are read before the refusal
 
 cdef tuple CODES = (
     "bad_request", "invalid_api_key", "rate_limited", "request_too_large", "starting",
@@ -122,6 +123,23 @@ cdef object body_of(dict environ, int64_t max_body):
     if length <= max_body and have != length:
         return "bad_request"
     return b"".join(parts)
+
+
+cdef void discard(dict environ):
+    """Take in a body that nobody wants, where the server has not: closed upon, the client
+    would see a broken pipe instead of the answer (RFC 9112 section 9.6)."""
+    cdef object text = get(environ, "CONTENT_LENGTH")
+    cdef object source = get(environ, "wsgi.input")
+    cdef int64_t left
+    if source is None or text is None or not PH_LATIN1(text):
+        return
+    left = min(DISCARD, ph_length(PH_TEXT(text), PyUnicode_GET_LENGTH(text)))
+    try:
+        while left > 0:
+            data = source.read(min(left, 65536))
+            left = left - len(data) if data else 0
+    except Exception:   # the server's own: the client left
+        pass
 
 
 @cython.final
@@ -249,6 +267,8 @@ cdef class Edge:
             headers.append((name, rid))
         if retry:
             headers.append(("retry-after", str(retry)))
+        if get(environ, "meinheld.client") is None:
+            discard(environ)
         body = r.prefix
         if r.suffix is not None:
             ph_hex16(ask.rid, digits)

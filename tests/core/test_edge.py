@@ -397,12 +397,16 @@ def test_the_largest_body(length: int) -> None:
     assert out == [b"app"] or b'"request_too_large"' in out[0]
 
 
-def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
+@pytest.mark.parametrize("server", ["meinheld", "another"])
+def test_a_body_that_says_it_is_too_large_is_not_kept(server: str) -> None:
     hub = Hub()
     pieces: list[bytes | Exception] = [b"x" * 100] * 20
     body = {"wsgi.input": Trickle(pieces), "CONTENT_LENGTH": str(MAX_BODY + 1)}
+    if server == "meinheld":  # it has read the body, or refuses it by itself
+        body["meinheld.client"] = object()
     assert b'"request_too_large"' in hub.call(environ(**body))[0]
-    assert len(pieces) == 20
+    # Another server would close upon the unread rest, and its client see no answer.
+    assert 100 * (20 - len(pieces)) >= MAX_BODY if server == "another" else len(pieces) == 20
 
 
 def test_the_client_may_pass_the_cache_by() -> None:

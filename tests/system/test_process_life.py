@@ -136,7 +136,7 @@ def test_requests_to_control_wait_in_the_backlog_while_it_restarts(stub: StubPro
     with stub:
         old = stub.control_pid()
         os.kill(old, signal.SIGSTOP)
-        eventually(lambda: _state(old) == "T", "it stands still")
+        eventually(lambda: _states(old) == {"T"}, "all its threads stand still")
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(stub.run_dir / "control.sock"))
             os.kill(old, signal.SIGKILL)
@@ -209,8 +209,10 @@ def _streaming_worker(stub: StubProcess) -> int:
     raise AssertionError("no worker has the connection")
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _states(pid: int) -> set[str]:
+    """Of all threads: the signal stops them one by one."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return {task.read_text().rpartition(")")[2].split()[0] for task in tasks}
 
 
 def _refused(port: int) -> bool:
