@@ -14,6 +14,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--json", metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=16, help="of the load, at once")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
     args = parser.parse_args()
     worst = 0

@@ -17,7 +17,6 @@ from benchmarks.gateway import peers
 from benchmarks.gateway.load import Sample, wrk
 
 SERVER_CORE, LOAD_CORE = 0, min(1, (os.cpu_count() or 1) - 1)
-CONNECTIONS = 16
 FLOORS = {"hit": 0.6, "pass": 0.3}
 """Requests a second, as a share of nginx's, that the hub must reach."""
 
@@ -120,7 +119,7 @@ def measure(
         for name, (url, body, headers, _, pid) in contenders.items():
             sample = wrk(
                 url, body, headers, folder / "load.lua",
-                seconds=args.seconds if turn else 1, connections=CONNECTIONS,
+                seconds=args.seconds if turn else 1, connections=args.connections,
                 core=LOAD_CORE, server_pid=pid,
             )  # fmt: skip
             if turn:  # the first round only warms up
@@ -139,7 +138,8 @@ def report(args: argparse.Namespace, samples: dict[str, list[Sample]]) -> int:
         )
         for name, rows in samples.items()
     }
-    print(f"{platform.machine()}, Python {platform.python_version()}, {CONNECTIONS} connections, "
+    print(f"{platform.machine()}, Python {platform.python_version()}, "
+          f"{args.connections} connections, "
           f"medians of {args.rounds} rounds of {args.seconds:g} s")  # fmt: skip
     columns = ["nginx req/s", "pihub req/s", "ratio", "floor"]
     columns += ["nginx CPU us", "pihub CPU us", "errors"]
