@@ -3,7 +3,7 @@
 set -euo pipefail
 python=$1
 "$python" -m pip install --quiet uv
-compile() { "$python" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"; }
+compile() { "$python" -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-strip-extras "$@"; }
 compile pyproject.toml -o requirements.lock
 compile pyproject.toml --extra dev --extra test -o requirements-dev.lock
 echo 'setuptools>=77

@@ -10,12 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
-Positive = Annotated[int, msgspec.Meta(gt=0)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all sections."""
+from pihub.settings.section import Positive, Seconds, Section
 
 
 class Server(Section, frozen=True):
