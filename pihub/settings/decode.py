@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from pihub.settings.faults import Faults, Path, did_you_mean
-from pihub.settings.schema import Section, Settings
+from pihub.settings.schema import Settings
+from pihub.settings.section import Section
 from pihub.settings.types import (
     WrongType,
     choices,

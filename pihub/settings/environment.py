@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pihub.settings.faults import Fault, Faults, Path, did_you_mean
-from pihub.settings.schema import Section, Settings
+from pihub.settings.schema import Settings
+from pihub.settings.section import Section
 from pihub.settings.types import (
     WrongType,
     convert_text,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from pihub.settings.schema import Section
+from pihub.settings.section import Section
 
 
 class WrongType(ValueError):
