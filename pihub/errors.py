@@ -100,6 +100,24 @@ class MethodNotAllowed(PihubError):
     code, status, kind = "method_not_allowed", 405, "invalid_request"
 
 
+class Conflict(PihubError):
+    """The request contradicts what is there, or one that is still at work."""
+
+    code, status, kind = "conflict", 409, "invalid_request"
+
+
+class PreconditionFailed(PihubError):
+    """The object changed since the caller read it: If-Match names another version."""
+
+    code, status, kind = "precondition_failed", 412, "invalid_request"
+
+
+class PreconditionRequired(PihubError):
+    """This write needs If-Match with the ETag of the object that was read."""
+
+    code, status, kind = "precondition_required", 428, "invalid_request"
+
+
 class TooLarge(PihubError):
     """The body exceeds `limits.body`."""
 

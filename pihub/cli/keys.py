@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {found['token']}\n")
             print("It is shown only now; keep it where you keep passwords.")
     elif args.action == "list":
-        rows = _ask(loaded.settings, "GET", "/keys")["keys"]
+        rows = _all(loaded.settings)
         print(json.dumps(rows) if args.json else _table(rows))
     else:
         found = _ask(loaded.settings, "DELETE", f"/keys/{args.id}")
@@ -91,6 +91,15 @@ def create(
     value = {"tenant": tenant, "name": name, "expires_in": lifetime}
     made: dict[str, Any] = _ask(settings, "POST", "/keys", value)
     return made
+
+
+def _all(settings: Settings) -> list[dict[str, Any]]:
+    page = _ask(settings, "GET", "/keys?limit=1000")
+    rows = list(page["items"])
+    while page.get("next"):
+        page = _ask(settings, "GET", f"/keys?limit=1000&cursor={page['next']}")
+        rows += page["items"]
+    return rows
 
 
 def _ask(settings: Settings, method: str, target: str, value: Any = None) -> Any:
@@ -112,7 +121,7 @@ def _direct(settings: Settings, method: str, target: str, value: Any) -> Any:
             made = keys.create(value["tenant"], value["name"], value["expires_in"])
             return {**_view(made.key), "token": made.token}
         if method == "GET":
-            return {"keys": [_view(row) for row in keys.list()]}
+            return {"items": [_view(row) for row in keys.list()]}
         return _view(keys.revoke(int(target.rpartition("/")[2])))
     except (BadRequest, NotFound, Overloaded) as error:
         raise exits.Failure(error.message, exits.FAILED) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import stat
@@ -33,6 +34,11 @@ def load_pepper(folder: Path) -> bytes:
     if len(data) != PEPPER_BYTES:
         raise StartupError(f"{path} is damaged ({len(data)} bytes): restore it from a backup")
     return data
+
+
+def derived(pepper: bytes, purpose: str) -> bytes:
+    """A secret of its own for one purpose: 32 bytes (HKDF-Expand's first block, RFC 5869)."""
+    return hmac.digest(pepper, b"pihub " + purpose.encode() + b"\x01", "sha256")
 
 
 def _create(path: Path) -> None:

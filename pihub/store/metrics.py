@@ -20,14 +20,16 @@ from pihub.store.rows import (
 )
 from pihub.store.sqlite import Database
 
-_RECENT = (
+_REQUESTS = (
     "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
     " r.reason, r.attempts, r.worker, m.name, u.name, a.name, e.name, r.dur_us, r.ttft_us,"
     " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano"
     " FROM requests r LEFT JOIN names m ON m.id = r.model"
     " LEFT JOIN names u ON u.id = r.upstream LEFT JOIN names a ON a.id = r.alias"
-    " LEFT JOIN names e ON e.id = r.error WHERE r.id < ? ORDER BY r.id DESC LIMIT ?"
+    " LEFT JOIN names e ON e.id = r.error"
 )
+_OLDER = f"{_REQUESTS} WHERE r.id < ? ORDER BY r.id DESC LIMIT ?"
+_NEWER = f"{_REQUESTS} WHERE r.id > ? ORDER BY r.id LIMIT ?"
 _SUMS = (
     "requests, in_tok, out_tok, cache_read_tok, cache_write_tok, cost_nano, unpriced,"
     " saved_nano, latency"
@@ -97,7 +99,12 @@ class MetricsStore:
         self._names.update(table.fresh)
 
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
-        rows = self.database.read(_RECENT, (_MAX_ID if before is None else before, limit))
+        return self._requests(_OLDER, _MAX_ID if before is None else before, limit)
+
+    def newer(self, limit: int, after: int) -> list[RequestRow]:
+        return self._requests(_NEWER, after, limit)
+
+    def _requests(self, sql: str, edge: int, limit: int) -> list[RequestRow]:
         return [
             RequestRow(
                 row[0],
@@ -107,7 +114,7 @@ class MetricsStore:
                 *(name or "" for name in row[12:16]),
                 *row[16:],
             )
-            for row in rows
+            for row in self.database.read(sql, (edge, limit))
         ]
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:

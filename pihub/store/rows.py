@@ -124,6 +124,9 @@ class EventStore(Protocol):
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
         """Newest first; `before` is the `id` to continue from."""
 
+    def newer(self, limit: int, after: int) -> list[RequestRow]:
+        """Those beyond the `id` `after`, oldest first."""
+
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         """Sums of the spans in [start, end), unix seconds, oldest first."""
 

@@ -16,7 +16,8 @@ from falcon.testing import Result, TestClient
 from pihub.dashboard.pages import pages
 from pihub.dashboard.policy import CSP
 from pihub.dashboard.view import view
-from pihub.http.control.routes import ControlServices, build_control_app
+from pihub.http.control.routes import build_control_app
+from pihub.http.control.services import ControlServices
 from pihub.shared.events import CacheState, Flag, Record
 from pihub.shared.metrics import Route
 from tests.dashboard.conftest import Parts

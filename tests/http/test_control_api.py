@@ -100,9 +100,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
 def wait_for_rows(control: Control, count: int) -> list[dict[str, Any]]:
     end = time.monotonic() + 10
     while True:
-        rows: list[dict[str, Any]] = control.call("GET", f"{API}/requests?limit=1000")[2][
-            "requests"
-        ]
+        rows: list[dict[str, Any]] = control.call("GET", f"{API}/requests?limit=1000")[2]["items"]
         if len(rows) >= count:
             return rows
         assert time.monotonic() < end
@@ -117,7 +115,7 @@ def test_a_key_from_making_to_revoking(control: Control) -> None:
     token = made.pop("token")
     assert control.access.principal(None, token).key == made["id"]
     status, _, listed = control.call("GET", f"{API}/keys")
-    assert (status, listed) == (200, {"keys": [made]})
+    assert (status, listed) == (200, {"items": [made], "next": None, "prev": None})
     status, _, revoked = control.call("DELETE", f"{API}/keys/{made['id']}")
     assert (status, revoked["state"]) == (200, "revoked")
     with pytest.raises(Unauthenticated):
@@ -135,7 +133,7 @@ def test_what_comes_through_a_worker_may_only_read(control: Control) -> None:
             assert headers["content-type"] == "application/problem+json"
             assert problem["request_id"] == headers["x-pihub-request-id"] == "ab12"
         assert control.call("GET", f"{API}/keys", x_pihub_forwarded=client)[0] == 200
-    (left,) = control.call("GET", f"{API}/keys")[2]["keys"]
+    (left,) = control.call("GET", f"{API}/keys")[2]["items"]
     assert left["state"] == "live"
 
 
@@ -170,16 +168,16 @@ def test_requests_come_newest_first_in_pages(control: Control) -> None:
         )
     wait_for_rows(control, 25)
     seen: list[str] = []
-    before = ""
+    cursor = ""
     while True:
-        page = control.call("GET", f"{API}/requests?limit=10{before}")[2]
-        seen += [row["request_id"] for row in page["requests"]]
+        page = control.call("GET", f"{API}/requests?limit=10{cursor}")[2]
+        seen += [row["request_id"] for row in page["items"]]
         if page["next"] is None:
             break
-        before = f"&before={page['next']}"
+        cursor = f"&cursor={page['next']}"
     assert seen == [f"{rid:016x}" for rid in range(24, -1, -1)]
-    assert page["requests"][0]["cost_usd"] is None
-    assert page["requests"][0]["model"] == "llama3"
+    assert page["items"][0]["cost_usd"] is None
+    assert page["items"][0]["model"] == "llama3"
 
 
 def test_usage_adds_up(control: Control) -> None:
@@ -221,7 +219,10 @@ def test_the_status_is_the_live_picture(control: Control) -> None:
         ("GET", "/requests?limit=0", None, 400, "limit"),
         ("GET", "/requests?limit=1001", None, 400, "limit"),
         ("GET", "/requests?limit=ten", None, 400, "limit"),
-        ("GET", "/requests?before=%C2%B2", None, 400, "before"),
+        ("GET", "/requests?limit=%C2%B2", None, 400, "limit"),
+        ("GET", "/requests?limit=1&limit=2", None, 400, "limit"),
+        ("GET", "/requests?cursor=abc", None, 400, "cursor"),
+        ("GET", "/requests?fields=id,password", None, 400, "fields"),
         ("GET", "/requests?offset=3", None, 400, "offset"),
         ("GET", "/usage?step=day", None, 400, "step"),
         ("GET", "/usage?by=1;drop table keys", None, 400, "by"),
@@ -237,7 +238,7 @@ def test_the_status_is_the_live_picture(control: Control) -> None:
         ("POST", "/keys", {"name": "x", "expires_in": True}, 400, "expires_in"),
         ("POST", "/keys", {"name": "x", "expires_in": -1}, 400, "expires_in"),
         ("POST", "/keys", {"name": "x", "tenant": "../x"}, 400, "tenant"),
-        ("POST", "/keys", b'{"name":"' + b"x" * 20_000 + b'"}', 413, None),
+        ("POST", "/keys", b'{"name":"' + b"x" * (1 << 18) + b'"}', 413, None),
         ("DELETE", "/keys/999", None, 404, None),
         ("DELETE", "/keys/one", None, 404, None),
         ("PUT", "/keys", None, 405, None),
@@ -256,7 +257,7 @@ def test_wrong_requests_are_told_what_is_wrong(
     assert len(problem["request_id"]) == 16
     if param is not None:
         assert param in problem["title"]
-    assert untouched.call("GET", f"{API}/keys")[2] == {"keys": []}
+    assert untouched.call("GET", f"{API}/keys")[2]["items"] == []
 
 
 def test_defects_stay_inside(
@@ -316,3 +317,43 @@ def test_a_key_made_beside_the_running_hub_is_in_force_soon(control: Control) ->
         except Unauthenticated:
             assert time.monotonic() < end
             time.sleep(0.02)
+
+
+def test_a_post_sent_again_makes_nothing_twice(control: Control) -> None:
+    again = {"idempotency_key": "k1"}
+    first = control.call("POST", f"{API}/keys", {"name": "a"}, **again)
+    second = control.call("POST", f"{API}/keys", {"name": "a"}, **again)
+    assert first[0] == second[0] == 201 and first[2] == second[2]
+    assert second[1]["idempotency-replayed"] == "true"
+    assert control.call("POST", f"{API}/keys", {"name": "b"}, **again)[0] == 409
+    assert control.call("POST", f"{API}/keys", {"name": ""}, idempotency_key="k2")[0] == 400
+    assert control.call("POST", f"{API}/keys", {"name": "c"}, idempotency_key="k2")[0] == 201
+    assert len(control.call("GET", f"{API}/keys")[2]["items"]) == 2
+
+
+def test_a_write_holds_to_the_version_that_was_read(control: Control) -> None:
+    made = control.call("POST", f"{API}/keys", {"name": "a"})[2]
+    at = f"{API}/keys/{made['id']}"
+    _, headers, _ = control.call("GET", at)
+    assert control.call("GET", at, if_none_match=headers["etag"])[0] == 304
+    status, _, problem = control.call("DELETE", at, if_match='"other"')
+    assert (status, problem["code"]) == (412, "precondition_failed")
+    assert control.call("DELETE", at, if_match=headers["etag"])[2]["state"] == "revoked"
+    assert control.call("DELETE", at, if_match=headers["etag"])[0] == 412
+
+
+def test_lists_are_filtered_sorted_and_cut_to_fields(control: Control) -> None:
+    for name in ("b", "c", "a"):
+        control.call("POST", f"{API}/keys", {"name": name, "tenant": "t" if name == "a" else "u"})
+    found = control.call("GET", f"{API}/keys?sort=-name&tenant=u&fields=name,tenant")[2]
+    assert found["items"] == [{"name": n, "tenant": "u"} for n in ("c", "b")]
+    _status, headers, page = control.call("GET", f"{API}/keys?sort=name&limit=2")
+    assert [row["name"] for row in page["items"]] == ["a", "b"]
+    link = headers["link"].split(">")[0][1:]
+    assert [row["name"] for row in control.call("GET", link)[2]["items"]] == ["c"]
+    assert control.call("GET", link.replace("sort=name", "sort=id"))[0] == 400
+
+
+def test_the_document_is_served(untouched: Control) -> None:
+    status, _headers, found = untouched.call("GET", "/admin/api/openapi.json")
+    assert status == 200 and found["openapi"].startswith("3.1")

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import get_args
 
-from pihub.http.control.resources import DIMENSIONS
-from pihub.http.control.routes import ControlServices, api_routes
-from pihub.insight.live import request
-from pihub.store.rows import RequestRow
+import msgspec
+
+from pihub.http.control.operations.requests import RequestView, shown
+from pihub.http.control.table import OPERATIONS
+from pihub.store.rows import Dimension, RequestRow
 
 TEXT = (Path(__file__).parents[2] / "docs" / "admin-api.md").read_text()
 
 
-def test_routes_are_documented_both_ways() -> None:
-    nothing = cast(Any, None)
-    wanted = set()
-    for template, resource in api_routes(ControlServices(nothing, nothing, nothing)):
-        for method in ("get", "post", "put", "patch", "delete"):
-            if hasattr(resource, f"on_{method}"):
-                wanted.add((method.upper(), template.replace(":int", "")))
-    documented = re.findall(r"^\| `([A-Z]+)` \| `([^`]+)` \|", TEXT, re.MULTILINE)
+def test_operations_are_documented_both_ways() -> None:
+    wanted = {(one.method, one.shown_path, one.permission, one.summary) for one in OPERATIONS}
+    documented = re.findall(
+        r"^\| `([A-Z]+)` \| `([^`]+)` \| `([a-z:]+)` \| (.*) \|$", TEXT, re.MULTILINE
+    )
     assert set(documented) == wanted
     assert len(documented) == len(wanted)
 
@@ -32,9 +30,10 @@ def test_a_request_s_fields_are_documented() -> None:
     for row in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE):
         documented |= set(re.findall(r"`(\w+)`", row))
     row = RequestRow(*([0] * 12), *([""] * 4), *([0] * 8))
-    assert documented == set(request(row))
+    assert documented == set(msgspec.to_builtins(shown(row)))
+    assert documented == {field.encode_name for field in msgspec.structs.fields(RequestView)}
 
 
 def test_dimensions_are_documented() -> None:
-    for dimension in DIMENSIONS:
+    for dimension in get_args(Dimension):
         assert f"`{dimension}`" in TEXT

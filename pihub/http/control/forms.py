@@ -3,69 +3,56 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, NoReturn, TypeVar
 
 import falcon
+import msgspec
 
 from pihub.errors import BadRequest, TooLarge
 
-MAX_BODY = 16 * 1024
+MAX_BODY = 256 * 1024
+"""An operation's own fields are bounded lower."""
+T = TypeVar("T")
+_AT = re.compile(r" - at `(\$[^`]*)`$")
+_NAMED = re.compile(r"field `([^`]{1,50})`")
 
 
-def integer(req: falcon.Request, name: str, default: int | None, low: int, high: int) -> int | None:
-    """A query parameter within bounds. Raises BadRequest."""
-    text = req.get_param(name)
-    if text is None:
-        return default
-    try:
-        value = int(text) if text.isascii() and len(text) <= 20 else None
-    except ValueError:
-        value = None
-    if value is None or not low <= value <= high:
-        raise BadRequest(f"{name} must be a whole number from {low} to {high}", param=name)
-    return value
-
-
-def choice(req: falcon.Request, name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """A query parameter out of a few words. Raises BadRequest."""
-    text = req.get_param(name, default=default)
-    if text not in allowed:
-        raise BadRequest(f"{name} must be one of {', '.join(allowed)}", param=name)
-    return str(text)
-
-
-def only(req: falcon.Request, *names: str) -> None:
-    """Refuse query parameters that mean nothing. Raises BadRequest."""
-    for name in req.params:
-        if name not in names:
-            raise BadRequest(f"unknown parameter {name[:50]!r}", param=name[:50])
-
-
-def body(req: falcon.Request, *names: str) -> dict[str, Any]:
-    """A JSON object with no other fields than `names`. Raises BadRequest, TooLarge."""
+def raw(req: falcon.Request) -> bytes:
+    """The body's bytes. Raises TooLarge."""
     if (req.content_length or 0) > MAX_BODY:
         raise TooLarge(f"the body may have {MAX_BODY} bytes")
     data = req.bounded_stream.read(MAX_BODY + 1)
     if len(data) > MAX_BODY:
         raise TooLarge(f"the body may have {MAX_BODY} bytes")
+    return bytes(data)
+
+
+def typed(data: bytes, form: type[T]) -> T:
+    """A JSON object as its type. Raises BadRequest."""
     try:
         found = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise BadRequest("the body must be a JSON object") from None
     if not isinstance(found, dict):
         raise BadRequest("the body must be a JSON object")
-    for name in found:
-        if name not in names:
-            raise BadRequest(f"unknown field {name[:50]!r}", param=name[:50])
-    return found
+    return convert(found, form, strict=True)
 
 
-def text(fields: dict[str, Any], name: str, default: str | None = None) -> str:
-    """A string field. Raises BadRequest."""
-    value = fields.get(name, default)
-    if not isinstance(value, str):
-        raise BadRequest(f"{name} must be a string", param=name)
-    return value
+def convert(value: Any, form: type[T], *, strict: bool) -> T:
+    """Checked against its type; the error names the field. Raises BadRequest."""
+    try:
+        return msgspec.convert(value, form, strict=strict)
+    except msgspec.ValidationError as error:
+        text = str(error)
+    at = _AT.search(text)
+    words = _AT.sub("", text)
+    words = words[:1].lower() + words[1:]
+    if at is not None and at[1] != "$":
+        name = at[1].removeprefix("$.")[:50]
+        raise BadRequest(f"{name}: {words}", param=name)
+    named = _NAMED.search(text)
+    raise BadRequest(words[:200], param=named[1] if named else None)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

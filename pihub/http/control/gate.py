@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import falcon
 
 from pihub.errors import Forbidden
+from pihub.security.actor import LOCAL, Actor
+from pihub.security.permissions import LOCAL_READS
 
 READS = frozenset({"GET", "HEAD"})
 _RID_CHARS = frozenset("0123456789abcdef")
@@ -41,6 +43,10 @@ class Gate:
                 "changes are made on the machine itself: use the pihub command, or the "
                 "control socket"
             )
+        source = req.get_header("x-pihub-forwarded") or ""
+        req.env["pihub.actor"] = (
+            Actor("nobody", "this machine", LOCAL_READS, source=source) if forwarded else LOCAL
+        )
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool

@@ -1,43 +1,22 @@
-"""Every route of the control plane, on one screen (pages are added by the dashboard)."""
+"""The control plane's WSGI application: the table's routes, and the pages of the dashboard."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import falcon
 
 from pihub.http.control import errors
+from pihub.http.control.dispatch import Dispatcher
 from pihub.http.control.gate import Gate
-from pihub.http.control.resources import Keys, OneKey, Requests, Status, Usage
-from pihub.insight.live import Live
-from pihub.security.keys import KeyService
-from pihub.store.rows import EventStore
+from pihub.http.control.openapi import Document
+from pihub.http.control.services import ControlServices
+from pihub.http.control.table import OPERATIONS
 
 App = falcon.App[falcon.Request, falcon.Response]
 Route = tuple[str, object]
 """(URI template, Falcon resource)"""
-
-
-@dataclass(frozen=True, slots=True)
-class ControlServices:
-    """What the control plane's resources and pages work with."""
-
-    keys: KeyService
-    store: EventStore
-    live: Live
-    public_url: str = ""
-
-
-def api_routes(services: ControlServices) -> list[Route]:
-    """Method names are the resources' `on_...`; docs/admin-api.md lists the same."""
-    return [
-        ("/admin/api/v1/keys", Keys(services.keys)),
-        ("/admin/api/v1/keys/{number:int}", OneKey(services.keys)),
-        ("/admin/api/v1/status", Status(services.live)),
-        ("/admin/api/v1/requests", Requests(services.store)),
-        ("/admin/api/v1/usage", Usage(services.store)),
-    ]
+OPENAPI = "/admin/api/openapi.json"
 
 
 def build_control_app(services: ControlServices, extra_routes: Iterable[Route] = ()) -> App:
@@ -47,6 +26,7 @@ def build_control_app(services: ControlServices, extra_routes: Iterable[Route] =
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True
     errors.install(app)
-    for template, resource in (*api_routes(services), *extra_routes):
+    routes = [(OPENAPI, Document(OPERATIONS)), *Dispatcher(OPERATIONS, services).routes()]
+    for template, resource in (*routes, *extra_routes):
         app.add_route(template, resource)
     return app

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable, Iterable
 
 from pihub.errors import StartupError
-from pihub.http.control.routes import App, ControlServices, Route, build_control_app
+from pihub.http.control.routes import App, Route, build_control_app
+from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.service import Observers
 from pihub.security.keys import KeyService, Publisher, open_keys
+from pihub.security.pepper import derived, load_pepper
 from pihub.settings.paths import database
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
@@ -49,7 +51,13 @@ def run_control(
     log.info("%d keys in force", keys.load())
     store = MetricsStore(database(settings))
     observers = Observers(settings, state, health, store)
-    services = ControlServices(keys, store, observers.live, settings.server.public_url)
+    services = ControlServices(
+        keys,
+        store,
+        observers.live,
+        settings.server.public_url,
+        derived(load_pepper(database(settings).parent), "cursors"),
+    )
     app = build_control_app(services, pages(services) if pages else ())
     observers.start(on_death=stop.set)
     watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)

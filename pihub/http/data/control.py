@@ -20,11 +20,15 @@ PASSED = {
     "HTTP_ACCEPT_ENCODING": "accept-encoding",
     "HTTP_COOKIE": "cookie",
     "HTTP_AUTHORIZATION": "authorization",
+    "HTTP_IDEMPOTENCY_KEY": "idempotency-key",
+    "HTTP_IF_MATCH": "if-match",
     "HTTP_IF_NONE_MATCH": "if-none-match",
     "HTTP_LAST_EVENT_ID": "last-event-id",
     "HTTP_ORIGIN": "origin",
     "HTTP_SEC_FETCH_SITE": "sec-fetch-site",
     "HTTP_USER_AGENT": "user-agent",
+    "HTTP_X_API_KEY": "x-api-key",
+    "HTTP_X_CSRF_TOKEN": "x-csrf-token",
     "CONTENT_TYPE": "content-type",
 }
 TIMERS = Timers(connect=2.0, headers=30.0, first_byte=30.0, idle=60.0, total=86400.0)

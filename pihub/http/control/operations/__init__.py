@@ -1,0 +1,1 @@
+"""The operations of the admin API, a file a noun; table.py lists them all."""

@@ -1,0 +1,98 @@
+"""/usage: sums by span of time and dimension."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pihub.errors import BadRequest
+from pihub.http.control.operation import Call, Operation
+from pihub.http.control.operations.requests import Tokens
+from pihub.http.control.shapes import Input, Output
+from pihub.insight.live import NANO
+from pihub.store.rows import STEP_SECONDS, Dimension, Step, UsageRow
+
+MOST_SPANS = 1500
+"""A day of minutes, two months of hours."""
+Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
+
+
+class UsageQuery(Input, frozen=True):
+    start: Second | None = msgspec.field(name="from", default=None)
+    to: Second | None = None
+    step: Step = "minute"
+    by: Dimension = "none"
+
+
+class UsageView(Output, frozen=True):
+    start: int
+    group: str
+    requests: int
+    tokens: Tokens
+    cost_usd: float
+    saved_usd: float
+    unpriced_requests: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class UsageAnswer(Output, frozen=True):
+    start: int = msgspec.field(name="from")
+    to: int
+    step: Step
+    by: Dimension
+    usage: list[UsageView]
+
+
+def _usage(call: Call) -> UsageAnswer:
+    query: UsageQuery = call.query
+    end = int(time.time()) + 1 if query.to is None else query.to
+    start = end - 60 * STEP_SECONDS[query.step] if query.start is None else query.start
+    if not start < end:
+        raise BadRequest("from must be before to", param="from")
+    if (end - start) // STEP_SECONDS[query.step] > MOST_SPANS:
+        raise BadRequest(
+            f"from and to span more than {MOST_SPANS} steps: use step=hour or less time",
+            param="from",
+        )
+    rows = call.services.store.usage(start, end, query.step, query.by)
+    return UsageAnswer(
+        start=start, to=end, step=query.step, by=query.by, usage=[_view(row) for row in rows]
+    )
+
+
+def _view(row: UsageRow) -> UsageView:
+    return UsageView(
+        start=row.start,
+        group=row.group,
+        requests=row.requests,
+        tokens=Tokens(
+            input=row.in_tok,
+            output=row.out_tok,
+            cache_read=row.cache_read_tok,
+            cache_write=row.cache_write_tok,
+        ),
+        cost_usd=row.cost_nano / NANO,
+        saved_usd=row.saved_nano / NANO,
+        unpriced_requests=row.unpriced,
+        p50_ms=round(row.p50_us / 1000, 3),
+        p95_ms=round(row.p95_us / 1000, 3),
+        p99_ms=round(row.p99_us / 1000, 3),
+    )
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/usage",
+        "usage:read",
+        "Sums by time: at most 1500 steps, the last 60 by default",
+        _usage,
+        UsageAnswer,
+        query=UsageQuery,
+    ),
+)

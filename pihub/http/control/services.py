@@ -1,0 +1,21 @@
+"""What the control plane's operations and pages work with; the composition root fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pihub.insight.live import Live
+from pihub.security.keys import KeyService
+from pihub.store.rows import EventStore
+
+
+@dataclass(frozen=True, slots=True)
+class ControlServices:
+    """One field a service; a new capability adds its own."""
+
+    keys: KeyService
+    store: EventStore
+    live: Live
+    public_url: str = ""
+    secret: bytes = b""
+    """Signs cursors; derived from the installation's pepper."""

@@ -1,0 +1,17 @@
+"""The table of the admin API: every operation there is.
+
+Routes, the OpenAPI document, docs/admin-api.md's test and the parametrised tests are made
+from it; docs/design/admin-api.md tells how to add one.
+"""
+
+from __future__ import annotations
+
+from pihub.http.control.operation import Operation
+from pihub.http.control.operations import keys, requests, status, usage
+
+OPERATIONS: tuple[Operation, ...] = (
+    *keys.OPERATIONS,
+    *requests.OPERATIONS,
+    *status.OPERATIONS,
+    *usage.OPERATIONS,
+)
