@@ -25,7 +25,7 @@ from arm.flags import flags
 CORE = (
     "arena", "counters", "board", "names", "ring", "hashing", "histogram", "keytable",
     "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "edge",
-    "stackpool", "jsonscan", "httphead",
+    "stackpool", "jsonscan", "httphead", "budget", "streams",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

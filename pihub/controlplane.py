@@ -23,6 +23,7 @@ THREADS = 24
 
 def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> None:
     """Blocks until `stop`, then stores what is left."""
+    hub.state.process_began(slot)
     add = partial(pages, stop=stop)
     run_control(
         hub.settings,

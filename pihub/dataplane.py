@@ -57,7 +57,7 @@ class Worker:
         settings, state = hub.settings, hub.state
         self._state, self._slot = state, slot
         self.leaving = False
-        state.cache.set_owner(slot << 16 | state.arena.slot_info(slot)[1])
+        state.process_began(slot)
         self.connector = Connector(
             waiter, BoardResolver(state.dns), max_header=parse_size(settings.limits.header)
         )

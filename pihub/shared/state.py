@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pihub._core.arena import Arena
 from pihub._core.board import Board
 from pihub._core.breaker import Breaker
+from pihub._core.budget import Budget
 from pihub._core.cache import Cache
 from pihub._core.counters import Counters
 from pihub._core.histogram import Histogram
@@ -22,6 +23,7 @@ from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub._core.names import Names
 from pihub._core.ring import Ring
+from pihub._core.streams import Streams
 from pihub.shared.events import EventLog
 from pihub.shared.metrics import (
     MAX_UPSTREAMS,
@@ -40,6 +42,10 @@ NAMES = 2048
 """Distinct names (models, upstreams, error codes): 2048 x 128 B = 256 KiB."""
 FLIGHTS = 4096
 """Requests in flight that others may share: 4096 x 16 B = 64 KiB."""
+BUDGETS = 2048
+"""Keys, users, tenants and models with money of their own: 2048 x (64 + 8 x W) B."""
+STREAMS = 512
+"""Live streams of a worker that are tracked: 512 x 128 B = 64 KiB a worker."""
 BOARD_BYTES = 64 * 1024
 """Largest published blob: two copies of 64 KiB a board."""
 
@@ -71,6 +77,8 @@ class Plan:
             ("api_limits", Limiter.size_for(MAX_UPSTREAMS)),
             ("breakers", Breaker.size_for(MAX_UPSTREAMS)),
             ("inflight", Inflight.size_for(FLIGHTS)),
+            ("budgets", Budget.size_for(BUDGETS, n)),
+            ("streams", Streams.size_for(n, STREAMS)),
             ("dns", Board.size_for(BOARD_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
@@ -97,6 +105,8 @@ class SharedState:
         self.api_limits = Limiter(arena, "api_limits", MAX_UPSTREAMS)
         self.breakers = Breaker(arena, "breakers", MAX_UPSTREAMS)
         self.inflight = Inflight(arena, "inflight", eventfds)
+        self.budgets = Budget(arena, "budgets", BUDGETS, n)
+        self.streams = Streams(arena, "streams", n, STREAMS)
         self.dns = Board(arena, "dns")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n)
@@ -140,9 +150,22 @@ class SharedState:
         """Where the process of `slot` writes down its finished requests."""
         return Journal(self.counters, self.routes, self.latency, self.ring, slot)
 
+    def process_began(self, slot: int) -> None:
+        """Once in each process, after it claimed its slot and before it serves."""
+        incarnation = self.arena.slot_info(slot)[1]
+        self.cache.set_owner(slot << 16 | incarnation)
+        self.budgets.begin(slot, incarnation)
+        self.streams.begin(slot, incarnation)
+
+    def incarnations(self) -> list[int]:
+        """Of each slot's process, 0 for a slot that nobody holds."""
+        found = [self.arena.slot_info(slot) for slot in range(self.slots)]
+        return [incarnation if pid else 0 for pid, incarnation, _ in found]
+
     def process_died(self, slot: int, incarnation: int) -> None:
         """Free what a dead worker held: locks, leases, gauges."""
         self.cache.recover(slot << 16 | incarnation)
         self.inflight.recover(slot)
+        self.budgets.recover(slot, incarnation)
         for gauge in (Column.IN_FLIGHT, Column.STREAMS_OPEN):
             self.counters.set(slot, gauge, 0)

@@ -20,7 +20,7 @@
 #endif
 
 #define PH_MAGIC 0x4D48534255484950ull /* "PIHUBSHM" */
-#define PH_LAYOUT 1u
+#define PH_LAYOUT 2u
 #define PH_LINE 128            /* what two processes write never shares 128 bytes */
 #define PH_MAX_REGIONS 32
 #define PH_MAX_SLOTS 65        /* 64 workers and the control process: 8 KiB */
@@ -72,7 +72,8 @@ typedef struct ph_head {
 
 enum {
     PH_KIND_COUNTERS = 1, PH_KIND_BOARD, PH_KIND_NAMES, PH_KIND_RING, PH_KIND_HISTOGRAM,
-    PH_KIND_KEYTABLE, PH_KIND_CACHE, PH_KIND_INFLIGHT, PH_KIND_LIMITER, PH_KIND_BREAKER
+    PH_KIND_KEYTABLE, PH_KIND_CACHE, PH_KIND_INFLIGHT, PH_KIND_LIMITER, PH_KIND_BREAKER,
+    PH_KIND_BUDGET, PH_KIND_STREAMS
 };
 
 _Static_assert(sizeof(ph_header) == 512, "ph_header is 512 bytes");
