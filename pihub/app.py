@@ -24,7 +24,7 @@ from pihub.gateway.route import ModelTable, chain_targets
 from pihub.server.ports import Inherited
 from pihub.settings.loaded import Loaded
 from pihub.settings.paths import run_dir
-from pihub.settings.prices import load_prices
+from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
 from pihub.settings.workers import worker_count
@@ -42,7 +42,7 @@ class Hub:
     def __init__(self, loaded: Loaded, inherited: Inherited | None = None) -> None:
         self.loaded = loaded
         self.settings: Settings = loaded.settings
-        self.prices: PriceTable = load_prices(self.settings.gateway.prices_file)
+        self.prices: PriceTable = settings_prices(self.settings)
         self.rows = _rows(self.settings)
         self.models = model_table(self.settings)
         self.started = int(time.time())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pihub.domain.energy import Energy
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.errors import BadRequest, PihubError, RateLimited, Starting, TooLarge, Unauthenticated
 from pihub.gateway.admit import Admit
@@ -121,6 +122,7 @@ class Worker:
             ttl=settings.cache.ttl,
             max_value=parse_size(settings.cache.max_value),
             warn=settings.gateway.warn_unknown_price,
+            energy=Energy(settings.energy.watts, settings.energy.usd_per_kwh),
         )
         admit = Admit(state, slot, settings.limits.streams_per_worker)
         lookup = Lookup(

@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "check the configuration, all faults at once",
     "config": "print the effective configuration and where each value comes from",
     "keys": "create, list and revoke API keys",
+    "prices": "show, check and update the price table",
     "top": "watch the running hub",
     "demo": "run the simulated upstreams alone",
 }

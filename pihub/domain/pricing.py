@@ -38,16 +38,19 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     cache_read: int
     cache_write_5m: int
     cache_write_1h: int
+    image: int = 0
+    """Pico-USD an image of the prompt, where a vendor prices those apart from tokens."""
 
     def __post_init__(self) -> None:
         for field in self.__struct_fields__:
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} must not be negative")
 
-    def pico(self, usage: Usage) -> int:
+    def pico(self, usage: Usage, images: int = 0) -> int:
         """The exact sum; counts below zero (a broken upstream) count as zero."""
         return (
-            max(usage.input, 0) * self.input
+            images * self.image
+            + max(usage.input, 0) * self.input
             + max(usage.output, 0) * self.output
             + max(usage.cache_read, 0) * self.cache_read
             + max(usage.cache_write_5m, 0) * self.cache_write_5m
@@ -66,6 +69,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     long_above: int = 0
     """0: there is no long-context tier."""
     long_rates: Rates | None = None
+    batch_permille: int = 1000
+    """What a deferred request costs, in thousandths of the rates (a 50 % discount: 500)."""
 
     @property
     def free(self) -> bool:
@@ -73,13 +78,17 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         return self.rates.free and (self.long_rates is None or self.long_rates.free)
 
 
-def cost(usage: Usage, price: Price) -> int:
-    """Nano-USD, rounded up, so that a token with a price never costs nothing."""
+def cost(usage: Usage, price: Price, *, images: int = 0, batch: bool = False) -> int:
+    """Nano-USD, rounded up, so that a token with a price never costs nothing.
+
+    `batch`: through a vendor's batch interface, at its discount.
+    """
     prompt = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
     rates = price.rates
     if price.long_rates is not None and price.long_above and prompt > price.long_above:
         rates = price.long_rates
-    return -(-rates.pico(usage) // PICO_PER_NANO)
+    permille = price.batch_permille if batch else 1000
+    return -(-rates.pico(usage, images) * permille // (PICO_PER_NANO * 1000))
 
 
 _DATE = re.compile(r"[-@](?:latest|20\d{6}|20\d\d-\d\d-\d\d)(?:-v\d+(?::\d+)?)?$")
@@ -122,12 +131,14 @@ class PriceTable:
             self._found[key] = found
         return found
 
-    def cost(self, kind: str, model: str, usage: Usage) -> int:
+    def cost(
+        self, kind: str, model: str, usage: Usage, *, images: int = 0, batch: bool = False
+    ) -> int:
         """Nano-USD. Raises UnknownPrice."""
         price = self.find(kind, model)
         if price is None:
             raise UnknownPrice(kind, model)
-        return cost(usage, price)
+        return cost(usage, price, images=images, batch=batch)
 
     def cost_or_none(self, kind: str, model: str, usage: Usage | None) -> int | None:
         """Nano-USD; None if the price, or the usage of a model with a price, is unknown."""
@@ -137,6 +148,15 @@ class PriceTable:
         if usage is None:
             return 0 if price.free else None
         return cost(usage, price)
+
+    def is_free(self, kind: str, model: str) -> bool:
+        """A model that is known to cost nothing whatever the usage."""
+        price = self.find(kind, model)
+        return price is not None and price.free
+
+    def items(self) -> list[tuple[str, str, Price]]:
+        """(kind, model, price), in order."""
+        return [(*key, self._prices[key]) for key in sorted(self._prices)]
 
     def extended(self, other: PriceTable) -> PriceTable:
         """This table with the other's entries on top."""

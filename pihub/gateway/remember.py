@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic_ns
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from pihub.domain.cacheable import why_not_kept
 from pihub.domain.chat import Block, Text, Thinking, ToolUse, Usage
 from pihub.domain.collect import Collector
+from pihub.domain.energy import Energy
 from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
@@ -24,11 +26,18 @@ CHARS_PER_TOKEN = 4
 """For estimates where an upstream never told its usage; marked as such."""
 
 
+ROUTED = 3
+"""Index in an exchange's marks of the moment when the call began."""
+
+
 class Prices(Protocol):
     """What a model's tokens cost."""
 
     def cost_or_none(self, kind: str, model: str, usage: Usage | None) -> int | None:
         """nano-USD; None if the model's price is unknown."""
+
+    def is_free(self, kind: str, model: str) -> bool:
+        """A local model: nothing but electricity."""
 
 
 class Remember:
@@ -44,9 +53,11 @@ class Remember:
         ttl: float,
         max_value: int,
         warn: bool = True,
+        energy: Energy = Energy(),
     ) -> None:
         """`max_value`: bytes of the largest answer that is kept. `warn`: name models
-        without a known price in the log, once each."""
+        without a known price in the log, once each. `energy`: what local seconds cost."""
+        self._energy = energy
         self._answers = answers
         self._prices = prices
         self._state = state
@@ -78,6 +89,7 @@ class Remember:
                 x.target.name,
                 own_cost,
                 x.target.simulated,
+                max(own_cost, self._paid_elsewhere(x)),
             )
             too_large = _size(x.answer.blocks) > self.max_value
             if too_large or not self._answers.put(x.key, tenant, kept, ttl):
@@ -119,7 +131,7 @@ class Remember:
             names.intern(stored.upstream),
             names.intern(x.alias),
             x.streams,
-            max(stored.cost_nano, 0),
+            stored.worth_nano,
             usage.input,
             usage.output,
             stored.simulated,
@@ -130,7 +142,7 @@ class Remember:
         """Usage and cost of a complete answer; a kept one costs nothing."""
         if x.stored is not None:
             x.usage = x.stored.answer.usage
-            x.cost_nano, x.saved_nano = 0, max(x.stored.cost_nano, 0)
+            x.cost_nano, x.saved_nano = 0, x.stored.worth_nano
             return
         if x.answer is not None:
             x.usage, x.raw_stop = x.answer.usage, x.answer.raw_stop
@@ -177,12 +189,24 @@ class Remember:
         assert x.target is not None
         assert x.usage is not None
         cost = self._cost(x.target, x.usage)
+        if cost is not None and self._prices.is_free(x.target.kind, x.target.model):
+            cost += self._energy.nano(_seconds(x))
+            x.saved_nano = max(0, self._paid_elsewhere(x) - cost)
         for target, collector in x.lost:
             part = self._cost(target, self._partial_usage(x, collector))
             if cost is not None:
                 cost = None if part is None else cost + part
             x.lost_nano += part or 0
         x.cost_nano = -1 if cost is None else cost
+
+    def _paid_elsewhere(self, x: Exchange) -> int:
+        """What the same tokens would have cost at the chain's first paid target; else 0."""
+        if x.usage is None:
+            return 0
+        for target in x.targets:
+            if not self._prices.is_free(target.kind, target.model):
+                return self._prices.cost_or_none(target.kind, target.model, x.usage) or 0
+        return 0
 
     def _cost(self, target: Target, usage: Usage) -> int | None:
         cost = None
@@ -195,6 +219,15 @@ class Remember:
                 self._warned.add(target.name)
                 log.warning("no price is known for %s: its cost is not counted", target.name)
         return cost
+
+
+def _seconds(x: Exchange) -> float:
+    """How long the local model worked: by its own word, else since it was called."""
+    told = 0 if x.answer is None else x.answer.timings.get("total_duration", 0)
+    if told > 0:
+        return told / 1e9
+    began = x.marks[ROUTED] if len(x.marks) > ROUTED else x.request.t0_ns
+    return (monotonic_ns() - began) / 1e9
 
 
 def _length(blocks: tuple[Block, ...]) -> int:

@@ -12,6 +12,8 @@ so that no binary fraction ever touches money:
     input = 1.00
     output = 5.00
     long = { above = 100000, input = 2.00, output = 10.00 }    # optional tier
+    image = 0.002                   # optional: USD an image of the prompt
+    batch = 0.5                     # optional: factor of deferred requests
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from typing import Any
 
 from pihub.domain.pricing import Price, PriceTable, Rates
 from pihub.errors import ConfigError
+from pihub.settings.paths import database
+from pihub.settings.schema import Settings
 
 _FACTORS = ("cache_read", "cache_write_5m", "cache_write_1h")
-_FIELDS = frozenset({"input", "output", "long", *_FACTORS})
+_FIELDS = frozenset({"input", "output", "long", "image", "batch", *_FACTORS})
 _KINDS = frozenset({"anthropic", "openai", "ollama"})
 _MAX_USD = 1_000_000
 """Per million tokens: beyond it the unit was mistaken."""
@@ -37,6 +41,20 @@ def builtin_prices() -> PriceTable:
     """The table that ships with pihub (prices.toml beside this file)."""
     text = resources.files(__package__).joinpath("prices.toml").read_text("utf-8")
     return parse_prices(text, "prices.toml")
+
+
+def own_prices(settings: Settings) -> Path:
+    """The owner's table: `gateway.prices_file`, or else prices.toml beside the database."""
+    named = settings.gateway.prices_file
+    return Path(named) if named else database(settings).parent / "prices.toml"
+
+
+def settings_prices(settings: Settings) -> PriceTable:
+    """The table that these settings put in force. Raises ConfigError."""
+    path = own_prices(settings)
+    if not settings.gateway.prices_file and not path.exists():
+        return builtin_prices()
+    return load_prices(str(path))
 
 
 def load_prices(path: str) -> PriceTable:
@@ -68,7 +86,7 @@ def parse_prices(text: str, name: str) -> PriceTable:
         if kind not in _KINDS or not isinstance(models, dict):
             raise ConfigError(f"{name}: [{kind}] is not a table of {sorted(_KINDS)}")
         factors = models.get("defaults", {})
-        _known(factors, frozenset(_FACTORS), f"{name}: {kind}.defaults")
+        _known(factors, frozenset({*_FACTORS, "batch"}), f"{name}: {kind}.defaults")
         for model, entry in models.items():
             if model != "defaults":
                 prices[kind, model] = _price(entry, factors, f'{name}: {kind}."{model}"')
@@ -78,14 +96,20 @@ def parse_prices(text: str, name: str) -> PriceTable:
 def _price(entry: object, factors: Mapping[str, Any], where: str) -> Price:
     table = _known(entry, _FIELDS, where)
     rates = _rates(table, factors, where)
+    batch = _permille(table.get("batch", factors.get("batch", 1)), f"{where}.batch")
     tier = table.get("long")
     if tier is None:
-        return Price(rates=rates)
-    tier = dict(_known(tier, (_FIELDS - {"long"}) | {"above"}, f"{where}.long"))
+        return Price(rates=rates, batch_permille=batch)
+    tier = dict(_known(tier, (_FIELDS - {"long", "batch"}) | {"above"}, f"{where}.long"))
     above = tier.pop("above", None)
     if not isinstance(above, int) or above <= 0:
         raise ConfigError(f"{where}.long.above must be a positive number of tokens")
-    return Price(rates=rates, long_above=above, long_rates=_rates(tier, factors, f"{where}.long"))
+    return Price(
+        rates=rates,
+        long_above=above,
+        long_rates=_rates(tier, factors, f"{where}.long"),
+        batch_permille=batch,
+    )
 
 
 def _rates(table: Mapping[str, Any], factors: Mapping[str, Any], where: str) -> Rates:
@@ -100,7 +124,10 @@ def _rates(table: Mapping[str, Any], factors: Mapping[str, Any], where: str) -> 
             # Without a factor of the vendor's such tokens cost what input costs.
             factor = _usd(factors.get(field, 1), f"{where}: defaults.{field}")
             values[field] = values["input"] * factor
-    return Rates(**{field: _pico(value, f"{where}.{field}") for field, value in values.items()})
+    pico = {field: _pico(value, f"{where}.{field}") for field, value in values.items()}
+    # An image is priced by the piece, not by the million.
+    image = _pico(_usd(table.get("image", 0), f"{where}.image") * 1_000_000, f"{where}.image")
+    return Rates(**pico, image=image)
 
 
 def _known(value: object, fields: frozenset[str], where: str) -> Mapping[str, Any]:
@@ -126,3 +153,10 @@ def _pico(usd: Decimal, where: str) -> int:
     if pico != int(pico):
         raise ConfigError(f"{where} is finer than a millionth of a USD a million tokens")
     return int(pico)
+
+
+def _permille(value: object, where: str) -> int:
+    factor = _usd(value, where) * 1000
+    if factor > 1000 or factor != int(factor):
+        raise ConfigError(f"{where} must be a factor from 0 to 1, in thousandths at the finest")
+    return int(factor)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pihub.settings.money import Energy, Money
 from pihub.settings.section import Positive, Seconds, Section
 
 
@@ -145,6 +146,8 @@ class Settings(Section, frozen=True):
     store: Store = Store()
     limits: Limits = Limits()
     gateway: Gateway = Gateway()
+    money: Money = Money()
+    energy: Energy = Energy()
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}

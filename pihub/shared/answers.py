@@ -28,6 +28,9 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     cost_nano: int
     """What it cost when it was made; -1: unknown."""
     simulated: bool = False
+    worth_nano: int = 0
+    """What an answer from here saves: its cost, or what the chain's paid model would have
+    asked for the same tokens if that is more."""
 
 
 class Wire(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pihub.domain.chat import Usage
+from pihub.domain.energy import Energy
 from pihub.domain.pricing import Price, PriceTable, Rates
 from pihub.domain.target import Principal, Target
 from pihub.errors import ClientGone, UpstreamProtocol
@@ -179,6 +180,8 @@ class Bench:
         state: SharedState | None = None,
         slot: int = SLOT,
         epoch: int = 7,
+        prices: PriceTable = PRICES,
+        energy: Energy = Energy(),
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -216,7 +219,14 @@ class Bench:
         )
         self.answers = AnswerCache(self.state.cache, self.state.arena.secret, epoch)
         self.remember = Remember(
-            self.answers, PRICES, self.state, slot, ttl=1000.0, max_value=max_value, warn=warn
+            self.answers,
+            prices,
+            self.state,
+            slot,
+            ttl=1000.0,
+            max_value=max_value,
+            warn=warn,
+            energy=energy,
         )
         self.admit = Admit(self.state, slot, limit)
         self.lookup = Lookup(self.answers, self.flights, temperature=0.0, patience=patience)

@@ -89,3 +89,30 @@ def test_a_bad_file_says_where(text: str, said: str) -> None:
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="prices_file"):
         load_prices(str(tmp_path / "none.toml"))
+
+
+def test_images_and_deferred_requests_have_prices_of_their_own() -> None:
+    text = """
+[anthropic.defaults]
+batch = 0.5
+[anthropic.a]
+input = 1
+output = 2
+image = 0.002
+[anthropic.b]
+input = 1
+output = 2
+batch = 0.25
+"""
+    table = parse_prices(text, "t")
+    usage = Usage(input=1000, output=100)
+    assert table.cost("anthropic", "a", usage) == 1_200_000
+    assert table.cost("anthropic", "a", usage, batch=True) == 600_000
+    assert table.cost("anthropic", "a", usage, images=3) == 1_200_000 + 3 * 2_000_000
+    assert table.cost("anthropic", "b", usage, batch=True) == 300_000
+
+
+@pytest.mark.parametrize("batch", ["1.5", "-1", "0.00001", '"half"'])
+def test_a_batch_factor_is_between_nothing_and_one(batch: str) -> None:
+    with pytest.raises(ConfigError, match="batch"):
+        parse_prices(f"[openai.a]\ninput = 1\noutput = 1\nbatch = {batch}\n", "t")
