@@ -20,3 +20,6 @@ class Energy(msgspec.Struct, frozen=True):
             return 0
         exact = self.watts * seconds / JOULES_PER_KWH * self.usd_per_kwh * NANO
         return -int(-exact // 1)
+
+
+UNCOUNTED = Energy()

@@ -11,7 +11,7 @@ import msgspec
 from pihub.domain.cacheable import why_not_kept
 from pihub.domain.chat import Block, Text, Thinking, ToolUse, Usage
 from pihub.domain.collect import Collector
-from pihub.domain.energy import Energy
+from pihub.domain.energy import UNCOUNTED, Energy
 from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
@@ -53,7 +53,7 @@ class Remember:
         ttl: float,
         max_value: int,
         warn: bool = True,
-        energy: Energy = Energy(),
+        energy: Energy = UNCOUNTED,
     ) -> None:
         """`max_value`: bytes of the largest answer that is kept. `warn`: name models
         without a known price in the log, once each. `energy`: what local seconds cost."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pihub.domain.chat import Usage
-from pihub.domain.energy import Energy
+from pihub.domain.energy import UNCOUNTED, Energy
 from pihub.domain.pricing import Price, PriceTable, Rates
 from pihub.domain.target import Principal, Target
 from pihub.errors import ClientGone, UpstreamProtocol
@@ -181,7 +181,7 @@ class Bench:
         slot: int = SLOT,
         epoch: int = 7,
         prices: PriceTable = PRICES,
-        energy: Energy = Energy(),
+        energy: Energy = UNCOUNTED,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))

@@ -1,4 +1,4 @@
-"""What local answers cost and save: electricity on one side, the chain's paid model on the other."""
+"""What local answers cost and save: electricity, and the price of the paid model of the chain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_local_answer_saves_what_the_paid_model_would_have_cost() -> None:
     assert reply.status == 200
     (record,) = b.records()
     tokens = record.in_tok * 1000 + record.out_tok * 5000
-    assert 0 < record.cost_nano, "electricity is not free"
+    assert record.cost_nano > 0, "electricity is not free"
     assert record.saved_nano == tokens - record.cost_nano
     b.whole(model="chat", temperature=0)
     (hit,) = b.records()
