@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pihub._core.matcher import Matcher
+from pihub._core.matcher import Literals, Matcher, classes
 from tests.model import matcher as model
 
 LETTERS = st.sampled_from([97, 65, 98, 66, 99, 0, 255, 90, 122, 64, 91])
@@ -69,3 +69,87 @@ def test_refuses() -> None:
         Matcher(("text",))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="too many"):
         Matcher((b"x" * (1 << 24),))
+
+
+@given(
+    chunks=st.lists(TEXT, max_size=5), patterns=st.lists(WORD, min_size=1, max_size=5).map(tuple)
+)
+def test_chunks_are_one_text(chunks: list[bytes], patterns: tuple[bytes, ...]) -> None:
+    matcher = Matcher(patterns)
+    state, base, ends = 0, 0, []
+    for chunk in chunks:
+        at = 0
+        while at < len(chunk):
+            found, used, state = matcher.feed(chunk[at:], state)
+            at += used
+            if found >= 0:
+                ends.append(base + at)
+        base += len(chunk)
+    whole = model.all_matches(patterns, b"".join(chunks))
+    assert ends == sorted({end for _, end in whole})
+    with pytest.raises(ValueError, match="not of this matcher"):
+        matcher.feed(b"", 1 << 20)
+
+
+@pytest.mark.parametrize("engine", ["", "baseline", "scalar"])
+@pytest.mark.parametrize("byte", range(256))
+def test_each_byte_has_its_classes(byte: int, engine: str) -> None:
+    one = bytes([byte])
+    for size in (1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97):
+        for at in {0, size // 2, size - 1}:
+            text = b"a" * at + one + b"a" * (size - at - 1)
+            assert classes(text, engine) == model.classes(one), (size, at)
+
+
+@pytest.mark.parametrize("engine", ["", "baseline", "scalar"])
+@settings(max_examples=300, deadline=None)
+@given(data=st.binary(max_size=200))
+def test_classes_of_any_text(data: bytes, engine: str) -> None:
+    assert classes(data, engine) == model.classes(data)
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(ValueError, match="no engine"):
+        classes(b"", "abacus")
+
+
+LONG = st.lists(LETTERS, max_size=200).map(bytes)
+LITERAL = st.lists(LETTERS, min_size=2, max_size=9).map(bytes)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    patterns=st.lists(LITERAL, max_size=20).map(tuple),
+    data=LONG,
+    start=st.integers(0, 210),
+)
+def test_literals(patterns: tuple[bytes, ...], data: bytes, start: int) -> None:
+    assert Literals(patterns).first(data, start) == model.first_literal(patterns, data, start)
+
+
+@pytest.mark.parametrize("literal", [b"ab", b"abc", b"Abcd", b"abcdefgh"])
+def test_a_literal_at_every_place_of_every_length(literal: bytes) -> None:
+    literals = Literals((b"zzzz", literal))
+    for size in range(len(literal), 140):
+        for at in range(size - len(literal) + 1):
+            text = b"." * at + literal.swapcase() + b"." * (size - at - len(literal))
+            assert literals.first(text) == (1, at), (size, at)
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_every_pair_of_bytes_is_found(first: int) -> None:
+    literals = Literals(tuple(bytes([first, second]) for second in range(256)))
+    filler = b"\0" if first else b"\1"
+    for second in range(0, 256, 5):
+        found = literals.first(filler * 40 + bytes([first, second]))
+        assert found == (second - 32 * (97 <= second <= 122), 40)  # the lowest that fits
+
+
+def test_literals_refuse() -> None:
+    with pytest.raises(ValueError, match="2 to 255"):
+        Literals((b"a",))
+    with pytest.raises(ValueError, match="2 to 255"):
+        Literals((b"a" * 256,))
+    with pytest.raises(ValueError, match="too many"):
+        Literals((b"ab",) * 1025)
+    assert Literals(()).first(b"anything at all, and longer than thirty-four bytes") is None

@@ -20,3 +20,22 @@ def all_matches(patterns: tuple[bytes, ...], data: bytes) -> list[tuple[int, int
 
 def control(data: bytes) -> bool:
     return any((b < 32 and b != 9) or b == 127 for b in data)
+
+
+CLASSES = (
+    bytes(range(32)), b"\0", bytes(range(128, 256)), b"%", b"&", b"'\"", b"`", b"<>", b"()",
+    b"[\\]{|}", b";", b"!#$*", b"\x7f", b"=", b"-./", b"\\",
+)  # fmt: skip
+
+
+def classes(data: bytes) -> int:
+    return sum(1 << bit for bit, members in enumerate(CLASSES) if set(members) & set(data))
+
+
+def first_literal(patterns: tuple[bytes, ...], data: bytes, start: int) -> tuple[int, int] | None:
+    text = fold(data)
+    for at in range(start, len(text)):
+        for index, pattern in enumerate(patterns):
+            if text.startswith(fold(pattern), at):
+                return index, at
+    return None
