@@ -8,7 +8,7 @@ PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinhe
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test quicktest lint types law ready meinheld core bench trace asan lock clean
+.PHONY: wheels bundle help run install test quicktest lint types law ready meinheld core bench trace asan lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ ready: lint types test  ## may this be committed?
 
 bench: $(STAMP)-dev core  ## the quick benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
+
+wheels: $(STAMP)-dev  ## wheels of the hub and all it needs, for every machine (dist/wheels)
+	$(BIN)/python -m arm.wheels $(ARGS)
+
+bundle: wheels  ## one archive a machine that installs without network
+	$(BIN)/python -m arm.bundle
 
 trace: $(STAMP)-dev  ## coverage of Python and Cython lines
 	deploy/coverage.sh $(BIN)/python $(ARGS)

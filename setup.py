@@ -2,6 +2,7 @@
 
 PIHUB_BUILD   release (default), debug, trace (coverage of .pyx) or asan
 PIHUB_ONLY    names, comma-separated: build only these (default: all)
+PIHUB_SYMBOLS 1: keep the symbol table (wheels are read by function, then stripped)
 PIHUB_STRICT  1: warnings are errors, and so is a performance hint of Cython
 """
 

@@ -65,7 +65,7 @@ def flags(mode: str = "release", target: str | None = None) -> tuple[list[str], 
     if target not in CFLAGS:
         raise ValueError(f"unknown machine {target!r}")
     link = [*HARDEN_LINK, *LDFLAGS[target]]
-    if mode == "release":
+    if mode == "release" and os.environ.get("PIHUB_SYMBOLS") != "1":
         link.append("-s")  # symbol tables are half of a small extension
     if mode == "asan":
         link.append("-fsanitize=address,undefined")

@@ -10,3 +10,5 @@ echo 'setuptools>=77
 wheel
 cython>=3.2,<4
 greenlet>=3' | compile - -o requirements-build.lock
+# Travels in the offline archive: Debian's Python has none.
+echo 'pip>=25' | compile --no-annotate - -o deploy/pip.lock

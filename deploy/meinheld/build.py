@@ -132,7 +132,8 @@ def build_key(mode: str) -> str:
 
 
 def wheel_pattern() -> str:
-    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    # of the target, which is not this interpreter's in a cross build
+    python = f"cp{sysconfig.get_config_var('py_version_nodot')}"
     platform = os.environ.get("_PYTHON_HOST_PLATFORM") or sysconfig.get_platform()
     tag = platform.replace("-", "_").replace(".", "_")
     return f"{NAME}-{VERSION}-{python}-*-{tag}.whl"

@@ -1,0 +1,1 @@
+"""Everything about the machines that the hub is made for: flags, wheels, packages, proofs."""
