@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.http.control.service import run_control
 
@@ -25,31 +26,39 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
     """Blocks until `stop`, then stores what is left."""
     hub.state.process_began(slot)
     add = partial(pages, stop=stop)
-    run_control(
-        hub.settings,
-        hub.state,
-        hub.health,
-        listener,
-        stop,
-        serve,
-        pages=add,
-        previous=hub.previous,
-    )
+    webhooks = ControlWebhooks(hub, serve)
+    webhooks.start()
+    try:
+        run_control(
+            hub.settings,
+            hub.state,
+            hub.health,
+            listener,
+            stop,
+            serve,
+            pages=add,
+            previous=hub.previous,
+        )
+    finally:
+        webhooks.finish()
 
 
 def serve(
     app: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]],
     listener: socket.socket,
     stop: threading.Event,
+    *,
+    threads: int = THREADS,
+    largest: int = 1024 * 1024,
 ) -> None:
-    """waitress on the inherited unix socket until `stop` is set."""
+    """waitress on a listening unix socket until `stop` is set; bodies up to `largest` bytes."""
     server = create_server(
         app,
         sockets=[listener],
-        threads=THREADS,
+        threads=threads,
         ident=None,
         channel_timeout=60,
-        max_request_body_size=1024 * 1024,
+        max_request_body_size=largest,
         expose_tracebacks=False,
     )
     try:

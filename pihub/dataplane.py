@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.errors import BadRequest, PihubError, RateLimited, Starting, TooLarge, Unauthenticated
@@ -88,7 +89,8 @@ class Worker:
                 sinks={
                     "control": ControlProxy(
                         self.connector, str(hub.control_socket), waiter, lambda: self.leaving
-                    )
+                    ),
+                    "webhooks": webhook_sink(hub, slot, waiter, self.connector),
                 },
                 apis=self._apis(hub, waiter, access),
                 errors=ErrorMapper(clients),

@@ -76,6 +76,12 @@ class Unauthenticated(PihubError):
     code, status, kind = "invalid_api_key", 401, "authentication"
 
 
+class InvalidSignature(Unauthenticated):
+    """A webhook's signature or timestamp is wrong."""
+
+    code = "invalid_signature"
+
+
 class Forbidden(PihubError):
     """The key is known but may not do this."""
 

@@ -94,11 +94,12 @@ def _named(
 
 def _unknown(cls: type[Section], key: str, path: Path, value: Any) -> str:
     fields = struct_fields(cls)
-    if key.lower() in _SECRETS and "api_key_env" in fields:
+    kind = next((k for k in ("api_key", "secret", "key") if f"{k}_env" in fields), "")
+    if key.lower() in _SECRETS and kind:
         return (
             "secrets do not belong into this file: put the key into an environment "
-            'variable and name it with api_key_env = "NAME", or into a file named by '
-            'api_key_file = "/path"'
+            f'variable and name it with {kind}_env = "NAME", or into a file named by '
+            f'{kind}_file = "/path"'
         )
     if isinstance(value, dict):
         return "unknown section" + did_you_mean(key, fields)

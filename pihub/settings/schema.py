@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.money import Energy, Money
 from pihub.settings.section import Positive, Seconds, Section
+from pihub.settings.webhooks import Action, Subscriber, Webhook
 
 
 class Server(Section, frozen=True):
@@ -151,3 +152,6 @@ class Settings(Section, frozen=True):
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}
+    webhooks: dict[str, Webhook] = {}
+    subscribers: dict[str, Subscriber] = {}
+    actions: dict[str, Action] = {}

@@ -1,4 +1,4 @@
-"""The upstreams' keys: from environment variables or files, never from the TOML."""
+"""Keys and secrets: from environment variables or files, never from the TOML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping
 
 from pihub.settings.faults import Faults, Path
-from pihub.settings.schema import Api, Settings, Upstream
+from pihub.settings.schema import Settings
 
 MAX_BYTES = 16 * 1024
 """Of a key file: a key is short, and a header must hold it."""
@@ -17,45 +17,53 @@ _PLAIN_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def read(settings: Settings, environ: Mapping[str, str], faults: Faults) -> dict[str, bytes]:
-    """The key of each upstream and API that has one, by name."""
+    """The key of each upstream and API that has one, by name; others by `SECTION.NAME`."""
     found: dict[str, bytes] = {}
-    for section, table in (("upstreams", settings.upstreams), ("apis", settings.apis)):
-        for name, target in table.items():
-            secret = _one((section, name), target, environ, faults)
+    for section, what in (
+        ("upstreams", "api_key"),
+        ("apis", "api_key"),
+        ("webhooks", "secret"),
+        ("subscribers", "secret"),
+        ("actions", "key"),
+    ):
+        for name, target in getattr(settings, section).items():
+            secret = _one((section, name), target, what, environ, faults)
             if secret is not None:
-                found[name] = secret
+                found[name if what == "api_key" else f"{section}.{name}"] = secret
     return found
 
 
 def _one(
-    path: Path, target: Upstream | Api, environ: Mapping[str, str], faults: Faults
+    path: Path, target: object, what: str, environ: Mapping[str, str], faults: Faults
 ) -> bytes | None:
-    if target.api_key_env and target.api_key_file:
+    variable: str = getattr(target, f"{what}_env")
+    name: str = getattr(target, f"{what}_file")
+    if variable and name:
         return None  # which of them is unknown: a fault of its own
-    if target.api_key_env:
-        where = (*path, "api_key_env")
+    if variable:
+        where = (*path, f"{what}_env")
         if faults.at(where):
             return None
-        text = environ.get(target.api_key_env, "").strip()
+        text = environ.get(variable, "").strip()
         if not text:
-            plain = _PLAIN_NAME.fullmatch(target.api_key_env)
-            named = f"variable {target.api_key_env}" if plain else "variable that it names"
+            plain = _PLAIN_NAME.fullmatch(variable)
+            named = f"variable {variable}" if plain else "variable that it names"
             faults.add(where, f"the environment {named} is not set: set it, or remove this key")
             return None
         return _judged(where, os.fsencode(text), faults)
-    if target.api_key_file:
-        where = (*path, "api_key_file")
+    if name:
+        where = (*path, f"{what}_file")
         if faults.at(where):
             return None
         try:
-            with open(target.api_key_file, "rb") as file:
+            with open(name, "rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 data = file.read(MAX_BYTES + 1).strip()
         except OSError as exc:
-            faults.add(where, f"cannot read {target.api_key_file}: {exc.strerror}")
+            faults.add(where, f"cannot read {name}: {exc.strerror}")
             return None
         if stat.S_ISREG(mode) and mode & 0o077:
-            faults.warn(where, f"others may read it: chmod 600 {target.api_key_file}")
+            faults.warn(where, f"others may read it: chmod 600 {name}")
         return _judged(where, data, faults)
     return None
 

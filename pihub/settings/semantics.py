@@ -18,6 +18,7 @@ from pihub.settings.addresses import (
 from pihub.settings.faults import Faults, Path, did_you_mean
 from pihub.settings.schema import Api, Settings, Timers, Upstream
 from pihub.settings.sizes import parse_size
+from pihub.settings.webhook_rules import check as check_webhooks
 
 SIZES: Mapping[Path, tuple[str, str]] = {
     ("cache", "size"): ("1MB", "64GB"),
@@ -54,6 +55,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     for name, api in settings.apis.items():
         _api(name, api, settings, faults)
     _models(settings, raw, faults)
+    check_webhooks(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:
         faults.add(

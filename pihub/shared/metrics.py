@@ -46,6 +46,13 @@ class Column(IntEnum):
     """Records overwritten before they could be stored."""
     STORE_FAILURES = 24
     """Batches that could not be stored at once (they are tried again)."""
+    HOOK_EVENTS = 25
+    """Webhook events committed; the control process's row, as the next two."""
+    HOOK_DUPLICATES = 26
+    HOOK_IGNORED = 27
+    """Too old, or of an object that was to be forgotten."""
+    HOOK_REFUSED = 28
+    """Webhook requests with a wrong signature, body or name."""
 
 
 class Series(IntEnum):
@@ -74,6 +81,7 @@ class Route(IntEnum):
     API = 5
     CONTROL = 6
     HEALTH = 7
+    WEBHOOK = 8
 
 
 STATUS_CLASSES = 6

@@ -87,7 +87,7 @@ class Plane:
                     "readyz": Readyz(self.state, self.board, ("up",)),
                     "metrics": Metrics(lambda: b"pihub_up 1\n", self.access),
                 },
-                sinks={"control": control or Pages()},
+                sinks={"control": control or Pages(), "webhooks": Pages()},
                 apis=apis or {},
                 errors=self.errors,
             )

@@ -34,6 +34,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
 SINKS: tuple[tuple[str, str], ...] = (
     ("/admin", "control"),
     ("/dashboard", "control"),
+    ("/webhooks", "webhooks"),
 )
 """Prefixes passed on whole; [apis.NAME] adds its own prefix each."""
 

@@ -1,0 +1,1 @@
+"""Webhooks: taken in from senders, kept until delivered, delivered in order."""
