@@ -64,6 +64,18 @@ LOST = Metric(
 STORE_FAILURES = Metric(
     "pihub_store_failures_total", "counter", "Batches that the database did not take at once"
 )
+HOOK_EVENTS = Metric(
+    "pihub_webhook_events_total", "counter", "Webhook events that were committed"
+)
+HOOK_DUPLICATES = Metric(
+    "pihub_webhook_duplicates_total", "counter", "Webhook events that were there already"
+)
+HOOK_IGNORED = Metric(
+    "pihub_webhook_ignored_total", "counter", "Webhook events too old, or of the forgotten"
+)
+HOOK_REFUSED = Metric(
+    "pihub_webhook_refused_total", "counter", "Webhook requests with a bad signature or body"
+)
 KEYS = Metric("pihub_keys", "gauge", "API keys in force")
 UP = Metric("pihub_process_up", "gauge", "Whether a process of the hub is alive, by role")
 DURATION = Metric(
@@ -87,7 +99,7 @@ METRICS = (
     BUILD, REQUESTS, REFUSED, ERRORS, CACHE_RESULTS, FALLBACKS, IN_FLIGHT, STREAMS_OPEN,
     STREAMS, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
-    STORE_FAILURES, KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
+    STORE_FAILURES, HOOK_EVENTS, HOOK_DUPLICATES, HOOK_IGNORED, HOOK_REFUSED, KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
     BREAKER,
 )  # fmt: skip
 
@@ -107,6 +119,10 @@ _PLAIN = (
     (RECORDED, Column.EVENTS_RECORDED),
     (LOST, Column.EVENTS_LOST),
     (STORE_FAILURES, Column.STORE_FAILURES),
+    (HOOK_EVENTS, Column.HOOK_EVENTS),
+    (HOOK_DUPLICATES, Column.HOOK_DUPLICATES),
+    (HOOK_IGNORED, Column.HOOK_IGNORED),
+    (HOOK_REFUSED, Column.HOOK_REFUSED),
 )
 _RESULTS = {
     "hit": Column.HITS,

@@ -9,6 +9,7 @@ import msgspec
 from pihub.settings.section import Positive, Seconds, Section
 
 SIGNATURES = ("v1", "v2", "v3")
+Concurrency = Annotated[int, msgspec.Meta(ge=1, le=32)]
 
 
 class Webhook(Section, frozen=True):
@@ -28,8 +29,6 @@ class Webhook(Section, frozen=True):
 class Delivery(Section, frozen=True):
     """How hard one target is tried."""
 
-    timeout: Seconds = 10.0
-    concurrency: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
     attempts: Positive = 20
     backoff: Seconds = 1.0
     """Before the second attempt; doubled each time, with full jitter."""
@@ -48,6 +47,8 @@ class Subscriber(Section, frozen=True):
     secret_file: str = ""
     sources: list[str] = []
     types: list[str] = []
+    timeout: Seconds = 10.0
+    concurrency: Concurrency = 4
     ca_file: str = ""
     delivery: Delivery = Delivery()
 
@@ -70,4 +71,6 @@ class Action(Section, frozen=True):
     model: str = ""
     prompt: str = ""
     max_tokens: Positive = 256
-    delivery: Delivery = Delivery(timeout=120.0, concurrency=1)
+    timeout: Seconds = 120.0
+    concurrency: Concurrency = 1
+    delivery: Delivery = Delivery()

@@ -156,7 +156,10 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _text(item: Mapping[str, Any], name: str) -> str:
     value = item.get(name)
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    # A lone surrogate is JSON, and no text that a database takes.
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _time(value: object, unit: int, now_ms: int) -> int:
