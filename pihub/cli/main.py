@@ -16,6 +16,7 @@ COMMANDS = {
     "config": "print the effective configuration and where each value comes from",
     "keys": "create, list and revoke API keys",
     "prices": "show, check and update the price table",
+    "route": "explain how the hub routes a prompt",
     "top": "watch the running hub",
     "demo": "run the simulated upstreams alone",
 }

@@ -1,0 +1,1 @@
+"""How well does the router tell easy prompts from hard ones?"""
