@@ -32,6 +32,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
         run_control(
             hub.settings,
             hub.state,
+            slot,
             hub.health,
             listener,
             stop,

@@ -18,6 +18,7 @@ from pihub.gateway.inspect import Inspect
 from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup
 from pihub.gateway.pipeline import Pipeline, Stages
+from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
@@ -34,10 +35,12 @@ from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
 from pihub.shared.answers import AnswerCache, ByteCache
+from pihub.shared.budgets import Budgets
 from pihub.shared.dns import BoardResolver
 from pihub.shared.edge import Refusal, Refusals, build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
+from pihub.shared.spending import PlanReader
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
 
@@ -116,6 +119,9 @@ class Worker:
     def _pipeline(self, hub: Hub, waiter: Waiter) -> Pipeline:
         settings, state, slot = hub.settings, hub.state, self._slot
         record = Recorder(state, slot)
+        purse = Purse(
+            Budgets(state.budgets, slot, state.arena.secret), PlanReader(state.spending), hub.prices
+        )
         remember = Remember(
             self._answers,
             hub.prices,
@@ -150,10 +156,12 @@ class Worker:
                     state,
                     slot,
                     answer_limit=parse_size(settings.limits.answer),
+                    purse=purse,
                 ),
                 render=Render(remember, record, state, slot, finish),
                 remember=remember,
                 record=record,
+                purse=purse,
             )
         )
         return pipeline

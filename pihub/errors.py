@@ -19,6 +19,7 @@ Kind = Literal[
     "not_found",
     "too_large",
     "rate_limit",
+    "billing",
     "overloaded",
     "timeout",
     "upstream",
@@ -134,6 +135,25 @@ class RateLimited(PihubError):
     """The key's rate is used up; `retry_after` says for how long."""
 
     code, status, kind, retryable = "rate_limited", 429, "rate_limit", True
+
+
+class BudgetExceeded(PihubError):
+    """A budget has no room for what the request may cost.
+
+    `goes_on`: a cheaper target of the chain may be tried instead.
+    """
+
+    code, status, kind = "budget_exceeded", 402, "billing"
+
+    def __init__(self, message: str, *, detail: str = "", goes_on: bool = False) -> None:
+        super().__init__(message, detail=detail)
+        self.goes_on = goes_on
+
+
+class PriceUnknown(PihubError):
+    """The model has no known price, and the configuration blocks such models."""
+
+    code, status, kind = "price_unknown", 402, "billing"
 
 
 class ClientGone(PihubError):

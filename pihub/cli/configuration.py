@@ -20,11 +20,15 @@ STATE = ".pihub"
 """Where a hub without configuration keeps its files, below the current folder."""
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """The option that every command which needs settings has."""
+def add_config(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """The option that every command which needs settings has.
+
+    `again`: of an action below a command that has it, too; either place will do.
+    """
     parser.add_argument(
         "--config",
         metavar="FILE",
+        default=argparse.SUPPRESS if again else None,
         help=f"the TOML file (default: ${VARIABLE}, then {', then '.join(PLACES)}, then none)",
     )
 

@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("input", "output", "cache-read", "cache-write-5m", "cache-write-1h", "images"):
         one.add_argument(f"--{name}", type=int, default=0, metavar="N")
     one.add_argument("--batch", action="store_true", help="as deferred work")
-    one.add_argument("--json", action="store_true", help="for programs")
+    for action in actions.choices.values():
+        configuration.add_config(action, again=True)
+        action.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="for programs"
+        )
 
 
 def run(args: argparse.Namespace) -> int:

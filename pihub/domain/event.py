@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from pihub.errors import (
     BreakerOpen,
+    BudgetExceeded,
     PihubError,
     UpstreamBusy,
     UpstreamIncomplete,
@@ -60,6 +61,9 @@ class Reason(IntEnum):
     UNSUPPORTED_BY_FIRST = 20
     """The first target cannot carry what the request asks for."""
 
+    BUDGET_DOWNGRADE = 40
+    """A budget was near or at its limit: a cheaper target of the chain answered."""
+
     @property
     def word(self) -> str:
         """The word in `x-pihub-reason`: `first-choice`, `fallback-timeout`, ..."""
@@ -68,6 +72,7 @@ class Reason(IntEnum):
 
 _AFTER: tuple[tuple[type[PihubError], Reason], ...] = (
     # Subclasses before their bases: the first match decides.
+    (BudgetExceeded, Reason.BUDGET_DOWNGRADE),
     (BreakerOpen, Reason.FALLBACK_BREAKER),
     (UpstreamBusy, Reason.FALLBACK_BUSY),
     (UpstreamRejected, Reason.FALLBACK_REJECTED),

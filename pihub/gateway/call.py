@@ -16,11 +16,19 @@ import msgspec
 from pihub.domain.collect import Collector
 from pihub.domain.ports import Piece, Waiter
 from pihub.domain.target import Target
-from pihub.errors import BreakerOpen, ClientGone, PihubError, Unsupported, UpstreamError
+from pihub.errors import (
+    BreakerOpen,
+    BudgetExceeded,
+    ClientGone,
+    PihubError,
+    Unsupported,
+    UpstreamError,
+)
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.link import JSON_BODY, Link
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces
+from pihub.gateway.purse import Purse
 from pihub.gateway.verdict import pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
@@ -49,7 +57,9 @@ class Call:
         slot: int,
         *,
         answer_limit: int,
+        purse: Purse | None = None,
     ) -> None:
+        self._purse = purse
         self._links = links
         self._connector = connector
         self._waiter = waiter
@@ -68,8 +78,12 @@ class Call:
         for index, target in enumerate(x.targets):
             link = self._links[target.upstream]
             try:
+                if self._purse is not None:
+                    self._purse.take(x, target)
                 self._try(x, target, link)
-            except (UpstreamError, Unsupported) as error:
+            except (UpstreamError, Unsupported, BudgetExceeded) as error:
+                if isinstance(error, BudgetExceeded) and not error.goes_on:
+                    raise
                 errors.append(error)
                 x.moved_on = error
                 x.failures = (*x.failures, f"{target.name}: {error.code}")

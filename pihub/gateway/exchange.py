@@ -13,6 +13,7 @@ from pihub.domain.ports import ClientFormat, Piece
 from pihub.domain.target import Principal, Target
 from pihub.errors import PihubError
 from pihub.shared.answers import Key, Stored
+from pihub.shared.budgets import Hold
 from pihub.shared.events import CacheState
 
 NO_WISH = CacheWish()
@@ -68,6 +69,8 @@ class Exchange:
     leads: bool = False
     # route
     targets: tuple[Target, ...] = ()
+    hold: Hold | None = None
+    """What the budgets hold for the call that is under way."""
     # call
     target: Target | None = None
     attempts: int = 0

@@ -16,6 +16,7 @@ from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange, Incoming, Reply, Stage
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.lookup import Lookup
+from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
@@ -36,6 +37,8 @@ class Stages:
     render: Render
     remember: Remember
     record: Recorder
+    purse: Purse | None = None
+    """Settles when the request is over; `call` takes."""
 
     def in_order(self) -> tuple[Stage, ...]:
         """Their durations go into the series `TIMED` of record.py, in this order."""
@@ -60,11 +63,10 @@ class Pipeline:
         )
         self._remember = stages.remember
         self._record = stages.record
-        self._last = (
-            stages.lookup.release,
-            stages.admit.release,
-            stages.record.__call__,
-        )
+        last = [stages.lookup.release, stages.admit.release, stages.record.__call__]
+        if stages.purse is not None:
+            last.insert(0, stages.purse.settle)
+        self._last = tuple(last)
 
     def handle(self, request: Incoming) -> Reply:
         """Never raises: an error is rendered in the client's own protocol."""

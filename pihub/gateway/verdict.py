@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pihub.errors import (
+    BudgetExceeded,
     ChainExhausted,
     PihubError,
     RequestRejected,
@@ -45,6 +46,9 @@ def verdict(errors: list[PihubError], failures: tuple[str, ...], *, own: bool) -
         )
     if len(errors) == 1 or all(isinstance(error, Unsupported) for error in errors):
         return last
+    if any(isinstance(error, BudgetExceeded) for error in errors):
+        # More money would have helped; a repetition of the request will not.
+        return BudgetExceeded("no free target could answer: " + "; ".join(failures))
     waits = [e.retry_after for e in errors if e.retry_after]
     return ChainExhausted(
         "no upstream of the model's chain could answer: " + "; ".join(failures),

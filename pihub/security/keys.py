@@ -15,7 +15,7 @@ from pihub.settings.paths import database
 from pihub.settings.schema import Limits, Settings
 from pihub.shared.state import KEYS
 from pihub.shared.tokenhash import token_hash
-from pihub.store.keys import KeyDatabase
+from pihub.store.keys import CONTROL_DB, KeyDatabase
 from pihub.store.rows import KeyRow, KeyStore, NewKey
 
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -24,8 +24,6 @@ MAX_LIFE = 10 * 366 * 86400
 HIGHEST = KEYS - 1
 """A key's number is its row in the shared limiter; row 0 belongs to nobody."""
 MINUTE_NS = 60_000_000_000
-CONTROL_DB = "control.db"
-"""Beside store.url, with the pepper."""
 
 
 class Table(Protocol):

@@ -33,7 +33,7 @@ from pihub._core.hashing import siphash128
 
 __all__ = ["MAX", "Budgets", "Hold", "Spent", "Window"]
 
-SCOPES = ("key", "user", "tenant", "model")
+SCOPES = ("key", "user", "tenant", "model", "hub")
 WINDOWS = ("day", "month")
 KNOWN = 4096
 """Rows whose place one process remembers: about 0.5 MiB at most."""
@@ -127,9 +127,14 @@ class Budgets:
         model: str | None = None,
     ) -> Rows:
         """Those that are given; one that finds no room in the table is not counted."""
+        given = zip(SCOPES, (key, user, tenant, model), strict=False)
+        return self.of([(scope, name) for scope, name in given if name is not None])
+
+    def of(self, names: Iterable[tuple[str, str | int]]) -> Rows:
+        """Rows of (scope, name) pairs, at most 8; the hub itself is ("hub", "")."""
         rows, scopes = [], []
-        for scope, name in zip(SCOPES, (key, user, tenant, model), strict=True):
-            if name is not None and (row := self.row(scope, name)) >= 0:
+        for scope, name in names:
+            if (row := self.row(scope, name)) >= 0:
                 rows.append(row)
                 scopes.append(scope)
         return Rows(tuple(rows), tuple(scopes))

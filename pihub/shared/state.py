@@ -78,6 +78,7 @@ class Plan:
             ("breakers", Breaker.size_for(MAX_UPSTREAMS)),
             ("inflight", Inflight.size_for(FLIGHTS)),
             ("budgets", Budget.size_for(BUDGETS, n)),
+            ("spending", Board.size_for(BOARD_BYTES)),
             ("streams", Streams.size_for(n, STREAMS)),
             ("dns", Board.size_for(BOARD_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
@@ -106,6 +107,7 @@ class SharedState:
         self.breakers = Breaker(arena, "breakers", MAX_UPSTREAMS)
         self.inflight = Inflight(arena, "inflight", eventfds)
         self.budgets = Budget(arena, "budgets", BUDGETS, n)
+        self.spending = Board(arena, "spending")
         self.streams = Streams(arena, "streams", n, STREAMS)
         self.dns = Board(arena, "dns")
         self.cache = Cache(arena, "cache")

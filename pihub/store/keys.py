@@ -12,6 +12,8 @@ _SELECT = (
     "SELECT k.id, k.tenant, t.name, k.name, k.hash, k.hint, k.flags, k.created, k.expires,"
     " k.revoked FROM keys k JOIN tenants t ON t.id = k.tenant"
 )
+CONTROL_DB = "control.db"
+"""The file's name, beside store.url and the pepper."""
 
 
 class _BeyondHighest(Exception):

@@ -50,7 +50,7 @@ class Control:
         health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
         self.thread = threading.Thread(
             target=run_control,
-            args=(self.settings, self.state, health, self.listener, self.stop, serve),
+            args=(self.settings, self.state, 0, health, self.listener, self.stop, serve),
         )
         self.thread.start()
 

@@ -12,6 +12,7 @@ from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.service import Observers
+from pihub.ops.budgets import BudgetService, open_budgets
 from pihub.security.keys import KeyService, Publisher, open_keys
 from pihub.security.pepper import derived, load_pepper
 from pihub.settings.paths import database
@@ -34,6 +35,7 @@ REFRESH = 1.0
 def run_control(
     settings: Settings,
     state: SharedState,
+    slot: int,
     health: HealthBoard,
     listener: socket.socket,
     stop: threading.Event,
@@ -51,10 +53,14 @@ def run_control(
     log.info("%d keys in force", keys.load())
     store = MetricsStore(database(settings))
     observers = Observers(settings, state, health, store)
+    budgets = open_budgets(
+        settings, state, slot, store.database, lambda: observers.recorder.state().behind
+    )
     services = ControlServices(
         keys,
         store,
         observers.live,
+        budgets,
         settings.server.public_url,
         derived(load_pepper(database(settings).parent), "cursors"),
     )
@@ -62,6 +68,7 @@ def run_control(
     observers.start(on_death=stop.set)
     watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)
     watch.start()
+    threading.Thread(target=budgets.run, args=(stop,), name="budgets", daemon=True).start()
     if previous is not None:
         rest = (previous, state, database(settings), settings, stop)
         threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
@@ -73,6 +80,7 @@ def run_control(
         if observers.finish():
             _close(store)
         _close(keys)
+        _close(budgets)
     if observers.failed:
         raise StartupError("the recorder ended with an error; the log has it")
 
@@ -86,7 +94,7 @@ def _refresh(keys: KeyService, stop: threading.Event) -> None:
             log.warning("keys cannot be read: %s", error)
 
 
-def _close(closing: MetricsStore | KeyService) -> None:
+def _close(closing: MetricsStore | KeyService | BudgetService) -> None:
     try:
         closing.close()
     except StoreFault as error:

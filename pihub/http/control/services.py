@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pihub.insight.live import Live
+from pihub.ops.budgets import BudgetService
 from pihub.security.keys import KeyService
 from pihub.store.rows import EventStore
 
@@ -16,6 +17,7 @@ class ControlServices:
     keys: KeyService
     store: EventStore
     live: Live
+    budgets: BudgetService
     public_url: str = ""
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""

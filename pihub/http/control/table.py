@@ -7,9 +7,10 @@ from it; docs/design/admin-api.md tells how to add one.
 from __future__ import annotations
 
 from pihub.http.control.operation import Operation
-from pihub.http.control.operations import keys, requests, status, usage
+from pihub.http.control.operations import budgets, keys, requests, status, usage
 
 OPERATIONS: tuple[Operation, ...] = (
+    *budgets.OPERATIONS,
     *keys.OPERATIONS,
     *requests.OPERATIONS,
     *status.OPERATIONS,

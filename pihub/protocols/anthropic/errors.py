@@ -15,6 +15,7 @@ TYPES: dict[Kind, str] = {
     "not_found": "not_found_error",
     "too_large": "request_too_large",
     "rate_limit": "rate_limit_error",
+    "billing": "billing_error",
     "overloaded": "overloaded_error",
     "timeout": "timeout_error",
     "upstream": "api_error",

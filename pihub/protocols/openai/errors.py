@@ -15,6 +15,7 @@ TYPES: dict[Kind, str] = {
     "not_found": "not_found_error",
     "too_large": "invalid_request_error",
     "rate_limit": "rate_limit_error",
+    "billing": "insufficient_quota",
     "overloaded": "overloaded_error",
     "timeout": "timeout_error",
     "upstream": "api_error",

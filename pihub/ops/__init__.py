@@ -1,0 +1,1 @@
+"""What keeps the hub well and within its means: use-cases of the control process."""

@@ -1,0 +1,94 @@
+"""Budgets of a real hub: set by command, held by all workers, kept over restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pihub.demo.harness import Demo
+from tests.system.hub import HubProcess
+
+
+def chat(text: str, model: str = "cloud", **more: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": text}]
+    return {"model": model, "max_tokens": 50, "messages": messages, **more}
+
+
+def budgets(hub: HubProcess) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(hub.pihub("budgets", "--json").stdout)
+    return rows
+
+
+def ledger(hub: HubProcess) -> float:
+    """USD, by the recorded requests."""
+    rows = json.loads(hub.get("/admin/api/v1/requests?limit=1000").body)["items"]
+    return sum(row["cost_usd"] or 0.0 for row in rows)
+
+
+def until_equal(hub: HubProcess, number: int) -> dict[str, Any]:
+    end = time.monotonic() + 15
+    while True:
+        row = next(row for row in budgets(hub) if row["id"] == number)
+        total = ledger(hub)
+        if row["reserved_usd"] == 0 and abs(total - row["spent_today_usd"]) < 1e-9 and total:
+            return row
+        assert time.monotonic() < end, f"{row} against a ledger of {total}"
+        time.sleep(0.1)
+
+
+def test_a_budget_from_set_to_spent(engine: str, upstreams: Demo, tmp_path: Path) -> None:
+    with HubProcess(tmp_path, upstreams, engine=engine) as hub:
+        assert hub.post("/v1/chat/completions", chat("before")).status == 200
+        said = hub.pihub("budgets", "set", "key", "test", "--per-day", "0.05").stdout
+        assert "key 1" in said and "refuse" in said
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(
+                pool.map(
+                    lambda n: hub.post("/v1/chat/completions", chat(f"question {n}")), range(24)
+                )
+            )
+        assert {reply.status for reply in replies} == {200}
+        row = until_equal(hub, 1)
+        assert 0 < row["spent_today_usd"] < 0.05
+        # 50,000 tokens of output may cost 0.25 USD: more than the budget.
+        refused = hub.post("/v1/chat/completions", chat("long", max_tokens=50_000))
+        assert refused.status == 402
+        assert refused.json["error"]["type"] == "insufficient_quota"
+        assert hub.post("/v1/chat/completions", chat("local", model="local")).status == 200
+        hub.pihub("budgets", "approve", "1", "1.00")
+        assert hub.post("/v1/chat/completions", chat("long", max_tokens=50_000)).status == 200
+
+        before = until_equal(hub, 1)
+        hub.stop()
+        hub.start()
+        (after,) = budgets(hub)
+        assert after["spent_today_usd"] == before["spent_today_usd"]
+        assert after["approved_today_usd"] == 1.0
+
+
+def test_a_killed_worker_s_reservation_is_given_back(
+    engine: str, upstreams: Demo, tmp_path: Path
+) -> None:
+    with HubProcess(tmp_path, upstreams, engine=engine) as hub:
+        hub.pihub("budgets", "set", "tenant", "default", "--per-day", "1")
+        upstreams.faults("claude", "F10", seconds=20, after_tokens=2)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(hub.post, "/v1/chat/completions", chat("never ends", stream=True))
+            end = time.monotonic() + 10
+            while not budgets(hub)[0]["reserved_usd"]:
+                assert time.monotonic() < end, "nothing was reserved"
+                time.sleep(0.02)
+            status = json.loads(hub.get("/admin/api/v1/status").body)
+            for one in status["processes"]:
+                if one["role"] == "worker":
+                    os.kill(one["pid"], signal.SIGKILL)
+            end = time.monotonic() + 20
+            while budgets(hub)[0]["reserved_usd"]:
+                assert time.monotonic() < end, "the dead worker's reservation stayed"
+                time.sleep(0.05)
+            waiting.exception(timeout=30)
