@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pihub.compose.lane import build_lane
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import ClientFormat, Waiter
@@ -70,7 +71,8 @@ class Worker:
         self._answers = AnswerCache(state.cache, state.arena.secret, hub.loaded.epoch)
         clients = {name: make() for name, make in CLIENTS.items()}
         access = Access(state.keys, state.limits)
-        pipeline = self._pipeline(hub, waiter)
+        links = self._links(hub)
+        pipeline = self._pipeline(hub, waiter, links)
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
@@ -107,6 +109,15 @@ class Worker:
             EDGE_ROUTES,
             refusals(clients),
             parse_size(settings.limits.body),
+            build_lane(
+                hub,
+                slot,
+                waiter,
+                self.connector,
+                links,
+                {name: EDGE_ROUTES[path] for _, name, path in CHATS},
+                self._remember.unpriced,
+            ),
         )
 
     def tick(self, leaving: bool) -> None:
@@ -116,13 +127,13 @@ class Worker:
         self.flights.renew()
         self.connector.close_idle()
 
-    def _pipeline(self, hub: Hub, waiter: Waiter) -> Pipeline:
+    def _pipeline(self, hub: Hub, waiter: Waiter, links: dict[str, Link]) -> Pipeline:
         settings, state, slot = hub.settings, hub.state, self._slot
         record = Recorder(state, slot)
-        purse = Purse(
+        self._purse = purse = Purse(
             Budgets(state.budgets, slot, state.arena.secret), PlanReader(state.spending), hub.prices
         )
-        remember = Remember(
+        self._remember = remember = Remember(
             self._answers,
             hub.prices,
             state,
@@ -150,7 +161,7 @@ class Worker:
                 lookup=lookup,
                 route=Router(hub.models),
                 call=Call(
-                    self._links(hub),
+                    links,
                     self.connector,
                     waiter,
                     state,

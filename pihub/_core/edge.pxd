@@ -1,24 +1,12 @@
 """The edge: its C parts and its one class."""
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from pihub._core.cache cimport Cache
 from pihub._core.journal cimport Journal, ph_record
 from pihub._core.keytable cimport KeyTable
+from pihub._core.lane cimport Ask, Lane
 from pihub._core.limiter cimport Limiter
 from pihub._core.wire cimport Heads
-
-cdef struct Ask:
-    # One request, on the stack of __call__.
-    uint64_t t0
-    uint64_t rid
-    uint64_t h1
-    uint64_t h2
-    uint32_t key
-    uint16_t tenant
-    uint16_t flags
-    int route
-    uint32_t bytes_in
-
 
 cdef class Edge:
     cdef object app
@@ -26,6 +14,7 @@ cdef class Edge:
     cdef KeyTable keys
     cdef Limiter limiter
     cdef Journal journal
+    cdef Lane lane              # None: every chat takes the pipeline
     cdef dict routes            # path -> route number
     cdef dict refusals          # (route number, code) -> Refusal
     cdef Heads heads

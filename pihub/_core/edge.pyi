@@ -4,6 +4,7 @@ from typing import Any, Self, final
 from pihub._core.cache import Cache
 from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
+from pihub._core.lane import Lane
 from pihub._core.limiter import Limiter
 from pihub._core.wire import pack_wire as pack_wire
 from pihub._core.wire import wire_key as wire_key
@@ -23,8 +24,8 @@ class Edge:
     What reaches `app` has, in its environ: pihub.rid, pihub.rid_hex, pihub.t0
     (CLOCK_MONOTONIC ns), pihub.slot; for POSTs of `routes` also pihub.principal
     (key, tenant, flags), pihub.body (the body was read), pihub.exact (wire_key of it)
-    and pihub.route. A request with an x-pihub-cache header is never answered from the
-    cache here.
+    and pihub.route, and pihub.begun if the `lane` has begun its call. A request with an
+    x-pihub-cache header is never answered from the cache, nor by the lane.
     """
 
     def __new__(
@@ -43,6 +44,7 @@ class Edge:
             tuple[int, str], tuple[str, list[tuple[str, str | None]], bytes, bytes | None]
         ],
         max_body: int,
+        lane: Lane | None = None,
     ) -> Self: ...
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]

@@ -150,7 +150,7 @@ cdef class Edge:
     def __cinit__(
         self, app, *, unsigned slot, bytes secret not None, uint64_t epoch, Cache cache not None,
         KeyTable keys not None, Limiter limiter not None, Journal journal not None,
-        dict routes not None, dict refusals not None, int64_t max_body,
+        dict routes not None, dict refusals not None, int64_t max_body, Lane lane=None,
     ):
         if PyBytes_GET_SIZE(secret) != 32:
             raise ValueError("the secret has 32 bytes")
@@ -170,6 +170,7 @@ cdef class Edge:
         self.keys = keys
         self.limiter = limiter
         self.journal = journal
+        self.lane = lane
         self.routes = dict(routes)
         self.refusals = {at: Refusal(*form) for at, form in refusals.items()}
         self.heads = Heads()
@@ -245,6 +246,12 @@ cdef class Edge:
                 value = self.hit(&ask, start_response)
                 if value is not None:
                     return value
+                if self.lane is not None:
+                    value = self.lane.run(&ask, <bytes> body, environ, start_response)
+                    if type(value) is list:
+                        return value
+                    if value is not None:
+                        environ["pihub.begun"] = value
             environ["pihub.principal"] = (ask.key, ask.tenant, ask.flags)
             environ["pihub.body"] = body
             environ["pihub.exact"] = (ask.h1, ask.h2)

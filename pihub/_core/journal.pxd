@@ -10,12 +10,17 @@ cdef extern from "ph_journal.h" nogil:
         PH_JOURNAL_COLUMNS
         PH_JOURNAL_SERIES
         PH_JOURNAL_STAGES
+        PH_SERIES_UPSTREAM
         PH_SERIES_INSPECT
         PH_STATUS_CLASSES
+        PH_COLUMN_IN_FLIGHT
         PH_CACHE_HIT
+        PH_CACHE_BYPASS
         PH_FLAG_STREAM
         PH_FLAG_ERROR
         PH_FLAG_SIMULATED
+        PH_FLAG_ESTIMATED
+        PH_REASON_FIRST_CHOICE
         PH_REASON_CACHE_EXACT
         PH_REASON_REFUSED
 

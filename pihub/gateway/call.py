@@ -121,32 +121,45 @@ class Call:
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
         x.passes = streams == x.streams and self._is_own(x, link)
+        begun, x.request.begun = x.request.begun, None
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
-        if not link.health.allow():
-            wait = link.health.retry_in()
-            raise BreakerOpen(f"{link.name} is resting after failures", retry_after=wait or None)
+        if begun is None:
+            self._allow(link)
         outcome = Outcome(link.health)
         x.attempts += 1
-        link.health.called()
         try:
-            start = monotonic_ns()
-            response = self._connector.request(
-                link.origin,
-                "POST",
-                path,
-                headers,
-                body,
-                link.timers,
-                client_fd=x.request.client_fd,
-                pool=link.pool,
-                replay=True,
-            )
+            start = monotonic_ns() if begun is None else begun.start_ns
+            if begun is None:
+                response = self._connector.request(
+                    link.origin,
+                    "POST",
+                    path,
+                    headers,
+                    body,
+                    link.timers,
+                    client_fd=x.request.client_fd,
+                    pool=link.pool,
+                    replay=True,
+                )
+            else:
+                # The lane's: its time until now belongs to this stage.
+                x.marks[:] = [begun.start_ns] * len(x.marks)
+                response = self._connector.resume(
+                    link.origin, begun, link.timers, client_fd=x.request.client_fd
+                )
             self._time(self._slot, Series.UPSTREAM, (monotonic_ns() - start) // 1000)
             self._receive(x, target, link, response, outcome, streams)
         except UpstreamError as error:
             outcome.failed(error)
             raise
+
+    def _allow(self, link: Link) -> None:
+        """Ask the breaker; count the call."""
+        if not link.health.allow():
+            wait = link.health.retry_in()
+            raise BreakerOpen(f"{link.name} is resting after failures", retry_after=wait or None)
+        link.health.called()
 
     def _is_own(self, x: Exchange, link: Link) -> bool:
         """Client and upstream speak one protocol."""

@@ -15,6 +15,7 @@ from pihub.errors import PihubError
 from pihub.shared.answers import Key, Stored
 from pihub.shared.budgets import Hold
 from pihub.shared.events import CacheState
+from pihub.shared.lane import Begun
 
 NO_WISH = CacheWish()
 
@@ -46,6 +47,8 @@ class Incoming:
     wish_header: str | None = None
     forward: tuple[tuple[str, str], ...] = ()
     """Vendor headers that a same-protocol upstream gets (anthropic-beta, ...)."""
+    begun: Begun | None = None
+    """The first call, if the lane has begun it. Whoever goes on with it sets None."""
 
 
 @dataclass(slots=True)

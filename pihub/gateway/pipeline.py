@@ -2,6 +2,9 @@
 
 A stage sets what its name says on the Exchange and raises PihubError to refuse. The
 next stage does not know what the one before it did beyond those fields.
+
+Chats that merely pass through do not come here: the core's lane answers them. A stage
+that must see every chat says so in plain.py.
 """
 
 from __future__ import annotations
@@ -94,6 +97,8 @@ class Pipeline:
         if x.finished:
             return
         x.finished = True
+        if x.request.begun is not None:
+            x.request.begun.connection.discard()  # nobody went on with it
         for last in self._last:
             try:
                 last(x)

@@ -213,12 +213,16 @@ class Remember:
         if target.name not in self._unpriced:
             cost = self._prices.cost_or_none(target.kind, target.model, usage)
         if cost is None:
-            self._unpriced.add(target.name)
-            self._state.counters.add(self._slot, Column.PRICE_UNKNOWN, 1)
-            if self._warn and target.name not in self._warned:
-                self._warned.add(target.name)
-                log.warning("no price is known for %s: its cost is not counted", target.name)
+            self.unpriced(target)
         return cost
+
+    def unpriced(self, target: Target) -> None:
+        """Count an answer whose cost nobody knows; the log names the model once."""
+        self._unpriced.add(target.name)
+        self._state.counters.add(self._slot, Column.PRICE_UNKNOWN, 1)
+        if self._warn and target.name not in self._warned:
+            self._warned.add(target.name)
+            log.warning("no price is known for %s: its cost is not counted", target.name)
 
 
 def _seconds(x: Exchange) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pihub.domain.target import Target, parse_target
 from pihub.errors import ModelNotFound
@@ -31,6 +31,10 @@ class ModelTable:
     def all_targets(self) -> tuple[Target, ...]:
         """Every target of every chain, once."""
         return tuple(dict.fromkeys(t for chain in self._table.values() for t in chain))
+
+    def chains(self) -> Iterable[tuple[str, tuple[Target, ...]]]:
+        """Every name that clients may use and its chain."""
+        return [(name, chain) for name, chain in self._table.items() if chain]
 
     def find(self, name: str) -> tuple[Target, ...]:
         """Raises ModelNotFound, naming what exists."""

@@ -137,6 +137,8 @@ class Gateway(Section, frozen=True):
     prices_file: str = ""
     """A TOML price table that extends the built-in one."""
     warn_unknown_price: bool = True
+    lane: bool = True
+    """Chats that merely pass through are answered by the core, without the pipeline."""
 
 
 class Settings(Section, frozen=True):

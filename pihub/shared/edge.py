@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pihub._core.edge import Edge
+from pihub._core.lane import Lane
 from pihub.shared.state import SharedState
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -24,8 +25,9 @@ def build_edge(
     routes: Mapping[str, int],
     refusals: Refusals,
     max_body: int,
+    lane: Lane | None = None,
 ) -> WSGI:
-    """One worker's edge in front of `app`."""
+    """One worker's edge in front of `app`; the lane beside it takes chats that pass."""
     return Edge(
         app,
         slot=slot,
@@ -38,4 +40,5 @@ def build_edge(
         routes=dict(routes),
         refusals=refusals,
         max_body=max_body,
+        lane=lane,
     )

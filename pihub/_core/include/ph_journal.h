@@ -23,6 +23,7 @@ enum {
     PH_COLUMN_BYPASSES = 5,
     PH_COLUMN_SHARED = 6,
     PH_COLUMN_STALE = 7,
+    PH_COLUMN_IN_FLIGHT = 9,   /* a gauge; the lane's and the pipeline's */
     PH_COLUMN_BYTES_IN = 12,
     PH_COLUMN_BYTES_OUT = 13,
     PH_COLUMN_TOKENS_IN = 14,
@@ -36,6 +37,7 @@ enum {
 enum {
     PH_SERIES_REQUEST = 0,
     PH_SERIES_TTFT = 1,
+    PH_SERIES_UPSTREAM = 2,
     PH_SERIES_INSPECT = 3,     /* the stages' series follow each other */
     PH_SERIES_REMEMBER = 8,
     PH_JOURNAL_STAGES = 6,
@@ -46,11 +48,14 @@ enum {
     PH_ROUTE_API = 5,
     PH_STATUS_CLASSES = 6,
     PH_CACHE_HIT = 1,
+    PH_CACHE_BYPASS = 3,
     PH_CACHE_STALE = 5,
     PH_FLAG_STREAM = 1,
     PH_FLAG_ERROR = 2,
     PH_FLAG_CLIENT_GONE = 4,
     PH_FLAG_SIMULATED = 8,
+    PH_FLAG_ESTIMATED = 16,
+    PH_REASON_FIRST_CHOICE = 1,
     PH_REASON_CACHE_EXACT = 10,
     PH_REASON_REFUSED = 17
 };

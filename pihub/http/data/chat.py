@@ -66,6 +66,7 @@ class ChatEndpoint:
                 env.get("pihub.exact"),
                 env.get("HTTP_X_PIHUB_CACHE"),
                 forward,
+                env.get("pihub.begun"),
             )
         )
         body = reply.body

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pihub.domain.ports import Waiter
 from pihub.errors import UpstreamTimeout
+from pihub.shared.lane import Begun
 
 if TYPE_CHECKING:
     from pihub.upstream.connector.pool import OriginPool
@@ -139,6 +140,20 @@ class Connection:
         if sent == len(data):
             return True
         return self._push_rest(memoryview(data)[sent:])
+
+    def take_up(self, begun: Begun) -> float:
+        """Go on where the lane has sent and received something already; the time by which
+        the answer's head must be there. Raises as waiting does."""
+        if isinstance(begun.error, TimeoutError):
+            raise timeout("total" if begun.at > begun.total_at else "headers")
+        if begun.error is not None:
+            raise begun.error
+        if begun.sent < 0:
+            self.partial = self.unsent = True
+        elif begun.sent < len(begun.wire):
+            self._push_rest(memoryview(begun.wire)[begun.sent :])
+        self.buffer = begun.data + self.buffer
+        return begun.at
 
     def _push_rest(self, view: memoryview) -> bool:
         # The upstream may answer before it has read the request, and then read no

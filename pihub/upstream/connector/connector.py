@@ -12,6 +12,7 @@ from pihub.errors import BadRequest, UpstreamIncomplete, UpstreamProtocol
 from pihub.settings.schema import Pool, Timers
 from pihub.shared.httphead import LENGTH, WORDS, Head, damage, parse
 from pihub.shared.httphead import request as request_head
+from pihub.shared.lane import Begun
 from pihub.upstream.connector.connection import Connection, Cut, timeout
 from pihub.upstream.connector.dial import Dialer
 from pihub.upstream.connector.origin import Origin
@@ -101,10 +102,7 @@ class Connector:
         request cannot be sent safely), ClientGone.
         """
         now = monotonic()
-        origin_pool = self._pools.get(origin.key)
-        if origin_pool is None:
-            origin_pool = self._pools.setdefault(origin.key, OriginPool(pool))
-        origin_pool.limits = pool
+        origin_pool = self.pool(origin, pool)
         if now - self._swept > _SWEEP:
             self._sweep(now)
         whole = True
@@ -136,20 +134,46 @@ class Connector:
             raise timeout("connect") from None
         if connection is None:
             connection = self._dial(origin, origin_pool, connect_at, client_fd)
+        return self._converse(
+            origin, connection, method, head, body, length, timers, total_at, client_fd,
+            whole and (replay or method in IDEMPOTENT),
+        )  # fmt: skip
+
+    def _converse(
+        self,
+        origin: Origin,
+        connection: Connection,
+        method: str,
+        head: bytes,
+        body: bytes | Iterable[bytes] | None,
+        length: int,
+        timers: Timers,
+        total_at: float,
+        client_fd: int,
+        again: bool,
+        begun: Begun | None = None,
+    ) -> Response:
+        """Send and hear on `connection`, and on a new one if that turns out to be stale."""
+        pool = connection.pool
         while True:
             connection.begin(client_fd, total_at, timers.idle)
             try:
-                return self._exchange(connection, method, head, body, length, timers)
+                if begun is None:
+                    self._send(connection, head, body, length)
+                    at = monotonic() + timers.headers
+                else:
+                    at, begun = connection.take_up(begun), None
+                return self._answer(connection, method, at, timers)
             except _Stale as stale:
-                again = whole and (replay or method in IDEMPOTENT or connection.unsent)
                 connection.shut()
-                if not again:
-                    origin_pool.vacate()
+                whole = body is None or isinstance(body, bytes)
+                if not again and not (whole and connection.unsent):
+                    pool.vacate()
                     raise UpstreamIncomplete(
                         "the upstream closed the connection without an answer"
                     ) from stale
                 connection = self._dial(
-                    origin, origin_pool, min(monotonic() + timers.connect, total_at), client_fd
+                    origin, pool, min(monotonic() + timers.connect, total_at), client_fd
                 )
             except Cut as err:
                 connection.discard()
@@ -159,6 +183,24 @@ class Connector:
             except BaseException:
                 connection.discard()
                 raise
+
+    def pool(self, origin: Origin, limits: Pool) -> OriginPool:
+        """The connections of `origin`, bounded by `limits` from now on."""
+        pool = self._pools.get(origin.key)
+        if pool is None:
+            pool = self._pools.setdefault(origin.key, OriginPool(limits))
+        pool.limits = limits
+        return pool
+
+    def resume(
+        self, origin: Origin, begun: Begun, timers: Timers, *, client_fd: int = -1
+    ) -> Response:
+        """Go on with a POST that the lane has begun on a kept connection, from where it
+        left that; else as `request` with `replay`."""
+        return self._converse(
+            origin, begun.connection, "POST", begun.wire, None, -1, timers,
+            begun.total_at, client_fd, True, begun,
+        )  # fmt: skip
 
     def close_idle(self) -> None:
         """Close the connections that were idle for longer than their pool allows.
@@ -177,22 +219,24 @@ class Connector:
         waiting for one."""
         return {key: pool.stats() for key, pool in list(self._pools.items())}
 
-    def _exchange(
+    def _send(
         self,
         connection: Connection,
-        method: str,
         head: bytes,
         body: bytes | Iterable[bytes] | None,
         length: int,
-        timers: Timers,
-    ) -> Response:
+    ) -> None:
         if body is None:
             connection.send(head)
         elif not isinstance(body, bytes):
             self._send_pieces(connection, head, body, length)
         elif connection.send(head):
             connection.send(body, first=False)
-        at = monotonic() + timers.headers
+
+    def _answer(
+        self, connection: Connection, method: str, at: float, timers: Timers
+    ) -> Response:
+        """The answer's head by time `at`, of a request that was sent."""
         try:
             data = connection.receive(at, "headers")
         except Cut as err:

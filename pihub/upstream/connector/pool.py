@@ -86,6 +86,24 @@ class OriginPool:
             connection.discard()
         return self._queued(ticket, waiter, deadline, client_fd)
 
+    def take_idle(self, now: float) -> Connection | None:
+        """A usable idle connection if one is there at once, else None."""
+        if self._waiting:
+            return None
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return None
+        oldest = now - self.limits.idle
+        if (
+            self.open <= self.limits.size
+            and connection.idle_since >= oldest
+            and connection.quiet()
+        ):
+            return connection
+        connection.discard()
+        return None
+
     def release(self, connection: Connection) -> None:
         """A connection whose answer was read to its end."""
         connection.reused = True

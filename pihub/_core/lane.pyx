@@ -1,0 +1,398 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
+# cython: freethreading_compatible=False
+"""The lane: a chat that merely passes through, from the edge to its upstream and back.
+
+Promise   what it answers is what the pipeline would have answered, counted and recorded:
+          headers, cost, record. What is not plain goes to the pipeline, also in the middle
+          of the call: the connection and what came so far are handed over (`Begun`).
+Writers   one worker, through its journal and its rows of the counters.
+Cost      three short Python calls (take, wait, release), two system calls of its own.
+Failure   whatever it does not understand is the pipeline's. RAM: 64 KiB a worker, and
+          about 1 KiB a model and route.
+"""
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+from libc.string cimport memcpy, memset
+
+from pihub._core.atomics cimport ph_load_acq, ph_load_rlx, ph_mono_ns
+from pihub._core.breaker cimport PH_CLOSED, ph_br_kind, ph_br_record
+from pihub._core.counters cimport ph_counter_add, ph_counter_at
+from pihub._core.histogram cimport ph_hist_record
+from pihub._core.journal cimport (
+    PH_CACHE_BYPASS, PH_COLUMN_IN_FLIGHT, PH_FLAG_ESTIMATED, PH_FLAG_SIMULATED,
+    PH_JOURNAL_STAGES, PH_REASON_FIRST_CHOICE, PH_SERIES_INSPECT, PH_SERIES_UPSTREAM, ph_clamp32,
+    ph_journal_close, ph_record,
+)
+from pihub._core.wire cimport ph_hex16
+
+cdef extern from "<sys/socket.h>" nogil:
+    enum:
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+    Py_ssize_t send(int fd, const void *data, size_t n, int flags)
+    Py_ssize_t recv(int fd, void *data, size_t n, int flags)
+
+cdef extern from *:
+    object PyUnicode_New(Py_ssize_t size, uint32_t maxchar)
+    void *PyUnicode_DATA(object s)
+
+cdef enum:
+    ROUTES = 64
+    BODY = 65536     # of a request: what the connector sends in one piece, too
+    BUFFER = 65536   # of an answer
+    CHARS_PER_TOKEN = 4
+    STOPS = 16
+
+cdef tuple JSON_BODY = ("content-type", "application/json")
+cdef tuple BYPASS_UNSET = ("x-pihub-cache", "BYPASS; temperature-unset")
+cdef tuple BYPASS_HIGH = ("x-pihub-cache", "BYPASS; temperature")
+cdef tuple FIRST_CHOICE = ("x-pihub-reason", "first choice")
+cdef tuple FREE = ("x-pihub-cost", "0")
+cdef dict STOPPED = {
+    word.encode(): ("x-pihub-stop", word)
+    for word in (
+        "stop", "length", "tool_calls", "function_call", "content_filter", "end_turn",
+        "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal",
+    )
+}
+LIMIT_RATE = 10**9
+
+ph_head_init()
+
+
+@cython.final
+cdef class Way:
+    """See lane.pyi."""
+
+    def __cinit__(
+        self, *, str protocol not None, bytes head not None, bytes model not None, str version,
+        Breaker breakers not None, size_t row, uint32_t calls, uint32_t ok, take, release,
+        tuple names not None, bint simulated, tuple shown not None, tuple price, unpriced,
+        double headers, double total,
+    ):
+        self.protocol = {"openai": PH_LANE_OPENAI, "anthropic": PH_LANE_ANTHROPIC}[protocol]
+        tail = b"content-length: 0\r\n\r\n"
+        if not head.endswith(b"\r\n" + tail):
+            raise ValueError("the head of an empty call ends with its length")
+        self.head = head[:len(head) - 5]
+        self.model = model
+        self.version = version
+        self.breaker = breakers.at(row)
+        self.breakers = breakers
+        self.calls = calls
+        self.ok = ok
+        self.take = take
+        self.release = release
+        self.model_name, self.upstream_name, self.alias_name = names
+        self.simulated = simulated
+        self.shown = shown
+        self.unpriced = unpriced
+        self.headers = headers
+        self.total = total
+        if price is not None:
+            self.price.known = 1
+            rates, self.price.long_above, long_rates = price
+            for i in range(5):
+                self.price.rates[i] = rate(rates[i])
+                self.price.long_rates[i] = rate(long_rates[i])
+
+
+cdef int64_t rate(value) except -1:
+    if not 0 <= value < LIMIT_RATE:
+        raise ValueError("a rate of 1000 USD a million tokens or more")
+    return value
+
+
+@cython.final
+cdef class Begun:
+    """See lane.pyi."""
+
+
+@cython.final
+cdef class Lane:
+    """See lane.pyi."""
+
+    def __cinit__(
+        self, *, Journal journal not None, Counters counters not None, Counters upstreams not None,
+        double temperature, int64_t limit, int64_t largest, int64_t max_header, wait, client_fd,
+    ):
+        if journal.j.slot >= upstreams.c.rows or journal.j.slot >= counters.c.rows:
+            raise IndexError("the slot has no row of its own")
+        if PH_COLUMN_IN_FLIGHT >= counters.c.columns:
+            raise ValueError("no column for requests in flight")
+        self.journal = journal
+        self.counters = counters
+        self.upstreams = upstreams
+        self.temperature = temperature
+        self.limit = limit
+        self.largest = largest
+        self.max_header = max_header
+        self.wait = wait
+        self.client_fd = client_fd
+        self.ways = [None] * ROUTES
+        self.buffer = <uint8_t *> PyMem_Malloc(BUFFER)
+        if self.buffer is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.buffer)
+
+    def add(self, unsigned route, bytes name not None, Way way not None):
+        if route >= ROUTES or max(way.calls, way.ok) >= self.upstreams.c.columns:
+            raise IndexError("no such route or column")
+        if self.ways[route] is None:
+            self.ways[route] = {}
+        self.ways[route][name] = way
+
+    cdef object run(self, const Ask *ask, bytes body, dict environ, object start_response):
+        """The answer's iterable; None: nothing was done; a Begun: the pipeline goes on."""
+        cdef ph_lane_ask said
+        cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(body)
+        cdef PyObject *found
+        cdef Way way
+        cdef Begun begun
+        cdef uint32_t slot = self.journal.j.slot
+        ways = self.ways[ask.route]
+        # A flag of the key's may mean anything: only the pipeline knows.
+        if ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
+            return None
+        if not ph_lane_read_ask(p, PyBytes_GET_SIZE(body), &said):
+            return None
+        if said.has_temperature and not said.temperature > self.temperature:
+            return None
+        name = PyBytes_FromStringAndSize(<char *> p + said.model, said.model_len)
+        found = PyDict_GetItemWithError(<dict> ways, name)
+        if found is NULL:
+            return None
+        way = <Way> found
+        if way.version is not None:
+            found = PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_VERSION")
+            if found is not NULL and <object> found != way.version:
+                return None
+        if ph_br_kind(ph_load_acq(&way.breaker.state)) != PH_CLOSED:
+            return None
+        if <int64_t> ph_load_rlx(
+            ph_counter_at(&self.counters.c, slot, PH_COLUMN_IN_FLIGHT)
+        ) >= self.limit:
+            return None
+        begun = Begun.__new__(Begun)
+        begun.start_ns = ph_mono_ns()
+        begun.connection = way.take(<double> begun.start_ns * 1e-9)
+        if begun.connection is None:
+            return None
+        ph_counter_add(&self.counters.c, slot, PH_COLUMN_IN_FLIGHT, 1)
+        try:
+            headers = self.call(ask, &said, way, body, self.client_fd(environ), begun)
+        except BaseException:
+            begun.connection.discard()
+            raise
+        finally:
+            ph_counter_add(&self.counters.c, slot, PH_COLUMN_IN_FLIGHT, -1)
+        if headers is None:
+            return begun
+        start_response("200 OK", headers)
+        return [begun.data]
+
+    cdef object call(
+        self, const Ask *ask, const ph_lane_ask *said, Way way, bytes body, object client_fd,
+        Begun begun,
+    ):
+        """The answer's headers, its body in `begun.data`; None: `begun` goes on."""
+        cdef char[32] digits
+        cdef Py_ssize_t had = PyBytes_GET_SIZE(body)
+        cdef Py_ssize_t start = said.model - 1
+        cdef Py_ssize_t end = said.model + said.model_len + 1
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(way.model)
+        cdef Py_ssize_t got = 0
+        cdef Py_ssize_t head = PyBytes_GET_SIZE(way.head)
+        cdef Py_ssize_t n = snprintf(
+            digits, sizeof(digits), b"%zd\r\n\r\n", <Py_ssize_t> (had - (end - start) + size)
+        )
+        cdef int fd = begun.connection.fd
+        cdef char *out
+        wire = PyBytes_FromStringAndSize(NULL, head + n + had - (end - start) + size)
+        out = PyBytes_AS_STRING(wire)
+        memcpy(out, PyBytes_AS_STRING(way.head), head)
+        memcpy(out + head, digits, n)
+        out += head + n
+        memcpy(out, PyBytes_AS_STRING(body), start)
+        memcpy(out + start, PyBytes_AS_STRING(way.model), size)
+        memcpy(out + start + size, PyBytes_AS_STRING(body) + end, had - end)
+        begun.wire = wire
+        begun.data = b""
+        begun.total_at = <double> begun.start_ns * 1e-9 + way.total
+        ph_counter_add(&self.upstreams.c, self.journal.j.slot, way.calls, 1)
+        begun.sent = send(
+            fd, PyBytes_AS_STRING(wire), PyBytes_GET_SIZE(wire), MSG_DONTWAIT | MSG_NOSIGNAL
+        )
+        if begun.sent < 0 and (errno == EAGAIN or errno == EINTR):
+            begun.sent = 0
+        begun.at = <double> ph_mono_ns() * 1e-9 + way.headers
+        if begun.sent != PyBytes_GET_SIZE(wire):
+            return None
+        if not self.receive(begun, fd, client_fd, &got):
+            return None
+        headers = self.settle(ask, said, way, begun, got)
+        if headers is None:
+            begun.data = PyBytes_FromStringAndSize(<char *> self.buffer, got)
+        return headers
+
+    cdef bint receive(self, Begun begun, int fd, object client_fd, Py_ssize_t *got) except -1:
+        """The first bytes into the buffer. False: none came, or the upstream left."""
+        cdef double at = min(begun.at, begun.total_at)
+        wait = self.wait
+        while True:
+            try:
+                wait(fd, deadline=at, client_fd=client_fd)
+            except Exception as error:
+                begun.error = error
+                return False
+            got[0] = recv(fd, self.buffer, BUFFER, MSG_DONTWAIT)
+            if got[0] > 0:
+                return True
+            if got[0] == 0 or not (errno == EAGAIN or errno == EINTR):
+                return False
+
+    cdef object settle(
+        self, const Ask *ask, const ph_lane_ask *said, Way way, Begun begun, Py_ssize_t got,
+    ):
+        """Count and record the answer in the buffer; None if it is not plain.
+
+        No Python code runs before the body is copied: the buffer is all requests'.
+        """
+        cdef ph_lane_answer told
+        cdef ph_record event
+        cdef int64_t length, at
+        cdef uint64_t t2 = ph_mono_ns()
+        cdef uint64_t us
+        cdef uint32_t slot = self.journal.j.slot
+        cdef int i
+        if got == BUFFER:
+            return None
+        at = ph_lane_head(self.buffer, got, &length)
+        if at < 0 or at + length != got or at > self.max_header or length > self.largest:
+            return None
+        if not ph_lane_read_answer(way.protocol, self.buffer + at, length, &told):
+            return None
+        stop = None
+        if told.stop_len:
+            stop = STOPPED.get(
+                PyBytes_FromStringAndSize(<char *> self.buffer + at + told.stop, told.stop_len)
+            )
+            if stop is None:
+                return None
+        begun.data = PyBytes_FromStringAndSize(<char *> self.buffer + at, length)
+        way.release(begun.connection)
+        memset(&event, 0, sizeof(event))
+        us = (t2 - begun.start_ns) // 1000
+        ph_hist_record(&self.journal.j.latency, slot, PH_SERIES_UPSTREAM, us)
+        event.stage_us[0] = ph_clamp32((begun.start_ns - ask.t0) // 1000)
+        event.stage_us[3] = ph_clamp32(us)
+        event.ttft_us = ph_clamp32((t2 - ask.t0) // 1000)
+        ph_br_record(way.breaker, 1, t2 // 1000000)
+        ph_counter_add(&self.upstreams.c, slot, way.ok, 1)
+        event.flags = PH_FLAG_SIMULATED if way.simulated else 0
+        if not told.has_usage:
+            event.flags |= PH_FLAG_ESTIMATED
+            told.input = max(1, <int64_t> ask.bytes_in // CHARS_PER_TOKEN)
+            told.output = (length + CHARS_PER_TOKEN - 1) // CHARS_PER_TOKEN
+        event.cost_nano = ph_lane_cost(&way.price, &told) if way.price.known else -1
+        if event.cost_nano < 0:
+            way.unpriced()
+        headers = [
+            JSON_BODY,
+            ("x-pihub-request-id", hex_of(ask.rid)),
+            BYPASS_HIGH if said.has_temperature else BYPASS_UNSET,
+        ]
+        headers += way.shown
+        if event.cost_nano >= 0:
+            headers.append(cost_of(event.cost_nano))
+        headers.append(FIRST_CHOICE)
+        if stop is not None:
+            headers.append(stop)
+        headers.append(("content-length", str(length)))
+        event.rid = ask.rid
+        event.in_tok = ph_clamp32(told.input)
+        event.out_tok = ph_clamp32(told.output)
+        event.cache_read_tok = ph_clamp32(told.cache_read)
+        event.cache_write_tok = ph_clamp32(told.write_5m + told.write_1h)
+        event.bytes_in = ask.bytes_in
+        event.bytes_out = ph_clamp32(length)
+        event.key = ask.key
+        event.tenant = ask.tenant
+        event.route = ask.route
+        event.status = 200
+        event.model = way.model_name
+        event.upstream = way.upstream_name
+        event.alias = way.alias_name
+        event.cache = PH_CACHE_BYPASS
+        event.attempts = 1
+        event.reason = PH_REASON_FIRST_CHOICE
+        event.stage_us[4] = ph_clamp32((ph_mono_ns() - t2) // 1000)
+        for i in range(PH_JOURNAL_STAGES):
+            ph_hist_record(
+                &self.journal.j.latency, slot, PH_SERIES_INSPECT + i,
+                event.stage_us[i] if i < 5 else 0,
+            )
+        ph_journal_close(&self.journal.j, &event, ask.t0)
+        return headers
+
+
+cdef inline object hex_of(uint64_t rid):
+    cdef object text = PyUnicode_New(16, 127)
+    ph_hex16(rid, <char *> PyUnicode_DATA(text))
+    return text
+
+
+cdef tuple cost_of(int64_t nano):
+    """nano-USD as decimal USD without trailing zeros."""
+    cdef char[40] text
+    cdef int n
+    if nano == 0:
+        return FREE
+    n = snprintf(
+        text, sizeof(text), b"%lld.%09lld", <long long> (nano // 1000000000),
+        <long long> (nano % 1000000000),
+    )
+    while text[n - 1] == c"0":
+        n -= 1
+    if text[n - 1] == c".":
+        n -= 1
+    return ("x-pihub-cost", text[:n].decode("ascii"))
+
+
+def read_ask(bytes body not None):
+    cdef ph_lane_ask said
+    cdef const char *p = PyBytes_AS_STRING(body)
+    if not ph_lane_read_ask(<const uint8_t *> p, PyBytes_GET_SIZE(body), &said):
+        return None
+    name = PyBytes_FromStringAndSize(p + said.model, said.model_len)
+    return name, said.temperature if said.has_temperature else None
+
+
+def read_answer(str protocol not None, bytes body not None):
+    cdef ph_lane_answer told
+    cdef const char *p = PyBytes_AS_STRING(body)
+    cdef int number = {"openai": PH_LANE_OPENAI, "anthropic": PH_LANE_ANTHROPIC}[protocol]
+    if not ph_lane_read_answer(number, <const uint8_t *> p, PyBytes_GET_SIZE(body), &told):
+        return None
+    stop = PyBytes_FromStringAndSize(p + told.stop, told.stop_len)
+    usage = None
+    if told.has_usage:
+        usage = (told.input, told.output, told.cache_read, told.write_5m, told.write_1h)
+    return usage, stop
+
+
+def read_head(bytes data not None):
+    cdef int64_t length
+    cdef int64_t at = ph_lane_head(
+        <const uint8_t *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &length
+    )
+    return None if at < 0 else (at, length)

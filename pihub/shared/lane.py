@@ -1,0 +1,7 @@
+"""The core's lane for chats that pass through; gateway/plain.py says which those are."""
+
+from __future__ import annotations
+
+from pihub._core.lane import LIMIT_RATE, Begun, Lane, Way
+
+__all__ = ["LIMIT_RATE", "Begun", "Lane", "Way"]
