@@ -44,20 +44,44 @@ static inline int64_t ph_json_wide(const uint8_t *p, int64_t i, int64_t n) {
     return i + more + 1;
 }
 
+/* Four hex digits at `i`; -1 if they are not. */
+static inline int32_t ph_json_hex4(const uint8_t *p, int64_t i, int64_t n) {
+    int32_t value = 0;
+    if (i + 4 > n) {
+        return -1;
+    }
+    for (int k = 0; k < 4; k++) {
+        uint8_t c = p[i + k], low = c | 0x20;
+        if (c >= '0' && c <= '9') {
+            value = value << 4 | (c - '0');
+        } else if (low >= 'a' && low <= 'f') {
+            value = value << 4 | (low - 'a' + 10);
+        } else {
+            return -1;
+        }
+    }
+    return value;
+}
+
+/* A backslash at `i`: the index after the escape. Halves of a surrogate pair go together. */
 static inline int64_t ph_json_escape(const uint8_t *p, int64_t i, int64_t n) {
+    int32_t unit;
     if (++i >= n || p[i] == 0 || strchr("\"\\/bfnrtu", p[i]) == NULL) {
         return -1;
     }
     if (p[i] != 'u') {
         return i + 1;
     }
-    for (int k = 0; k < 4; k++) {
-        uint8_t c = ++i < n ? p[i] : 0;
-        if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))) {
-            return -1;
-        }
+    unit = ph_json_hex4(p, i + 1, n);
+    i += 5;
+    if (unit < 0xD800 || unit > 0xDFFF) {
+        return unit < 0 ? -1 : i;
     }
-    return i + 1;
+    if (unit > 0xDBFF || i + 6 > n || p[i] != '\\' || p[i + 1] != 'u') {
+        return -1;
+    }
+    unit = ph_json_hex4(p, i + 2, n);
+    return unit >= 0xDC00 && unit <= 0xDFFF ? i + 6 : -1;
 }
 
 /* `i` on the opening quote: the index after the closing one. `plain` becomes 0 if there is
