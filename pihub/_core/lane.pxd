@@ -9,6 +9,7 @@ cdef extern from "ph_lane.h" nogil:
     enum:
         PH_LANE_OPENAI
         PH_LANE_ANTHROPIC
+        PH_COLUMN_LANE
 
     ctypedef struct ph_lane_ask:
         int64_t model
@@ -88,6 +89,7 @@ cdef class Lane:
     cdef double temperature
     cdef int64_t limit, largest, max_header
     cdef uint8_t *buffer
+    cdef public bint closed
 
     cdef object run(self, const Ask *ask, bytes body, dict environ, object start_response)
     cdef object call(

@@ -90,6 +90,9 @@ class Lane:
         wait: Callable[..., None],
         client_fd: Callable[[Any], int],
     ) -> Self: ...
+    closed: bool
+    """True: every chat takes the pipeline. May be changed at any time."""
+
     def add(self, route: int, name: bytes, way: Way) -> None:
         """Chats of `route` for the model `name` go this way, if nothing else speaks against it."""
 

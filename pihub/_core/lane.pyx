@@ -125,8 +125,8 @@ cdef class Lane:
     ):
         if journal.j.slot >= upstreams.c.rows or journal.j.slot >= counters.c.rows:
             raise IndexError("the slot has no row of its own")
-        if PH_COLUMN_IN_FLIGHT >= counters.c.columns:
-            raise ValueError("no column for requests in flight")
+        if max(PH_COLUMN_IN_FLIGHT, PH_COLUMN_LANE) >= counters.c.columns:
+            raise ValueError("too few columns of counters")
         self.journal = journal
         self.counters = counters
         self.upstreams = upstreams
@@ -161,7 +161,7 @@ cdef class Lane:
         cdef uint32_t slot = self.journal.j.slot
         ways = self.ways[ask.route]
         # A flag of the key's may mean anything: only the pipeline knows.
-        if ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
+        if self.closed or ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
             return None
         if not ph_lane_read_ask(p, PyBytes_GET_SIZE(body), &said):
             return None
@@ -341,6 +341,7 @@ cdef class Lane:
                 &self.journal.j.latency, slot, PH_SERIES_INSPECT + i,
                 event.stage_us[i] if i < 5 else 0,
             )
+        ph_counter_add(&self.counters.c, slot, PH_COLUMN_LANE, 1)
         ph_journal_close(&self.journal.j, &event, ask.t0)
         return headers
 

@@ -4,6 +4,7 @@ The lane (docs/design/edge.md) answers without the pipeline's stages. So whateve
 does beyond passing a chat on must be said here, or that chat would slip past it:
 
 * what the configuration decides, in `why_not_plain`;
+* what changes while a worker lives, by setting `Lane.closed` in its tick (a second late);
 * what a key decides, by any flag of the key: the lane takes none that has one;
 * what a request says: any X-Pihub-Cache or Anthropic-Beta header, and a body that is more
   than include/ph_lane.h reads, go to the pipeline.
@@ -36,6 +37,8 @@ def why_not_plain(
         return "client and upstream speak different protocols"
     if link.origin.scheme == "https":
         return "the connection is encrypted"
+    if price is not None and price.free:
+        return "what a free model costs and saves is not its price"
     if price is not None and _highest(price) >= LIMIT_RATE:
         return "its price is beyond the lane's arithmetic"
     return ""

@@ -37,6 +37,7 @@ FALLBACKS = Metric(
 )
 IN_FLIGHT = Metric("pihub_requests_in_flight", "gauge", "Requests inside the pipeline now")
 STREAMS_OPEN = Metric("pihub_streams_open", "gauge", "Streams that are being sent now")
+LANE = Metric("pihub_lane_total", "counter", "Chats that the core's lane passed through")
 STREAMS = Metric("pihub_streams_total", "counter", "Streams begun")
 RECEIVED = Metric("pihub_received_bytes_total", "counter", "Bytes of request bodies")
 SENT = Metric("pihub_sent_bytes_total", "counter", "Bytes of answer bodies")
@@ -97,7 +98,7 @@ BREAKER = Metric(
 
 METRICS = (
     BUILD, REQUESTS, REFUSED, ERRORS, CACHE_RESULTS, FALLBACKS, IN_FLIGHT, STREAMS_OPEN,
-    STREAMS, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
+    STREAMS, LANE, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
     STORE_FAILURES, HOOK_EVENTS, HOOK_DUPLICATES, HOOK_IGNORED, HOOK_REFUSED,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
@@ -111,6 +112,7 @@ _PLAIN = (
     (IN_FLIGHT, Column.IN_FLIGHT),
     (STREAMS_OPEN, Column.STREAMS_OPEN),
     (STREAMS, Column.STREAMS),
+    (LANE, Column.LANE),
     (RECEIVED, Column.BYTES_IN),
     (SENT, Column.BYTES_OUT),
     (UNPRICED, Column.PRICE_UNKNOWN),

@@ -53,6 +53,8 @@ class Column(IntEnum):
     """Too old, or of an object that was to be forgotten."""
     HOOK_REFUSED = 28
     """Webhook requests with a wrong signature, body or name."""
+    LANE = 29
+    """Chats that the core's lane answered."""
 
 
 class Series(IntEnum):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pihub._core import lane
 from pihub._core.arena import Arena
 from pihub._core.breaker import Breaker
 from pihub._core.httphead import parse
 from pihub._core.httphead import request as request_head
 from pihub._core.lane import LIMIT_RATE, Way, read_answer, read_ask, read_head
 from pihub.errors import PihubError
-from pihub.protocols.openai.request import patch as patch_openai
 from pihub.protocols.anthropic.request import patch as patch_anthropic
+from pihub.protocols.openai.request import patch as patch_openai
 from pihub.protocols.peek import peek
 from pihub.protocols.registry import UPSTREAMS
+from pihub.shared.metrics import Column
 
 TEXTS = st.text(max_size=20)
 LEAVES = st.one_of(
@@ -26,9 +29,7 @@ LEAVES = st.one_of(
 )
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=8,
 )
 ODD = st.sampled_from(
@@ -338,6 +339,11 @@ def test_a_plain_head_is_what_the_parser_sees(
         assert plain and isinstance(seen, tuple) and told == (seen[7], seen[5])
     elif plain:  # only what the lane does not care for may be lost
         assert any(b"keep-alive," in line for line in lines)
+
+
+def test_the_number_of_its_counter_is_that_of_python() -> None:
+    header = Path(lane.__file__).parent / "include" / "ph_lane.h"
+    assert f"PH_COLUMN_LANE = {int(Column.LANE)} " in header.read_text()
 
 
 # ---- ways ---------------------------------------------------------------------------

@@ -126,9 +126,7 @@ def test_identical_requests_in_flight_cost_one_call(
     assert states.count("MISS") == 1 and states.count("HIT") == 23
 
 
-def test_a_failed_leader_does_not_fail_its_followers(
-    hub: HubProcess, upstreams: Upstreams
-) -> None:
+def test_a_failed_leader_does_not_fail_its_followers(hub: HubProcess, upstreams: Upstreams) -> None:
     body = OPENAI.body("local", prompt(), stream=False, temperature=0)
     upstreams.faults("ollama", "F6", status=500, times=1)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:

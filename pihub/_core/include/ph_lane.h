@@ -12,8 +12,10 @@
 
 enum { PH_LANE_OPENAI = 1, PH_LANE_ANTHROPIC = 2 };
 
+/* shared/metrics.py's number of the counter of the lane's answers. */
+enum { PH_COLUMN_LANE = 29 };
+
 #define PH_LANE_KEYS 32     /* as jsonscan: more members than a chat request has */
-#define PH_LANE_COUNT 999999999
 
 /* ---- the request -------------------------------------------------------------------- */
 
