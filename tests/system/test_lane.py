@@ -203,7 +203,8 @@ QUESTIONS: dict[str, Question] = {
 TAKEN = {
     "ok", "no-usage", "null-usage", "length", "no-stop", "tools", "slow", "stale", "pair-ok",
     "again-ok", "messages-ok", "messages-no-usage", "messages-odd-usage", "messages-null-usage",
-    "priced", "priced-no-usage", "hot", "stream-false", "full-name", "bare-name", "spaces", "unicode",
+    "priced", "priced-no-usage", "hot", "stream-false", "full-name", "bare-name", "spaces",
+    "unicode",
     "largish", "extras", "no-version", "x-api-key",
 }  # fmt: skip
 """Those that the lane must answer by itself, given an idle connection."""
