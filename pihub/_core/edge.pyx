@@ -19,6 +19,9 @@ from libc.string cimport memchr, memcpy, memset
 
 from pihub._core.atomics cimport ph_load_acq, ph_mono_ns, ph_wall_ns
 from pihub._core.cache cimport ph_cache_find, ph_cache_hit, ph_cache_still, ph_cache_ticks
+from pihub._core.intake cimport (
+    PH_IS, PH_LATIN1, PH_TEXT, PyUnicode_GET_LENGTH, body_of, discard, get,
+)
 from pihub._core.journal cimport (
     PH_CACHE_HIT, PH_FLAG_ERROR, PH_FLAG_SIMULATED, PH_FLAG_STREAM, PH_REASON_CACHE_EXACT,
     PH_REASON_REFUSED, ph_clamp32, ph_journal_close, ph_journal_wall,
@@ -27,38 +30,21 @@ from pihub._core.keytable cimport ph_key_find, ph_key_id
 from pihub._core.limiter cimport PH_LIMIT_NEVER, ph_limit_hit
 from pihub._core.wire cimport (
     PH_WIRE_BLOCK, PH_WIRE_MAGIC, PH_WIRE_SIMULATED, PH_WIRE_STREAM, Heads, Refusal, ph_bearer,
-    ph_hex16, ph_length, ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
+    ph_hex16, ph_path_ok, ph_request_id, ph_wire, ph_wire_hash, ph_wire_seed,
 )
 
 from pihub._core.wire import pack_wire, wire_key  # no-cython-lint
 
 cdef extern from *:
-    """
-    #define PH_LATIN1(s) (PyUnicode_CheckExact(s) && PyUnicode_KIND(s) == PyUnicode_1BYTE_KIND)
-    #define PH_TEXT(s) ((const uint8_t *)PyUnicode_1BYTE_DATA(s))
-    #define PH_IS(s, literal) (PH_LATIN1(s) && PyUnicode_GET_LENGTH(s) == sizeof(literal) - 1 \
-        && memcmp(PH_TEXT(s), literal, sizeof(literal) - 1) == 0)
-    """
-    bint PH_IS(object s, const char *literal)
     object PyUnicode_New(Py_ssize_t size, uint32_t maxchar)
-    bint PH_LATIN1(object s)
-    const uint8_t *PH_TEXT(object s)
-    Py_ssize_t PyUnicode_GET_LENGTH(object s)
 
 
 cdef enum:
     ROUTES = 64
-    DISCARD = 64 << 20   # bytes of an unwanted body that are read before the refusal
 
 cdef tuple CODES = (
     "bad_request", "invalid_api_key", "rate_limited", "request_too_large", "starting",
 )
-
-
-cdef inline object get(dict environ, str key):
-    # The value, None if there is none; an unhashable key cannot happen.
-    cdef PyObject *value = PyDict_GetItemWithError(environ, key)
-    return None if value is NULL else <object> value
 
 
 cdef inline object hex_of(uint64_t rid):
@@ -82,64 +68,6 @@ cdef inline bint sane_head(dict environ):
     if host is None:
         return True
     return PH_LATIN1(host) and memchr(PH_TEXT(host), c",", PyUnicode_GET_LENGTH(host)) is NULL
-
-
-cdef object body_of(dict environ, int64_t max_body):
-    """The body, or the code of the refusal."""
-    cdef object text = get(environ, "CONTENT_LENGTH")
-    cdef object source = get(environ, "wsgi.input")
-    cdef int64_t length, have = 0
-    cdef list parts
-    if text is None or PH_IS(text, ""):
-        if source is None or get(environ, "HTTP_TRANSFER_ENCODING") is None:
-            return b""
-        if not get(environ, "wsgi.input_terminated"):
-            return "bad_request"
-        length = max_body + 1
-    else:
-        if not PH_LATIN1(text):
-            return "bad_request"
-        length = ph_length(PH_TEXT(text), PyUnicode_GET_LENGTH(text))
-        if length < 0 or source is None:
-            return "bad_request"
-        if length > max_body:
-            return "request_too_large"
-        if length == 0:
-            return b""
-    try:
-        data = source.read(length)
-        if type(data) is bytes and PyBytes_GET_SIZE(data) == length <= max_body:
-            return data
-        have = len(data)
-        parts = [data]
-        while have < length and data:
-            data = source.read(length - have)
-            have += len(data)
-            parts.append(data)
-    except Exception:   # the server's own: the client left, or broke its framing
-        return "bad_request"
-    if have > max_body:
-        return "request_too_large"
-    if length <= max_body and have != length:
-        return "bad_request"
-    return b"".join(parts)
-
-
-cdef void discard(dict environ):
-    """Take in a body that nobody wants, where the server has not: closed upon, the client
-    would see a broken pipe instead of the answer (RFC 9112 section 9.6)."""
-    cdef object text = get(environ, "CONTENT_LENGTH")
-    cdef object source = get(environ, "wsgi.input")
-    cdef int64_t left
-    if source is None or text is None or not PH_LATIN1(text):
-        return
-    left = min(DISCARD, ph_length(PH_TEXT(text), PyUnicode_GET_LENGTH(text)))
-    try:
-        while left > 0:
-            data = source.read(min(left, 65536))
-            left = left - len(data) if data else 0
-    except Exception:   # the server's own: the client left
-        pass
 
 
 @cython.final

@@ -1,0 +1,1 @@
+"""For the edge, in C: nothing of it is called from Python."""
