@@ -27,7 +27,7 @@ CORE = (
     "arena", "counters", "board", "names", "ring", "hashing", "histogram", "keytable",
     "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "edge",
     "stackpool", "jsonscan", "httphead", "budget", "streams",
-    "difficulty", "ridge", "lane", "intake",
+    "difficulty", "ridge", "lane", "way", "intake",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

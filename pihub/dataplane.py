@@ -117,6 +117,7 @@ class Worker:
                 links,
                 {name: EDGE_ROUTES[path] for _, name, path in CHATS},
                 self._remember.unpriced,
+                self._purse.open_for,
             ),
         )
 

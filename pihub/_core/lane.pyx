@@ -9,7 +9,7 @@ Promise   what it answers is what the pipeline would have answered, counted and 
 Writers   one worker, through its journal and its rows of the counters.
 Cost      three short Python calls (take, wait, release), two system calls of its own.
 Failure   whatever it does not understand is the pipeline's. RAM: 64 KiB a worker, and
-          about 1 KiB a model and route.
+          what way.pyx says of a way.
 """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -30,6 +30,10 @@ from pihub._core.journal cimport (
     PH_JOURNAL_STAGES, PH_REASON_FIRST_CHOICE, PH_SERIES_INSPECT, PH_SERIES_UPSTREAM, ph_clamp32,
     ph_journal_close, ph_record,
 )
+from pihub._core.way cimport (
+    PH_COLUMN_LANE, Way, ph_head_init, ph_lane_answer, ph_lane_ask,
+    ph_lane_cost, ph_lane_head, ph_lane_read_answer, ph_lane_read_ask,
+)
 from pihub._core.wire cimport ph_hex16
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -48,7 +52,6 @@ cdef enum:
     BODY = 65536     # of a request: what the connector sends in one piece, too
     BUFFER = 65536   # of an answer
     CHARS_PER_TOKEN = 4
-    STOPS = 16
 
 cdef tuple JSON_BODY = ("content-type", "application/json")
 cdef tuple BYPASS_UNSET = ("x-pihub-cache", "BYPASS; temperature-unset")
@@ -62,52 +65,8 @@ cdef dict STOPPED = {
         "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal",
     )
 }
-LIMIT_RATE = 10**9
 
 ph_head_init()
-
-
-@cython.final
-cdef class Way:
-    """See lane.pyi."""
-
-    def __cinit__(
-        self, *, str protocol not None, bytes head not None, bytes model not None, str version,
-        Breaker breakers not None, size_t row, uint32_t calls, uint32_t ok, take, release,
-        tuple names not None, bint simulated, tuple shown not None, tuple price, unpriced,
-        double headers, double total,
-    ):
-        self.protocol = {"openai": PH_LANE_OPENAI, "anthropic": PH_LANE_ANTHROPIC}[protocol]
-        tail = b"content-length: 0\r\n\r\n"
-        if not head.endswith(b"\r\n" + tail):
-            raise ValueError("the head of an empty call ends with its length")
-        self.head = head[:len(head) - 5]
-        self.model = model
-        self.version = version
-        self.breaker = breakers.at(row)
-        self.breakers = breakers
-        self.calls = calls
-        self.ok = ok
-        self.take = take
-        self.release = release
-        self.model_name, self.upstream_name, self.alias_name = names
-        self.simulated = simulated
-        self.shown = shown
-        self.unpriced = unpriced
-        self.headers = headers
-        self.total = total
-        if price is not None:
-            self.price.known = 1
-            rates, self.price.long_above, long_rates = price
-            for i in range(5):
-                self.price.rates[i] = rate(rates[i])
-                self.price.long_rates[i] = rate(long_rates[i])
-
-
-cdef int64_t rate(value) except -1:
-    if not 0 <= value < LIMIT_RATE:
-        raise ValueError("a rate of 1000 USD a million tokens or more")
-    return value
 
 
 @cython.final
@@ -161,7 +120,7 @@ cdef class Lane:
         cdef uint32_t slot = self.journal.j.slot
         ways = self.ways[ask.route]
         # A flag of the key's may mean anything: only the pipeline knows.
-        if self.closed or ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
+        if ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
             return None
         if not ph_lane_read_ask(p, PyBytes_GET_SIZE(body), &said):
             return None
@@ -172,6 +131,8 @@ cdef class Lane:
         if found is NULL:
             return None
         way = <Way> found
+        if not way.opens():
+            return None
         if way.version is not None:
             found = PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_VERSION")
             if found is not NULL and <object> found != way.version:
@@ -367,33 +328,3 @@ cdef tuple cost_of(int64_t nano):
     if text[n - 1] == c".":
         n -= 1
     return ("x-pihub-cost", text[:n].decode("ascii"))
-
-
-def read_ask(bytes body not None):
-    cdef ph_lane_ask said
-    cdef const char *p = PyBytes_AS_STRING(body)
-    if not ph_lane_read_ask(<const uint8_t *> p, PyBytes_GET_SIZE(body), &said):
-        return None
-    name = PyBytes_FromStringAndSize(p + said.model, said.model_len)
-    return name, said.temperature if said.has_temperature else None
-
-
-def read_answer(str protocol not None, bytes body not None):
-    cdef ph_lane_answer told
-    cdef const char *p = PyBytes_AS_STRING(body)
-    cdef int number = {"openai": PH_LANE_OPENAI, "anthropic": PH_LANE_ANTHROPIC}[protocol]
-    if not ph_lane_read_answer(number, <const uint8_t *> p, PyBytes_GET_SIZE(body), &told):
-        return None
-    stop = PyBytes_FromStringAndSize(p + told.stop, told.stop_len)
-    usage = None
-    if told.has_usage:
-        usage = (told.input, told.output, told.cache_read, told.write_5m, told.write_1h)
-    return usage, stop
-
-
-def read_head(bytes data not None):
-    cdef int64_t length
-    cdef int64_t at = ph_lane_head(
-        <const uint8_t *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &length
-    )
-    return None if at < 0 else (at, length)

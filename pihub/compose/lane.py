@@ -29,6 +29,7 @@ def build_lane(
     links: Mapping[str, Link],
     routes: Mapping[str, int],
     unpriced: Callable[[Target], None],
+    open_for: Callable[[Target], bool],
 ) -> Lane | None:
     """None if no chat is plain. `routes`: number of each protocol's chat route.
 
@@ -53,7 +54,7 @@ def build_lane(
         for client in PROTOCOLS:
             if why_not_plain(settings, client, chain, link, price):
                 continue
-            way = _way(hub, connector, name, target, link, price, unpriced)
+            way = _way(hub, connector, name, target, link, price, unpriced, open_for)
             lane.add(routes[client], name.encode(), way)
             some = True
     return lane if some else None
@@ -67,6 +68,7 @@ def _way(
     link: Link,
     price: Price | None,
     unpriced: Callable[[Target], None],
+    open_for: Callable[[Target], bool],
 ) -> Way:
     pool = connector.pool(link.origin, link.pool)
     row, number = hub.rows[target.upstream], hub.state.names.intern
@@ -89,6 +91,8 @@ def _way(
         unpriced=lambda: unpriced(target),
         headers=link.timers.headers,
         total=link.timers.total,
+        boards=(hub.state.spending,),
+        may=lambda: open_for(target),
     )
 
 

@@ -84,6 +84,7 @@ class Call:
             except (UpstreamError, Unsupported, BudgetExceeded) as error:
                 if isinstance(error, BudgetExceeded) and not error.goes_on:
                     raise
+                x.drop_begun()
                 errors.append(error)
                 x.moved_on = error
                 x.failures = (*x.failures, f"{target.name}: {error.code}")
@@ -121,9 +122,9 @@ class Call:
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
         x.passes = streams == x.streams and self._is_own(x, link)
-        begun, x.request.begun = x.request.begun, None
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
+        begun, x.request.begun = x.request.begun, None
         if begun is None:
             self._allow(link)
         outcome = Outcome(link.health)

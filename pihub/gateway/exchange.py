@@ -119,6 +119,12 @@ class Exchange:
             self.ask = self.request.client.parse(self.request.body)
         return self.ask
 
+    def drop_begun(self) -> None:
+        """Nobody goes on with the lane's call: end it."""
+        begun, self.request.begun = self.request.begun, None
+        if begun is not None:
+            begun.connection.discard()
+
     def elapsed_us(self) -> int:
         return (time.monotonic_ns() - self.request.t0_ns) // 1000
 

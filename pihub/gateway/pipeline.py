@@ -97,8 +97,7 @@ class Pipeline:
         if x.finished:
             return
         x.finished = True
-        if x.request.begun is not None:
-            x.request.begun.connection.discard()  # nobody went on with it
+        x.drop_begun()
         for last in self._last:
             try:
                 last(x)

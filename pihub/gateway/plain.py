@@ -4,7 +4,8 @@ The lane (docs/design/edge.md) answers without the pipeline's stages. So whateve
 does beyond passing a chat on must be said here, or that chat would slip past it:
 
 * what the configuration decides, in `why_not_plain`;
-* what changes while a worker lives, by setting `Lane.closed` in its tick (a second late);
+* what changes while a worker lives, by a board and a question in compose/lane.py: the
+  question is asked again whenever something was published on the board;
 * what a key decides, by any flag of the key: the lane takes none that has one;
 * what a request says: any X-Pihub-Cache or Anthropic-Beta header, and a body that is more
   than include/ph_lane.h reads, go to the pipeline.

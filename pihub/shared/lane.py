@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from pihub._core.lane import LIMIT_RATE, Begun, Lane, Way
+from pihub._core.lane import Begun, Lane
+from pihub._core.way import LIMIT_RATE, Way
 
 __all__ = ["LIMIT_RATE", "Begun", "Lane", "Way"]

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from pihub._core import lane
 from pihub._core.arena import Arena
+from pihub._core.board import Board
 from pihub._core.breaker import Breaker
 from pihub._core.httphead import parse
 from pihub._core.httphead import request as request_head
-from pihub._core.lane import LIMIT_RATE, Way, read_answer, read_ask, read_head
+from pihub._core.way import LIMIT_RATE, Way, read_answer, read_ask, read_head
 from pihub.errors import PihubError
 from pihub.protocols.anthropic.request import patch as patch_anthropic
 from pihub.protocols.openai.request import patch as patch_openai
@@ -356,7 +357,7 @@ def way(**changed: Any) -> Way:
         "model": b'"m"', "version": None, "breakers": Breaker(arena, "breakers", 2), "row": 0,
         "calls": 0, "ok": 1, "take": lambda now: None, "release": lambda connection: None,
         "names": (1, 2, 3), "simulated": False, "shown": (), "price": None, "unpriced": None,
-        "headers": 1.0, "total": 2.0,
+        "headers": 1.0, "boards": (), "may": lambda: True, "total": 2.0,
     }  # fmt: skip
     return Way(**{**facts, **changed})
 
@@ -373,3 +374,17 @@ def test_a_way_refuses_what_it_cannot_count_or_send() -> None:
         way(row=2)
     with pytest.raises(KeyError):
         way(protocol="ollama")
+
+
+def test_a_way_asks_anew_when_a_board_has_news() -> None:
+    arena = Arena.create([("news", Board.size_for(64)), ("more", Board.size_for(64))], 1)
+    boards = (Board(arena, "news"), Board(arena, "more"))
+    answers = iter([True, False, True])
+    one = way(boards=boards, may=lambda: next(answers))
+    assert one.is_open() and one.is_open()
+    boards[0].publish(b"x")
+    assert not one.is_open() and not one.is_open()
+    boards[1].publish(b"x")
+    assert one.is_open()
+    with pytest.raises(TypeError):
+        way(boards=(None,))

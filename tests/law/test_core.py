@@ -17,8 +17,8 @@ HEAD = (
     "# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False",
     "# cython: freethreading_compatible=False",
 )
-TESTED_WITH = {"wire": "edge", "intake": "edge"}
-"""What the edge sends and takes in is tested through it."""
+TESTED_WITH = {"wire": "edge", "intake": "edge", "way": "lane"}
+"""What the edge sends and takes in, and the lane's ways, are tested through them."""
 IMPORT = re.compile(r"^\s*(?:from|import)\s+pihub\._core\b", re.MULTILINE)
 
 

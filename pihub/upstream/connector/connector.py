@@ -140,19 +140,10 @@ class Connector:
         )  # fmt: skip
 
     def _converse(
-        self,
-        origin: Origin,
-        connection: Connection,
-        method: str,
-        head: bytes,
-        body: bytes | Iterable[bytes] | None,
-        length: int,
-        timers: Timers,
-        total_at: float,
-        client_fd: int,
-        again: bool,
-        begun: Begun | None = None,
-    ) -> Response:
+        self, origin: Origin, connection: Connection, method: str, head: bytes,
+        body: bytes | Iterable[bytes] | None, length: int, timers: Timers, total_at: float,
+        client_fd: int, again: bool, begun: Begun | None = None,
+    ) -> Response:  # fmt: skip
         """Send and hear on `connection`, and on a new one if that turns out to be stale."""
         pool = connection.pool
         while True:
