@@ -7,15 +7,19 @@ import importlib
 import sys
 
 NAMES = ("gateway", "recorder")
+LONG = ("webhooks",)
+"""Run only when named: they take minutes."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((*NAMES, *LONG)))
     parser.add_argument("--json", metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=16, help="of the load, at once")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
+    parser.add_argument("--events", type=int, default=50_000, help="of the webhooks' torture")
+    parser.add_argument("--rate", type=float, default=500.0, help="of those, a second")
     args = parser.parse_args()
     worst = 0
     for name in args.names or NAMES:

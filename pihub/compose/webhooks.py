@@ -66,6 +66,8 @@ class ControlWebhooks:
         if not self._hub.settings.webhooks:
             return
         from pihub.http.control.webhooks import TakeApp
+        from pihub.server.waiter_poll import PollWaiter
+        from pihub.webhooks.resolve import SystemResolver
         from pihub.webhooks.service import Webhooks
 
         hub = self._hub
@@ -74,12 +76,26 @@ class ControlWebhooks:
             "accepted": Column.HOOK_EVENTS,
             "duplicates": Column.HOOK_DUPLICATES,
             "ignored": Column.HOOK_IGNORED,
+            "delivered": Column.HOOK_DELIVERED,
+            "failed": Column.HOOK_FAILED,
+            "dead": Column.HOOK_DEAD,
         }
 
         def count(what: str, number: int) -> None:
             counters.add(CONTROL_ROW, columns[what], number)
 
-        self.service = Webhooks(hub.settings, database(hub.settings).parent, count)
+        def gauge(pending: int, dead: int) -> None:
+            counters.set(CONTROL_ROW, Column.HOOK_PENDING, pending)
+            counters.set(CONTROL_ROW, Column.HOOK_LETTERS, dead)
+
+        self.service = Webhooks(
+            hub.settings,
+            hub.loaded.secrets,
+            database(hub.settings).parent,
+            Connector(PollWaiter(), SystemResolver()),
+            count,
+            gauge,
+        )
         self.service.start()
         self._server = threading.Thread(
             target=self._serve,

@@ -77,6 +77,17 @@ HOOK_IGNORED = Metric(
 HOOK_REFUSED = Metric(
     "pihub_webhook_refused_total", "counter", "Webhook requests with a bad signature or body"
 )
+HOOK_DELIVERED = Metric(
+    "pihub_webhook_delivered_total", "counter", "Deliveries that a target took"
+)
+HOOK_FAILED = Metric(
+    "pihub_webhook_failed_attempts_total", "counter", "Attempts to deliver that failed"
+)
+HOOK_DEAD = Metric("pihub_webhook_dead_total", "counter", "Deliveries that were given up")
+HOOK_PENDING = Metric("pihub_webhook_pending", "gauge", "Deliveries that wait")
+HOOK_LETTERS = Metric(
+    "pihub_webhook_dead_letters", "gauge", "Dead letters that could be replayed"
+)
 KEYS = Metric("pihub_keys", "gauge", "API keys in force")
 UP = Metric("pihub_process_up", "gauge", "Whether a process of the hub is alive, by role")
 DURATION = Metric(
@@ -101,6 +112,7 @@ METRICS = (
     STREAMS, LANE, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
     STORE_FAILURES, HOOK_EVENTS, HOOK_DUPLICATES, HOOK_IGNORED, HOOK_REFUSED,
+    HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
     BREAKER,
 )  # fmt: skip
@@ -126,6 +138,11 @@ _PLAIN = (
     (HOOK_DUPLICATES, Column.HOOK_DUPLICATES),
     (HOOK_IGNORED, Column.HOOK_IGNORED),
     (HOOK_REFUSED, Column.HOOK_REFUSED),
+    (HOOK_DELIVERED, Column.HOOK_DELIVERED),
+    (HOOK_FAILED, Column.HOOK_FAILED),
+    (HOOK_DEAD, Column.HOOK_DEAD),
+    (HOOK_PENDING, Column.HOOK_PENDING),
+    (HOOK_LETTERS, Column.HOOK_LETTERS),
 )
 _RESULTS = {
     "hit": Column.HITS,

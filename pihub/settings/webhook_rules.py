@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST = "32MB"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_PATH = re.compile(r"(/[!$-.0-;=@-Z_a-z~&']+)*/?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -53,6 +54,9 @@ def check(settings: Settings, faults: Faults) -> None:
             except ValueError as error:
                 faults.add((*path, "url"), str(error))
             else:
+                dots = {".", ".."}.intersection(url.path.split("/"))
+                if url.path and (dots or not _PATH.fullmatch(url.path)):
+                    faults.add((*path, "url"), "its path holds what a path does not, or climbs")
                 if url.scheme == "http" and not is_private(url.hostname or ""):
                     faults.warn((*path, "url"), "events cross the network unencrypted: use https")
         if subscriber.ca_file and not isfile(subscriber.ca_file):

@@ -55,6 +55,16 @@ class Column(IntEnum):
     """Webhook requests with a wrong signature, body or name."""
     LANE = 29
     """Chats that the core's lane answered."""
+    HOOK_DELIVERED = 30
+    """Deliveries that a target took; the control process's row, as those below."""
+    HOOK_FAILED = 31
+    """Attempts that failed."""
+    HOOK_DEAD = 32
+    """Deliveries given up."""
+    HOOK_PENDING = 33
+    """Gauge: deliveries that wait."""
+    HOOK_LETTERS = 34
+    """Gauge: dead letters that could be replayed."""
 
 
 class Series(IntEnum):

@@ -66,7 +66,9 @@ class Due(NamedTuple):
     kind: str
     at: int
     body: str
+    """Empty: it was erased meanwhile."""
     attempts: int
+    received: int
 
 
 class Outcome(NamedTuple):
@@ -166,7 +168,7 @@ class HookDatabase:
         """The lane's pending deliveries in their order."""
         rows = self.database.read(
             "SELECT d.id, e.key, e.source, e.object, e.kind, e.at, coalesce(e.body, ''),"
-            " d.attempts FROM deliveries d JOIN events e ON e.id = d.event"
+            " d.attempts, e.received FROM deliveries d JOIN events e ON e.id = d.event"
             " WHERE d.target = ? AND d.lane = ? AND d.state = 0 ORDER BY d.at, d.event LIMIT ?",
             (target, name, limit),
         )
@@ -192,26 +194,25 @@ def settle(connection: Connection, outcome: Outcome) -> None:
         " error = ? WHERE id = ? AND state = 0",
         (outcome.state, outcome.ended, outcome.status, outcome.error, outcome.delivery),
     )
-    more = connection.execute(
-        "SELECT 1 FROM deliveries WHERE target = ? AND lane = ? AND state = 0 LIMIT 1",
-        (outcome.target, outcome.lane),
-    ).fetchall()
-    if more:
-        connection.execute(
-            "UPDATE lanes SET next = ? WHERE target = ? AND lane = ?",
-            (outcome.next, outcome.target, outcome.lane),
-        )
-    else:
-        connection.execute(
-            "DELETE FROM lanes WHERE target = ? AND lane = ?", (outcome.target, outcome.lane)
-        )
+    _go_on(connection, outcome.target, outcome.lane, outcome.next)
 
 
 def postpone(connection: Connection, target: str, name: str, until: int) -> None:
-    """Look at a lane later, without an attempt."""
-    connection.execute(
-        "UPDATE lanes SET next = ? WHERE target = ? AND lane = ?", (until, target, name)
-    )
+    """Look at a lane later, without an attempt; never again if nothing is pending."""
+    _go_on(connection, target, name, until)
+
+
+def _go_on(connection: Connection, target: str, name: str, at: int) -> None:
+    more = connection.execute(
+        "SELECT 1 FROM deliveries WHERE target = ? AND lane = ? AND state = 0 LIMIT 1",
+        (target, name),
+    ).fetchall()
+    if more:
+        connection.execute(
+            "UPDATE lanes SET next = ? WHERE target = ? AND lane = ?", (at, target, name)
+        )
+    else:
+        connection.execute("DELETE FROM lanes WHERE target = ? AND lane = ?", (target, name))
 
 
 def replay(connection: Connection, target: str, now: int, numbers: Sequence[int] | None) -> int:
@@ -229,6 +230,19 @@ def replay(connection: Connection, target: str, now: int, numbers: Sequence[int]
         [(target, name, now) for name in sorted({str(row[0]) for row in rows})],
     )
     return len(rows)
+
+
+def bury(connection: Connection, known: Sequence[str], now: int) -> int:
+    """Deliveries to targets that are not configured any more become dead letters, which a
+    target of that name may have again; how many."""
+    marks = ",".join("?" * len(known))
+    connection.execute(f"DELETE FROM lanes WHERE target NOT IN ({marks})", tuple(known))  # noqa: S608
+    connection.execute(
+        "UPDATE deliveries SET state = 2, ended = ?, error = 'no such target'"  # noqa: S608
+        f" WHERE state = 0 AND target NOT IN ({marks})",
+        (now, *known),
+    )
+    return int(connection.changes())
 
 
 def prune(connection: Connection, source: str, before: int, now: int, limit: int) -> int:

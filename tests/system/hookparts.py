@@ -79,6 +79,9 @@ class Subscriber:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if made.server is None:
+                    self.close_connection = True
+                    return
                 status = made.take({k.lower(): v for k, v in self.headers.items()}, body)
                 self.send_response(status)
                 if made.retry_after:
