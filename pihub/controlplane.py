@@ -39,6 +39,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             serve,
             pages=add,
             previous=hub.previous,
+            webhooks=webhooks.desk,
         )
     finally:
         webhooks.finish()

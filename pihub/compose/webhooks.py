@@ -20,6 +20,7 @@ from pihub.webhooks.signatures import verifier
 
 if TYPE_CHECKING:
     from pihub.app import Hub
+    from pihub.webhooks.desk import Desk
     from pihub.webhooks.service import Webhooks
 
 log = logging.getLogger("pihub.webhooks")
@@ -104,6 +105,11 @@ class ControlWebhooks:
             daemon=True,
         )
         self._server.start()
+
+    @property
+    def desk(self) -> Desk | None:
+        """After `start`."""
+        return None if self.service is None else self.service.desk
 
     def finish(self) -> None:
         """No more events are taken in; what was taken in is committed."""

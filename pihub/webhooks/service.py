@@ -16,6 +16,7 @@ from pihub.upstream.connector.connector import Connector
 from pihub.webhooks.actions import ActionTarget, own_origin
 from pihub.webhooks.attempt import HttpTarget, Target
 from pihub.webhooks.courier import Courier
+from pihub.webhooks.desk import HookDesk
 from pihub.webhooks.inbox import Inbox
 from pihub.webhooks.routing import Routes, wishes
 
@@ -71,6 +72,7 @@ class Webhooks:
         self.inbox = Inbox(
             settings.webhooks, self.store, self.group, Routes(wishes(settings)), self.wake, counted
         )
+        self.desk = HookDesk(settings.webhooks, self.store, self.group, self.couriers)
         self._stop = threading.Event()
         self._committer = threading.Thread(target=self.group.run, name="commit", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="hooks", daemon=True)

@@ -52,6 +52,7 @@ SIBLINGS_ALLOWED = {
     ("controlplane", "compose"),
     ("app", "compose"),
     ("compose", "app"),
+    ("compose", "server"),
     ("wsgi", "app"),
 }
 THIRD_PARTIES = {

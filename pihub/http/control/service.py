@@ -21,6 +21,7 @@ from pihub.shared.health import HealthBoard
 from pihub.shared.state import SharedState
 from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import StoreFault
+from pihub.webhooks.desk import Desk, NoDesk
 
 log = logging.getLogger("pihub.control")
 
@@ -42,6 +43,7 @@ def run_control(
     serve: Serve,
     pages: Pages | None = None,
     previous: SharedState | None = None,
+    webhooks: Desk | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
@@ -63,6 +65,7 @@ def run_control(
         budgets,
         settings.server.public_url,
         derived(load_pepper(database(settings).parent), "cursors"),
+        webhooks or NoDesk(),
     )
     app = build_control_app(services, pages(services) if pages else ())
     observers.start(on_death=stop.set)

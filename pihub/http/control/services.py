@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pihub.insight.live import Live
 from pihub.ops.budgets import BudgetService
 from pihub.security.keys import KeyService
 from pihub.store.rows import EventStore
+from pihub.webhooks.desk import Desk, NoDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class ControlServices:
     public_url: str = ""
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""
+    webhooks: Desk = field(default_factory=NoDesk)

@@ -7,7 +7,7 @@ from it; docs/design/admin-api.md tells how to add one.
 from __future__ import annotations
 
 from pihub.http.control.operation import Operation
-from pihub.http.control.operations import budgets, keys, requests, status, usage
+from pihub.http.control.operations import budgets, keys, requests, status, usage, webhooks
 
 OPERATIONS: tuple[Operation, ...] = (
     *budgets.OPERATIONS,
@@ -15,4 +15,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *requests.OPERATIONS,
     *status.OPERATIONS,
     *usage.OPERATIONS,
+    *webhooks.OPERATIONS,
 )
