@@ -18,6 +18,7 @@ from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup
+from pihub.gateway.pace import Pace
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
@@ -41,7 +42,9 @@ from pihub.shared.dns import BoardResolver
 from pihub.shared.edge import Refusal, Refusals, build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
+from pihub.shared.metrics import Column
 from pihub.shared.spending import PlanReader
+from pihub.shared.streams import StreamTracker
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
 
@@ -169,8 +172,21 @@ class Worker:
                     slot,
                     answer_limit=parse_size(settings.limits.answer),
                     purse=purse,
+                    pace=Pace(
+                        waiter,
+                        lambda: state.counters.get(slot, Column.STREAMS_OPEN),
+                        gap=settings.streams.coalesce_ms / 1000,
+                        busy_from=settings.streams.coalesce_from,
+                    ),
                 ),
-                render=Render(remember, record, state, slot, finish),
+                render=Render(
+                    remember,
+                    record,
+                    state,
+                    slot,
+                    finish,
+                    StreamTracker(state.streams, slot, settings.streams.stall),
+                ),
                 remember=remember,
                 record=record,
                 purse=purse,

@@ -251,6 +251,12 @@ class Overloaded(PihubError):
     code, status, kind, retryable = "overloaded", 503, "overloaded", True
 
 
+class StreamCancelled(PihubError):
+    """An operator ended the stream."""
+
+    code, status, kind = "stream_cancelled", 503, "overloaded"
+
+
 class Starting(Overloaded):
     """The hub has not loaded its keys yet."""
 

@@ -60,6 +60,8 @@ class Piece(NamedTuple):
     usage_only: bool = False
     """An OpenAI chunk with usage and no choices, which the hub always asks for: a
     same-protocol pass-through leaves it out unless `Ask.include_usage`."""
+    more: bool = False
+    """The next piece is at hand: both may be sent together."""
 
 
 class Peek(NamedTuple):

@@ -27,6 +27,7 @@ from pihub.errors import (
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.link import JSON_BODY, Link
 from pihub.gateway.outcome import Outcome
+from pihub.gateway.pace import Pace
 from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces
 from pihub.gateway.purse import Purse
 from pihub.gateway.verdict import pause_before_retry, verdict
@@ -58,7 +59,9 @@ class Call:
         *,
         answer_limit: int,
         purse: Purse | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace
         self._purse = purse
         self._links = links
         self._connector = connector
@@ -212,7 +215,10 @@ class Call:
     def _stream(
         self, x: Exchange, target: Target, link: Link, response: Response, outcome: Outcome
     ) -> None:
-        source = read_pieces(link, response, outcome, self._malformed)
+        pace = None
+        if x.streams and self._pace is not None:
+            pace = self._pace.begin(x.request.client_fd)
+        source = read_pieces(link, response, outcome, self._malformed, pace)
         held: list[Piece] = []
         for piece in source:
             held.append(piece)

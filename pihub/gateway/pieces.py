@@ -16,9 +16,15 @@ STREAMS = ("text/event-stream", "application/x-ndjson", "application/ndjson")
 
 
 def read_pieces(
-    link: Link, response: Response, outcome: Outcome, malformed: Callable[[int], None]
+    link: Link,
+    response: Response,
+    outcome: Outcome,
+    malformed: Callable[[int], None],
+    pace: Callable[[], None] | None = None,
 ) -> Iterator[Piece]:
     """The upstream's pieces; ends well only after its terminal marker.
+
+    `pace` is called before each read after the one that brought the first content.
 
     Raises the upstream's errors and ClientGone. Closes the response at its end,
     whatever that is, also when it is closed itself.
@@ -26,17 +32,22 @@ def read_pieces(
     parser = link.format.parser()
     cut: UpstreamIncomplete | None = None
     try:
+        begun = False
         while not parser.done:
+            if begun and pace is not None:
+                pace()
             try:
                 data = response.read_some()
             except UpstreamIncomplete as error:
                 # Cut, but perhaps after the terminal marker: then it is complete.
                 data, cut = b"", error
-            for piece in parser.feed(data) if data else parser.eof():
+            pieces = list(parser.feed(data) if data else parser.eof())
+            for number, piece in enumerate(pieces, 1):
                 for event in piece.events:
                     if isinstance(event, Failed):
                         raise event.error
-                yield piece
+                    begun = begun or is_content(event)
+                yield piece if number == len(pieces) else piece._replace(more=True)
             if not data:
                 break
         if not parser.finished:

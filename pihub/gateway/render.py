@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 from pihub.domain.chat import Answer
 from pihub.domain.collect import Collector, replay
 from pihub.domain.ports import Piece, StreamRenderer
-from pihub.errors import ClientGone, Internal, PihubError
+from pihub.domain.stream import TextDelta, ThinkingDelta, ToolInputDelta
+from pihub.errors import ClientGone, Internal, PihubError, StreamCancelled
 from pihub.gateway.exchange import Exchange, Reply
-from pihub.gateway.record import Recorder
-from pihub.gateway.remember import Remember
+from pihub.gateway.record import Numbers, Recorder
+from pihub.gateway.remember import CHARS_PER_TOKEN, Remember
+from pihub.shared.events import Flag
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
+from pihub.shared.streams import Live, StreamTracker
 
 log = logging.getLogger("pihub.gateway")
 
+_SIMULATED = int(Flag.SIMULATED)
 STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
@@ -30,7 +34,10 @@ class Render:
         state: SharedState,
         slot: int,
         finish: Callable[[Exchange], None],
+        tracker: StreamTracker,
     ) -> None:
+        self._names = Numbers(state.names.intern)
+        self._tracker = tracker
         self._remember = remember
         self._record = record
         self._state = state
@@ -47,7 +54,9 @@ class Render:
             x.reply = Reply(
                 200,
                 [*headers, *self._record.headers(x)],
-                StreamBody(x, renderer, self._remember, self._finish, self._gauge),
+                StreamBody(
+                    x, renderer, self._remember, self._finish, self._gauge, self._live(x)
+                ),
             )
             return
         kind = "application/json"
@@ -65,10 +74,37 @@ class Render:
         renderer = x.request.client.renderer(x.parsed())
         return b"".join(renderer.feed(e) for e in replay(answer)), renderer.content_type
 
+    def _live(self, x: Exchange) -> Live:
+        """The stream's row in the shared table: shown, and cancelled, from anywhere."""
+        target, who = x.target, x.request.principal
+        assert target is not None
+        return self._tracker.open(
+            x.request.rid,
+            key=who.key,
+            tenant=who.tenant,
+            route=x.request.route,
+            flags=_SIMULATED if target.simulated else 0,
+            model=self._names[target.model],
+            upstream=self._names[target.upstream],
+            alias=self._names[x.alias],
+            input_tokens=len(x.request.body) // CHARS_PER_TOKEN + 1,
+        )
+
     def _gauge(self, delta: int) -> None:
         self._state.counters.add(self._slot, Column.STREAMS_OPEN, delta)
         if delta > 0:
             self._state.counters.add(self._slot, Column.STREAMS, 1)
+
+
+def _tokens(piece: Piece) -> int:
+    """About how many a piece brings; 0 for heads, pings and usage."""
+    count = 0
+    for event in piece.events:
+        if isinstance(event, TextDelta | ThinkingDelta):
+            count += max(1, len(event.text) // CHARS_PER_TOKEN)
+        elif isinstance(event, ToolInputDelta):
+            count += max(1, len(event.json) // CHARS_PER_TOKEN)
+    return count
 
 
 class StreamBody:
@@ -85,7 +121,9 @@ class StreamBody:
         remember: Remember,
         finish: Callable[[Exchange], None],
         gauge: Callable[[int], None],
+        live: Live,
     ) -> None:
+        self._live = live
         assert x.pieces is not None
         self._x = x
         self._renderer = renderer
@@ -109,21 +147,32 @@ class StreamBody:
             self.close()
             raise StopIteration
         x = self._x
+        ready: list[bytes] = []
         while True:
             try:
-                out = self._chunk(next(self._pieces))
+                piece = next(self._pieces)
+                out = self._chunk(piece)
             except StopIteration:
                 return self._end()
+            except StreamCancelled as error:
+                # What was gathered is what the client still gets of the answer.
+                return b"".join(ready) + self._fail(error)
             except ClientGone as error:
                 x.client_gone, x.error = True, error
                 self.close()
                 raise StopIteration from None
             except PihubError as error:
-                return self._fail(error)
+                return b"".join(ready) + self._fail(error)
             except Exception:
                 log.exception("request %s failed in its stream", x.request.rid_hex)
                 return self._fail(Internal("the hub failed; its log knows why"))
-            if out:
+            if piece.more:
+                ready.append(out)
+            elif ready:
+                ready.append(out)
+                out = b"".join(ready)
+                ready.clear()
+            if out and not piece.more:
                 return out
 
     def _end(self) -> bytes:
@@ -147,6 +196,8 @@ class StreamBody:
         else:
             out = b"".join([self._renderer.feed(event) for event in piece.events])
         x.bytes_out += len(out)
+        if self._live.content(_tokens(piece), len(out)):
+            raise StreamCancelled("an operator ended this stream")
         if self._keeps:
             self._kept.append(out)
             if x.bytes_out > self._remember.max_value:
@@ -180,6 +231,8 @@ class StreamBody:
         finally:
             self._gauge(-1)
             self._finish(x)
+            # Last: until its record is written, the row is what a killed worker leaves.
+            self._live.close()
 
     def _settle(self) -> None:
         x = self._x

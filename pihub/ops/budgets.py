@@ -136,11 +136,15 @@ class BudgetService:
             self._apply()
             return self._state(row, window)
 
-    def run(self, stop: threading.Event) -> None:
-        """A thread: extras end with their day, counters are compared with the ledger."""
+    def run(self, stop: threading.Event, also: Callable[[], None]) -> None:
+        """A thread: extras end with their day, counters are compared with the ledger.
+
+        `also` is called once a second (see lost_streams.py).
+        """
         due = time.monotonic() + 10.0
         while not stop.wait(1.0):
             try:
+                also()
                 if window_now() != self._window:
                     with self._lock:
                         self._apply()

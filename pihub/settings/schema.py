@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.money import Energy, Money
 from pihub.settings.section import Positive, Seconds, Section
+from pihub.settings.streams import Streams
 from pihub.settings.webhooks import Action, Subscriber, Webhook
 
 
@@ -151,6 +152,7 @@ class Settings(Section, frozen=True):
     gateway: Gateway = Gateway()
     money: Money = Money()
     energy: Energy = Energy()
+    streams: Streams = Streams()
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}

@@ -98,6 +98,16 @@ class MetricsStore:
                     )
         self._names.update(table.fresh)
 
+    def has_recent(self, rid: int) -> bool:
+        """Whether one of the last 20,000 requests has this id."""
+        return bool(
+            self.database.read(
+                "SELECT 1 FROM requests WHERE id > (SELECT max(id) FROM requests) - 20000"
+                " AND rid = ? LIMIT 1",
+                (signed(rid),),
+            )
+        )
+
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
         return self._requests(_OLDER, _MAX_ID if before is None else before, limit)
 

@@ -35,6 +35,7 @@ from pihub.shared.flights import Flights
 from pihub.shared.health import UpstreamHealth, configure_breaker
 from pihub.shared.metrics import Column, Route, UpstreamColumn, upstream_column
 from pihub.shared.state import Plan, SharedState
+from pihub.shared.streams import StreamTracker
 from pihub.upstream.connector.origin import Origin
 
 SLOT = 1
@@ -231,7 +232,14 @@ class Bench:
         self.admit = Admit(self.state, slot, limit)
         self.lookup = Lookup(self.answers, self.flights, temperature=0.0, patience=patience)
         self.record = Recorder(self.state, slot)
-        self.render = Render(self.remember, self.record, self.state, slot, self._finish)
+        self.render = Render(
+            self.remember,
+            self.record,
+            self.state,
+            slot,
+            self._finish,
+            StreamTracker(self.state.streams, slot),
+        )
         self.call = Call(
             self.links,
             self.connector,  # type: ignore[arg-type]

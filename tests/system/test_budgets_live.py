@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from pihub.cli.control_client import call
 from pihub.demo.harness import Demo
 from tests.system.hub import HubProcess
 
@@ -88,7 +89,29 @@ def test_a_killed_worker_s_reservation_is_given_back(
                 if one["role"] == "worker":
                     os.kill(one["pid"], signal.SIGKILL)
             end = time.monotonic() + 20
-            while budgets(hub)[0]["reserved_usd"]:
+            while budgets(hub)[0]["reserved_usd"] or not ledger(hub):
                 assert time.monotonic() < end, "the dead worker's reservation stayed"
                 time.sleep(0.05)
             waiting.exception(timeout=30)
+        # What its client had received is paid for, in counter and ledger alike.
+        row = until_equal(hub, 1)
+        assert 0 < row["spent_today_usd"] < 0.01
+
+
+def test_a_stream_is_cancelled_by_the_admin_api(
+    engine: str, upstreams: Demo, tmp_path: Path
+) -> None:
+    with HubProcess(tmp_path, upstreams, engine=engine) as hub:
+        upstreams.faults("claude", "F10", seconds=3, after_tokens=2)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(hub.post, "/v1/chat/completions", chat("long", stream=True))
+            end = time.monotonic() + 10
+            while not (rows := json.loads(hub.get("/admin/api/v1/streams").body)["items"]):
+                assert time.monotonic() < end, "no stream is shown"
+                time.sleep(0.02)
+            assert rows[0]["model"] == "claude-haiku-4-5" and not rows[0]["cancelled"]
+            gone = call(
+                hub.folder / "run" / "control.sock", "DELETE", f"/streams/{rows[0]['request_id']}"
+            )
+            assert gone["request_id"] == rows[0]["request_id"]
+            assert b"error" in waiting.result(timeout=30).body

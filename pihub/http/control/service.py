@@ -12,13 +12,16 @@ from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.service import Observers
-from pihub.ops.budgets import BudgetService, open_budgets
+from pihub.ops.budgets import BudgetService, open_budgets, window_now
+from pihub.ops.lost_streams import LostStreams
 from pihub.security.keys import KeyService, Publisher, open_keys
 from pihub.security.pepper import derived, load_pepper
 from pihub.settings.paths import database
+from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
-from pihub.shared.state import SharedState
+from pihub.shared.state import STREAMS, SharedState
+from pihub.shared.streams import LiveStreams
 from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import StoreFault
 from pihub.webhooks.desk import Desk, NoDesk
@@ -58,11 +61,13 @@ def run_control(
     budgets = open_budgets(
         settings, state, slot, store.database, lambda: observers.recorder.state().behind
     )
+    streams = LiveStreams(state.streams, state.names, STREAMS)
     services = ControlServices(
         keys,
         store,
         observers.live,
         budgets,
+        streams,
         settings.server.public_url,
         derived(load_pepper(database(settings).parent), "cursors"),
         webhooks or NoDesk(),
@@ -71,7 +76,8 @@ def run_control(
     observers.start(on_death=stop.set)
     watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)
     watch.start()
-    threading.Thread(target=budgets.run, args=(stop,), name="budgets", daemon=True).start()
+    lost = lost_streams(settings, state, slot, store, observers, streams)
+    threading.Thread(target=budgets.run, args=(stop, lost.look), name="money", daemon=True).start()
     if previous is not None:
         rest = (previous, state, database(settings), settings, stop)
         threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
@@ -86,6 +92,27 @@ def run_control(
         _close(budgets)
     if observers.failed:
         raise StartupError("the recorder ended with an error; the log has it")
+
+
+def lost_streams(
+    settings: Settings,
+    state: SharedState,
+    slot: int,
+    store: MetricsStore,
+    observers: Observers,
+    streams: LiveStreams,
+) -> LostStreams:
+    """What records the streams of killed workers."""
+    return LostStreams(
+        state,
+        slot,
+        streams,
+        store,
+        settings_prices(settings),
+        {name: one.kind for name, one in settings.upstreams.items()},
+        lambda: observers.recorder.state().behind,
+        window_now,
+    )
 
 
 def _refresh(keys: KeyService, stop: threading.Event) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pihub.insight.live import Live
 from pihub.ops.budgets import BudgetService
 from pihub.security.keys import KeyService
+from pihub.shared.streams import LiveStreams
 from pihub.store.rows import EventStore
 from pihub.webhooks.desk import Desk, NoDesk
 
@@ -19,6 +20,7 @@ class ControlServices:
     store: EventStore
     live: Live
     budgets: BudgetService
+    streams: LiveStreams
     public_url: str = ""
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""

@@ -7,13 +7,14 @@ from it; docs/design/admin-api.md tells how to add one.
 from __future__ import annotations
 
 from pihub.http.control.operation import Operation
-from pihub.http.control.operations import budgets, keys, requests, status, usage, webhooks
+from pihub.http.control.operations import budgets, keys, requests, status, streams, usage, webhooks
 
 OPERATIONS: tuple[Operation, ...] = (
     *budgets.OPERATIONS,
     *keys.OPERATIONS,
     *requests.OPERATIONS,
     *status.OPERATIONS,
+    *streams.OPERATIONS,
     *usage.OPERATIONS,
     *webhooks.OPERATIONS,
 )

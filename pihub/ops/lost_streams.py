@@ -1,0 +1,93 @@
+"""What a killed worker was streaming: recorded, and paid for, by what its clients received.
+
+A stream's row in the shared table is freed after its record is written. So a row whose
+process is dead is a stream without a record, or one whose worker died between the two:
+that one is told apart by its request id, once all records are stored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from pihub.domain.chat import Usage
+from pihub.domain.event import Reason
+from pihub.domain.pricing import PriceTable
+from pihub.shared.budgets import Budgets, Window
+from pihub.shared.events import Flag
+from pihub.shared.spending import PlanReader
+from pihub.shared.state import SharedState
+from pihub.shared.streams import LiveStream, LiveStreams
+
+GIVEN_UP = 499
+"""The status of a request whose client got no end: as if it had left."""
+
+
+class Recorded(Protocol):
+    """The store, as far as this asks."""
+
+    def has_recent(self, rid: int) -> bool: ...
+
+
+class LostStreams:
+    """Looked at about once a second, in one thread of the control process."""
+
+    def __init__(
+        self,
+        state: SharedState,
+        slot: int,
+        live: LiveStreams,
+        store: Recorded,
+        prices: PriceTable,
+        kinds: dict[str, str],
+        behind: Callable[[], int],
+        window: Callable[[], Window],
+    ) -> None:
+        """`kinds`: of the upstreams, by name."""
+        self._state = state
+        self._write = state.journal(slot).write
+        self._live = live
+        self._store = store
+        self._prices = prices
+        self._kinds = kinds
+        self._behind = behind
+        self._window = window
+        self._budgets = Budgets(state.budgets, slot, state.arena.secret)
+        self._plan = PlanReader(state.spending)
+        self._waiting: list[LiveStream] = []
+        self.count = 0
+
+    def look(self) -> None:
+        """Take what is lost; record what has no record, once the store has all others."""
+        self._waiting += self._live.lost(self._state.incarnations())
+        if not self._waiting or self._behind():
+            return
+        waiting, self._waiting = self._waiting, []
+        for stream in waiting:
+            if not self._store.has_recent(stream.rid):
+                self._record(stream)
+
+    def _record(self, stream: LiveStream) -> None:
+        kind = self._kinds.get(stream.upstream, "")
+        usage = Usage(input=stream.input_tokens, output=stream.tokens)
+        cost = self._prices.cost_or_none(kind, stream.model, usage) if kind else None
+        began = time.monotonic_ns() - int(stream.age * 1e9)
+        intern = self._state.names.intern
+        first = 0 if stream.first_token is None else int(stream.first_token * 1e6)
+        self._write(
+            began, [], stream.rid, -1 if cost is None else cost, 0, first,
+            usage.input, usage.output, 0, 0, 0, stream.bytes, stream.key, GIVEN_UP,
+            stream.tenant, stream.route, intern(stream.model), intern(stream.upstream),
+            intern(stream.alias), 0,
+            stream.flags | Flag.STREAM | Flag.ERROR | Flag.ESTIMATED, 1, Reason.FAILED,
+            intern("internal_error"),
+        )  # fmt: skip
+        self.count += 1
+        plan = self._plan()
+        if cost and plan.modes:
+            labels = plan.labels(key=stream.key, tenant=stream.tenant, model=stream.model)
+            pairs = [(scope, name) for scope, _, name in (one.partition(":") for one in labels)]
+            rows = self._budgets.of(pairs)
+            if rows.rows:
+                self._budgets.correct(rows, cost, self._window())
