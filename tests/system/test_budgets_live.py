@@ -21,7 +21,9 @@ def chat(text: str, model: str = "cloud", **more: Any) -> dict[str, Any]:
 
 
 def budgets(hub: HubProcess) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(hub.pihub("budgets", "--json").stdout)
+    rows: list[dict[str, Any]] = call(hub.folder / "run" / "control.sock", "GET", "/budgets")[
+        "items"
+    ]
     return rows
 
 
@@ -56,6 +58,7 @@ def test_a_budget_from_set_to_spent(engine: str, upstreams: Demo, tmp_path: Path
         assert {reply.status for reply in replies} == {200}
         row = until_equal(hub, 1)
         assert 0 < row["spent_today_usd"] < 0.05
+        assert json.loads(hub.pihub("budgets", "--json").stdout)[0]["state"] == "free"
         # 50,000 tokens of output may cost 0.25 USD: more than the budget.
         refused = hub.post("/v1/chat/completions", chat("long", max_tokens=50_000))
         assert refused.status == 402
