@@ -70,7 +70,7 @@ def extensions() -> list[Extension]:
             include_dirs=[str(FOLDER / "include")],
             extra_compile_args=[*compile_args, *WARN, *QUIET, *(["-Werror"] if STRICT else [])],
             extra_link_args=link_args,
-            depends=[str(p) for p in FOLDER.glob("include/**/*.h")],
+            depends=[str(p) for g in ("h", "c") for p in FOLDER.glob(f"include/**/*.{g}")],
         )
         for name in (ONLY or CORE)
     ]

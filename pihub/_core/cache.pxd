@@ -1,7 +1,8 @@
 """The shared cache: the C face, for the edge."""
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from pihub._core.arena cimport Arena
+from pihub._core.atomics cimport ph_a64
 
 cdef extern from "ph_cacheput.h" nogil:
     int PH_PUT_OK
@@ -11,7 +12,7 @@ cdef extern from "ph_cacheput.h" nogil:
     uint32_t PH_OWNER_NONE
 
     ctypedef struct ph_cache_head:
-        pass
+        ph_a64 room
 
     ctypedef struct ph_cache:
         ph_cache_head *head
@@ -25,6 +26,21 @@ cdef extern from "ph_cacheput.h" nogil:
         const uint8_t *value
         uint32_t len
         uint32_t expiry
+        uint32_t raw
+        uint32_t flags
+
+    ctypedef struct ph_cache_item:
+        uint64_t h1
+        uint64_t h2
+        const uint8_t *value
+        uint64_t len
+        uint64_t raw
+        uint32_t tenant
+        uint32_t tag
+        uint32_t expiry
+        uint32_t stale
+        uint16_t flags
+        double saves
 
     ctypedef struct ph_cache_stats:
         uint64_t entries
@@ -33,6 +49,7 @@ cdef extern from "ph_cacheput.h" nogil:
         uint64_t puts
         uint64_t refused
         uint64_t evicted
+        uint64_t moved
         uint64_t lock_busy
 
     uint64_t ph_cache_bytes(uint64_t payload)
@@ -43,9 +60,7 @@ cdef extern from "ph_cacheput.h" nogil:
         const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now, int stale,
         ph_cache_hit *hit)
     int ph_cache_still(const ph_cache_hit *hit)
-    int ph_cache_put(
-        const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, const uint8_t *value,
-        uint64_t len, uint32_t now, uint32_t expiry, uint32_t stale, uint32_t tag)
+    int ph_cache_put(const ph_cache *c, const ph_cache_item *item, uint32_t now)
     int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now)
     uint32_t ph_cache_recover(const ph_cache *c, uint32_t owner)
     void ph_cache_clear(const ph_cache *c)
@@ -58,3 +73,6 @@ cdef extern from "ph_cacheput.h" nogil:
 cdef class Cache:
     cdef Arena arena
     cdef ph_cache c
+    cdef uint8_t[64] skip       # by tag: how many values are not tried to be compressed
+
+    cdef object load(self, const ph_cache_hit *hit)

@@ -4,7 +4,7 @@ from pihub._core.arena import Arena
 
 @final
 class Cache:
-    """Shared answer cache: log-structured rings per shard, the position is the version."""
+    """Shared answer cache: a log-structured ring per shard, the position is the version."""
 
     def __new__(cls, arena: Arena, region: str) -> Self: ...
     @staticmethod
@@ -13,6 +13,8 @@ class Cache:
     def get(self, h1: int, h2: int, tenant: int) -> bytes | None: ...
     def get_stale(self, h1: int, h2: int, tenant: int) -> tuple[bytes, int] | None:
         """(value, seconds past its expiry; <= 0 while fresh), until its stale span ends."""
+    def look(self, h1: int, h2: int, tenant: int) -> tuple[bytes, int, int] | None:
+        """As get_stale, with the flags."""
     def put(
         self,
         h1: int,
@@ -22,9 +24,16 @@ class Cache:
         ttl: float,
         stale: float = 0.0,
         tag: int = 0,
+        saves: float = 1.0,
+        flags: int = 0,
+        compress: bool = False,
     ) -> bool:
         """False: refused (too large, or the shard's lock was busy). `ttl` then
-        `stale` seconds more for get_stale. Raises ValueError for a negative time."""
+        `stale` seconds more for get_stale. Raises ValueError for a negative time.
+
+        `saves`: what one hit saves, in whichever unit all entries have in common: it decides
+        with the size and the uses who stays. `flags`: 16 bits for look(). `compress`: LZ4
+        from 4 KiB on, kept where it saves a quarter; the edge does not unpack."""
     def delete(self, h1: int, h2: int, tenant: int) -> bool:
         """Whether it was there. Raises TimeoutError if the shard stays locked for 20 ms."""
     def invalidate_tag(self, tag: int) -> None:
@@ -33,7 +42,10 @@ class Cache:
     def invalidate_tenant(self, tenant: int) -> None: ...
     def clear(self) -> None: ...
     def stats(self) -> dict[str, int]:
-        """entries, bytes, capacity, puts, refused, evicted, lock_busy"""
+        """entries, bytes, capacity, puts, refused, evicted, moved, lock_busy"""
+    def set_room(self, thousandths: int) -> None:
+        """How much of each log is used from now on: less while memory is short."""
+    def room(self) -> int: ...
     def recover(self, owner: int) -> int:
         """Free the locks that a dead worker (slot << 16 | incarnation) holds."""
     def set_owner(self, owner: int) -> None:

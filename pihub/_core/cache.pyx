@@ -5,7 +5,7 @@
 
 Promise   get returns exactly what some put of that key and tenant stored, unexpired and
           not invalidated, or None; never a torn or a foreign value.
-Layout    | head | generations | shards of buckets and two logs | (ph_cache.h)
+Layout    | head | generations | shards of buckets and a log | (ph_cache.h)
 Writers   any process; one at a time a shard, by an owner word that nobody waits for longer
           than 50 us (20 ms to delete). The arbiter frees a dead owner's by recover().
 Readers   any process, without a lock.
@@ -15,11 +15,26 @@ Failure   a process may be killed anywhere: at worst its shard refuses puts unti
 """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from pihub._core.arena cimport PH_KIND_CACHE, Arena, ph_head
-from pihub._core.atomics cimport ph_coarse_ns
+from pihub._core.atomics cimport ph_coarse_ns, ph_load_rlx, ph_store_rlx
+
+cdef extern from *:
+    """
+    #define LZ4LIB_VISIBILITY static
+    #include "vendor/lz4.c"
+    #undef likely
+    #undef unlikely
+    """
+    int LZ4_compress_default(const char *source, char *to, int size, int room)
+    int LZ4_decompress_safe(const char *source, char *to, int size, int room)
+
+cdef enum:
+    PACK_FROM = 4096            # bytes; below, LZ4 saves too little for what it costs
+    PACK_UPTO = 0x7E000000
 
 cdef double FOREVER = 8e8   # seconds: beyond the clock of an entry
 cdef int TICKS = 16         # a second
@@ -59,45 +74,91 @@ cdef class Cache:
     def max_value(self):
         return ph_cache_max_value(&self.c)
 
+    cdef object load(self, const ph_cache_hit *hit):
+        """The hit's value; None if it was overwritten meanwhile, or does not unpack."""
+        packed = PyBytes_FromStringAndSize(NULL, hit.len)
+        memcpy(PyBytes_AS_STRING(packed), hit.value, hit.len)
+        if not ph_cache_still(hit):
+            return None
+        if hit.raw == 0:
+            return packed
+        value = PyBytes_FromStringAndSize(NULL, hit.raw)
+        if <uint32_t> LZ4_decompress_safe(
+            PyBytes_AS_STRING(packed), PyBytes_AS_STRING(value), <int> hit.len, <int> hit.raw
+        ) != hit.raw:
+            return None
+        return value
+
     def get(self, uint64_t h1, uint64_t h2, uint32_t tenant):
         cdef ph_cache_hit hit
         cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
         for _ in range(3):
             if not ph_cache_find(&self.c, h1, h2, tenant, now, 0, &hit):
                 return None
-            value = PyBytes_FromStringAndSize(NULL, hit.len)
-            memcpy(PyBytes_AS_STRING(value), hit.value, hit.len)
-            if ph_cache_still(&hit):
+            value = self.load(&hit)
+            if value is not None:
                 return value
         return None
 
     def get_stale(self, uint64_t h1, uint64_t h2, uint32_t tenant):
+        found = self.look(h1, h2, tenant)
+        return None if found is None else found[:2]
+
+    def look(self, uint64_t h1, uint64_t h2, uint32_t tenant):
         cdef ph_cache_hit hit
         cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
         cdef int64_t past
         for _ in range(3):
             if not ph_cache_find(&self.c, h1, h2, tenant, now, 1, &hit):
                 return None
-            value = PyBytes_FromStringAndSize(NULL, hit.len)
-            memcpy(PyBytes_AS_STRING(value), hit.value, hit.len)
-            if ph_cache_still(&hit):
+            value = self.load(&hit)
+            if value is not None:
                 past = <int64_t> now - <int64_t> hit.expiry
-                return value, past // TICKS + 1 if past >= 0 else past // TICKS
+                return value, past // TICKS + 1 if past >= 0 else past // TICKS, hit.flags
         return None
 
     def put(
         self, uint64_t h1, uint64_t h2, uint32_t tenant, bytes value not None, double ttl,
-        double stale=0.0, uint32_t tag=0,
+        double stale=0.0, uint32_t tag=0, double saves=1.0, uint16_t flags=0, bint compress=False,
     ):
         cdef uint64_t now = ph_coarse_ns()    # the clock that get reads: never behind it
         cdef uint64_t expiry = now + nanoseconds(ttl)
         cdef uint64_t last = expiry + nanoseconds(stale)
+        cdef ph_cache_item item
+        cdef char *packed = NULL
+        cdef int length
         self.arena.must_write()
-        return ph_cache_put(
-            &self.c, h1, h2, tenant,
-            <const uint8_t *> PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value),
-            ph_cache_ticks(now), ph_cache_ticks(expiry), ph_cache_ticks(last), tag,
-        ) == PH_PUT_OK
+        if not 0 <= saves < 1e18:
+            raise ValueError(f"a hit cannot save {saves}")
+        item.h1 = h1
+        item.h2 = h2
+        item.tenant = tenant
+        item.tag = tag
+        item.value = <const uint8_t *> PyBytes_AS_STRING(value)
+        item.len = PyBytes_GET_SIZE(value)
+        item.raw = 0
+        item.expiry = ph_cache_ticks(expiry)
+        item.stale = ph_cache_ticks(last)
+        item.flags = flags
+        item.saves = saves
+        if compress and PACK_FROM <= item.len <= PACK_UPTO:
+            if self.skip[tag & 63]:
+                self.skip[tag & 63] -= 1
+            else:
+                packed = <char *> malloc(item.len)
+                # No room for more than three quarters: then it does not pay.
+                length = 0 if packed is NULL else LZ4_compress_default(
+                    PyBytes_AS_STRING(value), packed, <int> item.len, <int> (item.len // 4 * 3)
+                )
+                if length > 0:
+                    item.raw = item.len
+                    item.len = length
+                    item.value = <const uint8_t *> packed
+                else:
+                    self.skip[tag & 63] = 15
+        length = ph_cache_put(&self.c, &item, ph_cache_ticks(now))
+        free(packed)
+        return length == PH_PUT_OK
 
     def delete(self, uint64_t h1, uint64_t h2, uint32_t tenant):
         cdef int found
@@ -124,8 +185,18 @@ cdef class Cache:
         ph_cache_count(&self.c, &t)
         return {
             "entries": t.entries, "bytes": t.bytes, "capacity": t.capacity, "puts": t.puts,
-            "refused": t.refused, "evicted": t.evicted, "lock_busy": t.lock_busy,
+            "refused": t.refused, "evicted": t.evicted, "moved": t.moved,
+            "lock_busy": t.lock_busy,
         }
+
+    def set_room(self, unsigned thousandths):
+        self.arena.must_write()
+        if not 1 <= thousandths <= 1000:
+            raise ValueError(f"a log's room is 1 to 1000 thousandths, not {thousandths}")
+        ph_store_rlx(&self.c.head.room, thousandths if thousandths < 1000 else 0)
+
+    def room(self):
+        return ph_load_rlx(&self.c.head.room) or 1000
 
     def recover(self, uint32_t owner):
         self.arena.must_write()

@@ -231,7 +231,7 @@ cdef class Edge:
         for _ in range(3):
             if not ph_cache_find(&self.cache.c, ask.h1, ask.h2, ask.tenant, now, 0, &entry):
                 return None
-            if entry.len < sizeof(w):
+            if entry.len < sizeof(w) or entry.raw:
                 return None
             memcpy(&w, entry.value, sizeof(w))
             if not ph_cache_still(&entry):

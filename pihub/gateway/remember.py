@@ -15,7 +15,7 @@ from pihub.domain.energy import UNCOUNTED, Energy
 from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
-from pihub.shared.answers import AnswerCache, Stored, Wire
+from pihub.shared.answers import AnswerCache, Stored, Wire, worth
 from pihub.shared.events import CacheState
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
@@ -92,7 +92,8 @@ class Remember:
                 max(own_cost, self._paid_elsewhere(x)),
             )
             too_large = _size(x.answer.blocks) > self.max_value
-            if too_large or not self._answers.put(x.key, tenant, kept, ttl):
+            saves = worth(kept.cost_nano, x.elapsed_us() / 1e6)
+            if too_large or not self._answers.put(x.key, tenant, kept, ttl, saves):
                 self._state.counters.add(self._slot, Column.CACHE_REFUSED, 1)
                 return
             x.stored = kept
@@ -136,7 +137,8 @@ class Remember:
             usage.output,
             stored.simulated,
         )
-        self._answers.put_wire(x.request.exact, tenant, wire, ttl)
+        saves = worth(stored.cost_nano, x.elapsed_us() / 1e6)
+        self._answers.put_wire(x.request.exact, tenant, wire, ttl, saves)
 
     def price(self, x: Exchange) -> None:
         """Usage and cost of a complete answer; a kept one costs nothing."""

@@ -16,6 +16,17 @@ from pihub.domain.chat import Answer, Ask
 
 Key = tuple[int, int]
 
+SECOND_NANO = 100_000
+"""What a second of waiting is worth, in nano-USD: 0.36 USD an hour. By it the seconds of a
+local model and the money of a paid one are compared when room must be made."""
+LEAST_NANO = 1_000.0
+"""What any hit saves: the work of asking."""
+
+
+def worth(cost_nano: int, seconds: float) -> float:
+    """What a hit on an entry saves, in nano-USD: the money, and the time it took to make."""
+    return max(cost_nano, 0) + max(seconds, 0.0) * SECOND_NANO + LEAST_NANO
+
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
     """A kept answer and where it came from."""
@@ -72,11 +83,17 @@ class AnswerCache:
         data = self._cache.get(key[0], key[1], tenant)
         return None if data is None else self._decode(data)
 
-    def put(self, key: Key, tenant: int, stored: Stored, ttl: float) -> bool:
-        """False if it was refused (too large, or the shard was busy)."""
-        return self._cache.put(key[0], key[1], tenant, self._encode(stored), ttl)
+    def put(
+        self, key: Key, tenant: int, stored: Stored, ttl: float, saves: float = LEAST_NANO
+    ) -> bool:
+        """False if it was refused (too large, or the shard was busy). `saves`: `worth()`."""
+        return self._cache.put(
+            key[0], key[1], tenant, self._encode(stored), ttl, saves=saves, compress=True
+        )
 
-    def put_wire(self, key: Key, tenant: int, wire: Wire, ttl: float) -> bool:
+    def put_wire(
+        self, key: Key, tenant: int, wire: Wire, ttl: float, saves: float = LEAST_NANO
+    ) -> bool:
         """Keep the rendered form under the exact bytes of the request."""
         packed = pack_wire(
             200,
@@ -92,7 +109,7 @@ class AnswerCache:
             out_tok=wire.out_tok,
             simulated=wire.simulated,
         )
-        return self._cache.put(key[0], key[1], tenant, packed, ttl)
+        return self._cache.put(key[0], key[1], tenant, packed, ttl, saves=saves)
 
     def wire_key(self, route: int, body: bytes) -> Key:
         """The edge's key of a request's exact bytes."""
@@ -113,9 +130,20 @@ class ByteCache:
         h1, h2 = xxh3_128(key, self._seed)
         return self._cache.get_stale(h1, h2, tenant)
 
-    def put(self, key: bytes, tenant: int, value: bytes, ttl: float, stale: float) -> bool:
+    def put(
+        self,
+        key: bytes,
+        tenant: int,
+        value: bytes,
+        ttl: float,
+        stale: float,
+        saves: float = LEAST_NANO,
+    ) -> bool:
+        """`saves`: `worth()` of the time that the upstream took."""
         h1, h2 = xxh3_128(key, self._seed)
-        return self._cache.put(h1, h2, tenant, value, ttl, stale)
+        return self._cache.put(
+            h1, h2, tenant, value, ttl, stale, saves=saves, compress=True
+        )
 
     def delete(self, key: bytes, tenant: int) -> bool:
         h1, h2 = xxh3_128(key, self._seed)

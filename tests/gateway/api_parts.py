@@ -43,7 +43,15 @@ class MemoryCache:
         now = self._clock()
         return None if now >= gone else (value, (now - until) / 1e9)
 
-    def put(self, key: bytes, tenant: int, value: bytes, ttl: float, stale: float) -> bool:
+    def put(
+        self,
+        key: bytes,
+        tenant: int,
+        value: bytes,
+        ttl: float,
+        stale: float,
+        saves: float = 1.0,
+    ) -> bool:
         if self.refuse:
             return False
         now = self._clock()

@@ -1,15 +1,15 @@
 /* The shared answer cache: layout and reading. Writing: ph_cachelog.h, ph_cacheput.h.
  *
  *   head       ph_cache_head: generations of tags, tenants and of the whole
- *   shard x n  ph_shard | buckets | ghosts | probation log (10 %) | main log (90 %)
+ *   shard x n  ph_shard | buckets | ghosts | log
  *
- * A log is a ring of entries, and an entry's position in it is its version: positions only
+ * The log is a ring of entries, and an entry's position in it is its version: positions only
  * grow, so "is what I copied still the entry?" is `position >= tail` after the copy. There
  * is no sequence lock, readers write nothing but a two-bit use count, and an entry never
  * changes once its slot is published by one 64-bit store.
  *
  *   position   | lap 26 | offset 26 |   offset in units of 16 bytes; laps from 1
- *   slot       | extra hash 11 | log 1 | position 52 |   0: empty
+ *   slot       | extra hash 11 | 0 | position 52 |   0: empty
  *   bucket     16 tag bytes (12 used, 0: empty), 16 use counts, 12 slots
  *
  * An entry carries the whole key and the tenant, and both are compared: a hash collision
@@ -25,6 +25,8 @@
 #include <string.h>
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 #include "ph_atomics.h"
@@ -42,7 +44,8 @@ typedef struct ph_cache_head {
     ph_a32 generation;          /* clear() */
     ph_a32 pad0;
     ph_a64 refused, busy;
-    ph_a64 pad1[13];
+    ph_a64 room;                /* thousandths of each log that may be used; 0: all of it */
+    ph_a64 pad1[12];
     ph_a32 tag[PH_GENS];
     ph_a32 tenant[PH_GENS];
 } ph_cache_head;
@@ -50,13 +53,17 @@ typedef struct ph_cache_head {
 typedef struct ph_shard {
     ph_a32 lock;                /* 0 or its owner: slot << 16 | incarnation */
     ph_a32 pad0[31];
-    ph_a64 tail[2];             /* [0] probation, [1] main */
-    ph_a64 head[2];
-    ph_a64 pad1[12];
-    ph_a64 live_units[2];       /* under the lock; counted anew after a death */
+    ph_a64 tail;
+    ph_a64 head;
+    ph_a64 pad1[14];
+    ph_a64 live_units;          /* these under the lock; counted anew after a death */
     ph_a64 live_entries;
-    ph_a64 puts, evicted;
-    ph_a64 pad2[11];
+    ph_a64 puts, evicted, moved;
+    double age;                 /* what an unused entry must be worth to stay (ph_cachelog.h) */
+    double threshold;
+    uint64_t look;              /* entries looked at since the threshold was taken */
+    uint64_t next_sample;
+    uint64_t pad2[7];
 } ph_shard;
 
 typedef struct ph_bucket {
@@ -67,22 +74,26 @@ typedef struct ph_bucket {
 
 typedef struct ph_entry {
     uint32_t units;             /* of 16 bytes, this header included; PH_PAD: the lap ends here */
-    uint32_t len;               /* bytes of value */
+    uint32_t len;               /* bytes of value, as they lie here */
     uint64_t h1, h2;
     uint32_t tenant;
     uint32_t tag;
     uint32_t generation;
     uint32_t expiry;            /* ticks; fresh before it */
     uint32_t stale;             /* ticks; get_stale before it */
-    uint32_t reserved;
+    uint32_t raw;               /* bytes before compression (LZ4 block); 0: as it is */
+    double priority;            /* as of the last time it moved */
+    float worth;                /* what one hit saves, a unit of memory */
+    uint16_t uses;              /* hits, as of the last time it moved; at most 255 */
+    uint16_t flags;             /* the caller's */
 } ph_entry;
 
 #define PH_PAD UINT32_MAX
-#define PH_ENTRY_UNITS 3
+#define PH_ENTRY_UNITS 4
 
 _Static_assert(sizeof(ph_shard) == 384, "ph_shard is three blocks of 128 bytes");
 _Static_assert(sizeof(ph_bucket) == 128, "ph_bucket is 128 bytes");
-_Static_assert(sizeof(ph_entry) == PH_ENTRY_UNITS * PH_UNIT, "ph_entry is three units");
+_Static_assert(sizeof(ph_entry) == PH_ENTRY_UNITS * PH_UNIT, "ph_entry is four units");
 _Static_assert(sizeof(ph_cache_head) == 128 + 8 * PH_GENS, "ph_cache_head");
 
 /* One process's view; computed from the region's length, so alike in all of them. */
@@ -92,8 +103,8 @@ typedef struct ph_cache {
     uint64_t stride;            /* bytes of a shard */
     uint32_t n_shards;          /* a power of two, at most 16 */
     uint32_t n_buckets, ghost_mask;
-    uint64_t cap[2];            /* units */
-    uint64_t log_at[2];         /* byte offsets in a shard */
+    uint64_t cap;               /* units */
+    uint64_t log_at;            /* byte offset in a shard */
     uint64_t ghost_at;
     uint32_t owner;
     int writable;
@@ -129,19 +140,16 @@ static int ph_cache_shape(ph_cache *c, uint8_t *base, uint64_t bytes) {
     }
     c->ghost_mask = (uint32_t)ghosts - 1;
     c->ghost_at = sizeof(ph_shard) + (uint64_t)c->n_buckets * sizeof(ph_bucket);
-    c->log_at[0] = (c->ghost_at + ghosts * 4 + 63) / 64 * 64;
-    uint64_t units = (c->stride - c->log_at[0]) / PH_UNIT;
-    c->cap[0] = units / 40 * 4; /* a tenth; in whole lines */
-    c->log_at[1] = c->log_at[0] + c->cap[0] * PH_UNIT;
-    c->cap[1] = (c->stride - c->log_at[1]) / PH_UNIT;
-    return c->cap[1] <= PH_OFF_MASK;
+    c->log_at = (c->ghost_at + ghosts * 4 + 63) / 64 * 64;
+    c->cap = (c->stride - c->log_at) / PH_UNIT;
+    return c->cap <= PH_OFF_MASK;
 }
 
 static inline uint64_t ph_pos(uint64_t lap, uint64_t off) { return lap << PH_OFF_BITS | off; }
 
-/* Bytes of the largest value: a quarter of the main log. */
+/* Bytes of the largest value: a quarter of a log. */
 static inline uint64_t ph_cache_max_value(const ph_cache *c) {
-    return c->cap[1] / 4 * PH_UNIT - sizeof(ph_entry);
+    return c->cap / 4 * PH_UNIT - sizeof(ph_entry);
 }
 
 /* ---- where a key lies -------------------------------------------------------------- */
@@ -163,8 +171,8 @@ static inline ph_bucket *ph_cache_bucket(const ph_cache *c, const ph_shard *s, u
 static inline uint8_t ph_cache_tag(uint64_t mix) { return (uint8_t)(mix >> 40) | 0x80; }
 static inline uint64_t ph_cache_extra(uint64_t h2) { return h2 << 53; }
 
-static inline uint8_t *ph_cache_at(const ph_cache *c, const ph_shard *s, unsigned log, uint64_t pos) {
-    return (uint8_t *)s + c->log_at[log] + (pos & PH_OFF_MASK) * PH_UNIT;
+static inline uint8_t *ph_cache_at(const ph_cache *c, const ph_shard *s, uint64_t pos) {
+    return (uint8_t *)s + c->log_at + (pos & PH_OFF_MASK) * PH_UNIT;
 }
 
 /* Bit i: tag byte i equals `tag`. */
@@ -173,6 +181,11 @@ static inline unsigned ph_cache_match(const ph_bucket *b, uint8_t tag) {
     __m128i tags = _mm_load_si128((const __m128i *)(const void *)b->tag);
     __m128i same = _mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag));
     return (unsigned)_mm_movemask_epi8(same) & ((1u << PH_WAYS) - 1);
+#elif defined(__ARM_NEON)
+    static const uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 0, 0, 0, 0};
+    uint8x16_t same = vceqq_u8(vld1q_u8((const uint8_t *)b->tag), vdupq_n_u8(tag));
+    uint8x16_t set = vandq_u8(same, vld1q_u8(bits));
+    return (unsigned)vaddv_u8(vget_low_u8(set)) | (unsigned)vaddv_u8(vget_high_u8(set)) << 8;
 #else
     unsigned found = 0;
     for (unsigned i = 0; i < PH_WAYS; i++) {
@@ -198,15 +211,21 @@ typedef struct ph_cache_hit {
     const uint8_t *value;       /* in the log: copy it, then ask ph_cache_still() */
     uint32_t len;
     uint32_t expiry;
+    uint32_t raw;               /* 0, or the length that it has unpacked */
+    uint32_t flags;
     const ph_shard *shard;
     uint64_t pos;
-    unsigned log;
 } ph_cache_hit;
 
 /* Whether all that was read of the hit so far was the entry itself. */
 static inline int ph_cache_still(const ph_cache_hit *hit) {
+#ifdef PH_NO_REVALIDATION
+    (void)hit;                  /* for the test of the tests: it must see torn values */
+    return 1;
+#else
     ph_fence_acq();
-    return hit->pos >= ph_load_rlx(&hit->shard->tail[hit->log]);
+    return hit->pos >= ph_load_rlx(&hit->shard->tail);
+#endif
 }
 
 /* 1: found, and fresh (or, if `stale`, still within its stale span) at tick `now`. */
@@ -224,10 +243,9 @@ static inline int ph_cache_find(const ph_cache *c, uint64_t h1, uint64_t h2, uin
                 continue;
             }
             ph_entry e;
-            hit->log = (unsigned)(slot >> 52) & 1;
             hit->pos = slot & PH_POS_MASK;
             hit->shard = s;
-            const uint8_t *at = ph_cache_at(c, s, hit->log, hit->pos);
+            const uint8_t *at = ph_cache_at(c, s, hit->pos);
             memcpy(&e, at, sizeof e);
             if (!ph_cache_still(hit)) {
                 moved = 1; /* evicted, or moved on while we looked */
@@ -242,6 +260,8 @@ static inline int ph_cache_find(const ph_cache *c, uint64_t h1, uint64_t h2, uin
             hit->value = at + sizeof e;
             hit->len = e.len;
             hit->expiry = e.expiry;
+            hit->raw = e.raw;
+            hit->flags = e.flags;
             uint8_t freq = ph_load_rlx8(&b->freq[i]);
             if (freq < PH_FREQ_MAX && c->writable) {
                 ph_store_rlx8(&b->freq[i], freq + 1); /* lazy: a hot key stops writing */

@@ -1,10 +1,18 @@
-/* The shared answer cache: its locks, slots and logs. Puts and the rest: ph_cacheput.h.
+/* The shared answer cache: its locks, slots and log. Puts and the rest: ph_cacheput.h.
  *
- * S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023) on two logs: new entries go to
- * probation; what was read there moves on to main, the rest leaves a fingerprint ("ghost")
- * by which it enters main directly the next time. Main's tail is appended anew while it
- * was used (CLOCK). Overwriting leaves garbage in a log; while less than 80 % of main is
- * live, nothing live is thrown out: it is moved up to the head instead.
+ * What goes is decided where the log's tail comes by: an entry is let go, or written anew at
+ * the head. Each has a priority, as in GreedyDual-Size-Frequency (Cherkasova, HPL-98-69R1):
+ *
+ *   priority = age of the cache at its last use + uses x what a hit saves / its size
+ *
+ * and goes if that is at most `threshold`, the sixteenth part of the priorities of a sample.
+ * The age follows the priorities of what goes, an eighth of the way each. A newcomer starts with
+ * less than one use, so that what is asked once passes quickly, and leaves a fingerprint
+ * ("ghost") with its uses when it goes: the next time it starts from there. Both are the
+ * ideas of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023), kept without its second queue.
+ *
+ * Overwriting leaves garbage in the log; while less than 80 % of it is live, nothing
+ * live is let go: it is moved up to the head instead.
  *
  * One writer a shard, by an owner word. Waiting for it is bounded: a cache write may fail.
  * The order of stores, each prefix of which is a valid state:
@@ -21,6 +29,10 @@
 #include <sched.h>
 
 #include "ph_cache.h"
+
+#ifndef PH_POINT
+#define PH_POINT() ((void)0) /* where a process may be killed: tests stop here */
+#endif
 
 #define PH_OWNER_NONE UINT32_MAX         /* a process that was given no slot */
 #define PH_OWNER_RECOVERY (UINT32_MAX - 1)
@@ -52,11 +64,9 @@ static inline void ph_cache_unlock(ph_shard *s) { ph_store_rel32(&s->lock, 0); }
 
 /* ---- slots -------------------------------------------------------------------------- */
 
-static inline ph_entry *ph_cache_entry(const ph_cache *c, ph_shard *s, unsigned log, uint64_t pos) {
-    return (ph_entry *)(void *)ph_cache_at(c, s, log, pos);
+static inline ph_entry *ph_cache_entry(const ph_cache *c, ph_shard *s, uint64_t pos) {
+    return (ph_entry *)(void *)ph_cache_at(c, s, pos & PH_POS_MASK);
 }
-
-static inline unsigned ph_slot_log(uint64_t slot) { return (unsigned)(slot >> 52) & 1; }
 
 /* Nobody may have it any more: past its stale span, or invalidated. */
 static inline int ph_entry_dead(const ph_cache *c, const ph_entry *e, uint32_t now) {
@@ -64,14 +74,12 @@ static inline int ph_entry_dead(const ph_cache *c, const ph_entry *e, uint32_t n
 }
 
 static inline int ph_slot_live(const ph_shard *s, uint64_t slot) {
-    return slot != 0 && (slot & PH_POS_MASK) >= ph_load_rlx(&s->tail[ph_slot_log(slot)]);
+    return slot != 0 && (slot & PH_POS_MASK) >= ph_load_rlx(&s->tail);
 }
 
 /* The slot is about to lose its (live) entry. */
 static inline void ph_slot_account(const ph_cache *c, ph_shard *s, uint64_t slot) {
-    unsigned log = ph_slot_log(slot);
-    uint64_t units = ph_cache_entry(c, s, log, slot & PH_POS_MASK)->units;
-    ph_bump(&s->live_units[log], 0 - units);
+    ph_bump(&s->live_units, 0 - (uint64_t)ph_cache_entry(c, s, slot)->units);
     ph_bump(&s->live_entries, 0 - (uint64_t)1);
 }
 
@@ -101,7 +109,7 @@ static inline int ph_slot_of(const ph_cache *c, ph_shard *s, const ph_bucket *b,
         unsigned i = (unsigned)__builtin_ctz(found);
         uint64_t slot = ph_load_rlx(&b->slot[i]);
         if (ph_slot_live(s, slot)) {
-            ph_entry *e = ph_cache_entry(c, s, ph_slot_log(slot), slot & PH_POS_MASK);
+            ph_entry *e = ph_cache_entry(c, s, slot);
             if (e->h1 == h1 && e->h2 == h2 && e->tenant == tenant) {
                 return (int)i;
             }
@@ -110,137 +118,204 @@ static inline int ph_slot_of(const ph_cache *c, ph_shard *s, const ph_bucket *b,
     return -1;
 }
 
-/* A way for a new key: an empty one, else the least used, probation first, oldest first. */
-static inline unsigned ph_slot_victim(const ph_shard *s, const ph_bucket *b) {
+/* ---- what an entry is worth ---------------------------------------------------------- */
+
+#define PH_SAMPLE 128
+#define PH_SHARE 16            /* of a sample, one in so many may go */
+#define PH_NEW 0.4             /* the uses that a newcomer is credited with */
+#define PH_USES_MAX 255
+
+/* Priority with the hits since it last moved, which the bucket has counted. */
+static inline double ph_entry_priority(const ph_shard *s, const ph_entry *e, unsigned hits) {
+    unsigned uses = e->uses + hits < PH_USES_MAX ? e->uses + hits : PH_USES_MAX;
+    return hits ? s->age + uses * (double)e->worth : e->priority;
+}
+
+/* A way for a new key: an empty one, else the least worth. */
+static inline unsigned ph_slot_victim(const ph_cache *c, ph_shard *s, const ph_bucket *b) {
     unsigned best = 0;
-    uint64_t least = UINT64_MAX;
+    double least = 0;
     for (unsigned i = 0; i < PH_WAYS; i++) {
         uint64_t slot = ph_load_rlx(&b->slot[i]);
         if (!ph_slot_live(s, slot)) {
             return i;
         }
-        uint64_t worth = (uint64_t)ph_load_rlx8(&b->freq[i]) << 53 | (slot & (PH_POS_MASK | UINT64_C(1) << 52));
-        if (worth < least) {
-            least = worth;
+        double p = ph_entry_priority(s, ph_cache_entry(c, s, slot), ph_load_rlx8(&b->freq[i]));
+        if (i == 0 || p < least) {
+            least = p;
             best = i;
         }
     }
     return best;
 }
 
-/* ---- the logs ----------------------------------------------------------------------- */
+/* The threshold anew: the lowest sixteenth of the priorities in some buckets. */
+static void ph_shard_sample(const ph_cache *c, ph_shard *s) {
+    enum { KEEP = PH_SAMPLE / PH_SHARE + 1 };
+    double low[KEEP];
+    uint64_t seed = ph_load_rlx(&s->head) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t at = (seed >> 32) % c->n_buckets, step = 1, n = 0, kept = 0;
+    if (c->n_buckets > PH_SAMPLE) {
+        step = (seed >> 16 & 0xFFFF) % (c->n_buckets / PH_SAMPLE) + 1;
+    }
+    for (uint64_t k = 0; k < c->n_buckets && k < 4 * PH_SAMPLE && n < PH_SAMPLE; k++) {
+        const ph_bucket *b = (const ph_bucket *)(const void *)((uint8_t *)s + sizeof *s) + at;
+        at = at + step < c->n_buckets ? at + step : at + step - c->n_buckets;
+        for (unsigned i = 0; i < PH_WAYS && n < PH_SAMPLE; i++) {
+            uint64_t slot = ph_load_rlx(&b->slot[i]);
+            if (!ph_slot_live(s, slot)) {
+                continue;
+            }
+            double p = ph_entry_priority(s, ph_cache_entry(c, s, slot), ph_load_rlx8(&b->freq[i]));
+            n++;
+            if (kept == KEEP && p >= low[KEEP - 1]) {
+                continue;
+            }
+            uint64_t j = kept < KEEP ? kept++ : KEEP - 1;
+            for (; j > 0 && low[j - 1] > p; j--) {
+                low[j] = low[j - 1];
+            }
+            low[j] = p;
+        }
+    }
+    if (n) {
+        s->threshold = low[n / PH_SHARE];
+    }
+    s->look = 0;
+    s->next_sample = ph_load_rlx(&s->live_entries) / 64 + 1;
+}
+
+/* ---- the log ------------------------------------------------------------------------- */
+
+/* Units that may be used: less than the log has while memory is short. */
+static inline uint64_t ph_log_cap(const ph_cache *c) {
+    uint64_t room = ph_load_rlx(&c->head->room);
+    return room ? c->cap * room / 1000 : c->cap;
+}
 
 /* Where `units` would go: here, or at the start of the next lap. */
-static inline uint64_t ph_log_next(const ph_cache *c, const ph_shard *s, unsigned log, uint64_t units) {
-    uint64_t head = ph_load_rlx(&s->head[log]);
-    if ((head & PH_OFF_MASK) + units <= c->cap[log]) {
+static inline uint64_t ph_log_next(const ph_cache *c, const ph_shard *s, uint64_t units) {
+    uint64_t head = ph_load_rlx(&s->head);
+    if ((head & PH_OFF_MASK) + units <= ph_log_cap(c)) {
         return head;
     }
     return ph_pos((head >> PH_OFF_BITS) + 1, 0);
 }
 
 /* What the tail must have reached before `units` may be written at `pos`. */
-static inline int ph_log_free(const ph_shard *s, unsigned log, uint64_t pos, uint64_t units) {
-    return ph_load_rlx(&s->tail[log]) >= pos - ph_pos(1, 0) + units;
+static inline int ph_log_free(const ph_shard *s, uint64_t pos, uint64_t units) {
+    return ph_load_rlx(&s->tail) >= pos - ph_pos(1, 0) + units;
 }
 
-/* Write an entry at the head, for which there is room, and publish it. `from` may overlap
- * the place (an entry moved up within its log). Returns the position. */
-static inline uint64_t ph_log_append(const ph_cache *c, ph_shard *s, unsigned log, const ph_entry *e,
-                                     const uint8_t *value) {
-    uint64_t head = ph_load_rlx(&s->head[log]);
-    uint64_t pos = ph_log_next(c, s, log, e->units), units = e->units;
+/* Write an entry at the head, for which there is room, and publish it. `value` may overlap
+ * the place (an entry moved up within the log). Returns the position. */
+static inline uint64_t ph_log_append(const ph_cache *c, ph_shard *s, const ph_entry *e, const uint8_t *value) {
+    uint64_t head = ph_load_rlx(&s->head);
+    uint64_t pos = ph_log_next(c, s, e->units), units = e->units;
     ph_entry copy = *e;
     ph_fence_rel(); /* the tail is visible before the first overwritten byte */
-    uint8_t *at = ph_cache_at(c, s, log, pos);
+    PH_POINT();
+    uint8_t *at = ph_cache_at(c, s, pos);
     memmove(at + sizeof copy, value, copy.len);
+    PH_POINT();
     memcpy(at, &copy, sizeof copy);
-    if (pos != head && (head & PH_OFF_MASK) < c->cap[log]) {
-        ph_cache_entry(c, s, log, head)->units = PH_PAD;
+    if (pos != head && (head & PH_OFF_MASK) < c->cap) {
+        ph_cache_entry(c, s, head)->units = PH_PAD;
     }
-    ph_store_rel(&s->head[log], pos + units);
+    ph_store_rel(&s->head, pos + units);
+    PH_POINT();
     return pos;
 }
 
-static void ph_log_room(const ph_cache *c, ph_shard *s, unsigned log, uint64_t units, uint32_t now,
-                        uint64_t *budget);
-
-static inline void ph_ghost_add(const ph_cache *c, ph_shard *s, uint64_t h2) {
-    uint32_t *ghost = (uint32_t *)(void *)((uint8_t *)s + c->ghost_at);
-    ghost[(h2 >> 11) & c->ghost_mask] = (uint32_t)(h2 >> 32) | 1;
+/* A ghost: 24 bits of the key, 8 bits of its uses. The number of ghosts is about that of
+ * entries of 512 bytes; one overwrites another, which is how they age. */
+static inline uint32_t *ph_ghost_at(const ph_cache *c, ph_shard *s, uint64_t h2) {
+    return (uint32_t *)(void *)((uint8_t *)s + c->ghost_at) + ((h2 >> 11) & c->ghost_mask);
 }
 
-/* Whether the key was thrown out of probation not long ago; the ghost is used up. */
-static inline int ph_ghost_take(const ph_cache *c, ph_shard *s, uint64_t h2) {
-    uint32_t *ghost = (uint32_t *)(void *)((uint8_t *)s + c->ghost_at) + ((h2 >> 11) & c->ghost_mask);
-    int seen = *ghost == ((uint32_t)(h2 >> 32) | 1);
-    if (seen) {
-        *ghost = 0;
+static inline void ph_ghost_add(const ph_cache *c, ph_shard *s, uint64_t h2, unsigned uses) {
+    *ph_ghost_at(c, s, h2) = (uint32_t)(h2 >> 40 << 8) | (uses < 255 ? uses + 1 : 255);
+}
+
+/* Uses of a key that was let go not long ago plus one, 0 if it was not; it is used up. */
+static inline unsigned ph_ghost_take(const ph_cache *c, ph_shard *s, uint64_t h2) {
+    uint32_t *ghost = ph_ghost_at(c, s, h2), found = *ghost;
+    if ((found ^ (uint32_t)(h2 >> 40 << 8)) >> 8) {
+        return 0;
     }
-    return seen;
+    *ghost = 0;
+    return found & 0xFF;
 }
 
-/* Move the tail past one entry: keep it elsewhere if it is worth it, else let it go. */
-static void ph_log_evict(const ph_cache *c, ph_shard *s, unsigned log, uint32_t now, uint64_t *budget) {
-    uint64_t tail = ph_load_rlx(&s->tail[log]);
-    ph_entry *e = ph_cache_entry(c, s, log, tail);
+/* What a put may spend on making room. */
+typedef struct ph_effort {
+    uint64_t units;            /* to be moved */
+    unsigned looked;           /* entries since one was let go */
+} ph_effort;
+
+/* Move the tail past one entry: keep it at the head if it is worth it, else let it go. */
+static void ph_log_pass(const ph_cache *c, ph_shard *s, uint32_t now, ph_effort *effort) {
+    uint64_t tail = ph_load_rlx(&s->tail);
+    ph_entry *e = ph_cache_entry(c, s, tail);
     uint64_t off = tail & PH_OFF_MASK;
-    if (off >= c->cap[log] || e->units == PH_PAD) {
-        ph_store_rlx(&s->tail[log], ph_pos((tail >> PH_OFF_BITS) + 1, 0));
+    if (off >= c->cap || e->units == PH_PAD) {
+        ph_store_rlx(&s->tail, ph_pos((tail >> PH_OFF_BITS) + 1, 0));
         return;
     }
     uint64_t units = e->units, after = tail + units;
-    if (units < PH_ENTRY_UNITS || off + units > c->cap[log] || e->len > units * PH_UNIT - sizeof *e) {
+    if (units < PH_ENTRY_UNITS || off + units > c->cap || e->len > units * PH_UNIT - sizeof *e) {
         /* Not our bytes (a stray write): drop the whole log rather than follow it. */
-        ph_store_rlx(&s->tail[log], ph_load_rlx(&s->head[log]));
+        ph_store_rlx(&s->tail, ph_load_rlx(&s->head));
         return;
     }
-    uint64_t slot = ph_cache_extra(e->h2) | (uint64_t)log << 52 | tail;
+    uint64_t slot = ph_cache_extra(e->h2) | tail;
     ph_bucket *b = ph_cache_bucket(c, s, ph_cache_mix(e->h1, e->tenant));
     int i = ph_slot_index(b, slot);
     if (i < 0) {
-        ph_store_rlx(&s->tail[log], after);
+        ph_store_rlx(&s->tail, after);
         return;
     }
-    uint8_t freq = ph_load_rlx8(&b->freq[i]);
-    int roomy = ph_load_rlx(&s->live_units[1]) * 10 < c->cap[1] * 8;
-    int dead = ph_entry_dead(c, e, now);
-    if (dead || !(roomy || freq) || *budget < units) {
-        if (!dead && log == 0) {
-            ph_ghost_add(c, s, e->h2);
+    if (s->look++ >= s->next_sample) {
+        ph_shard_sample(c, s);
+    }
+    unsigned hits = ph_load_rlx8(&b->freq[i]);
+    double priority = ph_entry_priority(s, e, hits);
+    int roomy = ph_load_rlx(&s->live_units) * 10 < ph_log_cap(c) * 8;
+    int dead = ph_entry_dead(c, e, now), low = priority <= s->threshold;
+    unsigned uses = e->uses + hits < PH_USES_MAX ? e->uses + hits : PH_USES_MAX;
+    /* It always fits where the tail was, unless the log has just been made shorter. */
+    uint64_t next = ph_log_next(c, s, units);
+    int fits = after >= next - ph_pos(1, 0) + units;
+    if (dead || !fits || effort->units < units || (!roomy && (low || ++effort->looked > 4 * PH_SHARE))) {
+        if (!dead) {
+            ph_ghost_add(c, s, e->h2, uses);
+        }
+        if (low && !dead && priority > s->age) {
+            s->age += (priority - s->age) / 8;
         }
         ph_slot_clear(c, s, b, (unsigned)i);
-        ph_store_rlx(&s->tail[log], after);
+        ph_store_rlx(&s->tail, after);
         ph_bump(&s->evicted, 1);
+        effort->looked = 0;
         return;
     }
-    *budget -= units;
-    uint64_t pos;
-    if (log == 0) {
-        /* The original stays readable until its slot has moved. */
-        ph_log_room(c, s, 1, units, now, budget);
-        pos = ph_log_append(c, s, 1, e, (uint8_t *)(e + 1));
-        ph_bump(&s->live_units[0], 0 - units);
-        ph_bump(&s->live_units[1], units);
-        freq = 0;
-    } else {
-        /* Room at the head is at least what the tail has just given up, so it fits; for
-         * this moment the entry is not there. A death here loses it, and nothing else. */
-        ph_store_rlx(&s->tail[1], after);
-        pos = ph_log_append(c, s, 1, e, (uint8_t *)(e + 1));
-        freq -= !roomy;
-    }
-    ph_store_rel(&b->slot[i], (slot >> 53 << 53) | UINT64_C(1) << 52 | pos);
-    ph_store_rlx8(&b->freq[i], freq);
-    if (log == 0) {
-        ph_store_rlx(&s->tail[0], after);
-    }
+    effort->units -= units;
+    /* Room at the head is at least what the tail has just given up, so it fits; for this
+     * moment the entry is not there. A death here loses it, and nothing else. */
+    ph_entry copy = *e;
+    copy.priority = priority;
+    copy.uses = (uint16_t)uses;
+    ph_store_rlx(&s->tail, after);
+    PH_POINT();
+    uint64_t pos = ph_log_append(c, s, &copy, (uint8_t *)(e + 1));
+    ph_store_rel(&b->slot[i], (slot >> 53 << 53) | pos);
+    ph_store_rlx8(&b->freq[i], 0);
+    ph_bump(&s->moved, 1);
 }
 
-static void ph_log_room(const ph_cache *c, ph_shard *s, unsigned log, uint64_t units, uint32_t now,
-                        uint64_t *budget) {
-    while (!ph_log_free(s, log, ph_log_next(c, s, log, units), units)) {
-        ph_log_evict(c, s, log, now, budget);
+static void ph_log_room(const ph_cache *c, ph_shard *s, uint64_t units, uint32_t now, ph_effort *effort) {
+    while (!ph_log_free(s, ph_log_next(c, s, units), units)) {
+        ph_log_pass(c, s, now, effort);
     }
 }
 

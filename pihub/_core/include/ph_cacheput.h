@@ -11,43 +11,66 @@ enum { PH_PUT_OK = 1, PH_PUT_LARGE = 0, PH_PUT_BUSY = -1 };
 
 #define PH_PUT_BUDGET 16384 /* units moved for the sake of one put: 256 KiB, and 8 x its size */
 
-static int ph_cache_put(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, const uint8_t *value,
-                        uint64_t len, uint32_t now, uint32_t expiry, uint32_t stale, uint32_t tag) {
-    if (len > ph_cache_max_value(c)) {
+typedef struct ph_cache_item {
+    uint64_t h1, h2;
+    const uint8_t *value;
+    uint64_t len, raw;         /* raw: bytes before compression, 0: not compressed */
+    uint32_t tenant, tag;
+    uint32_t expiry, stale;    /* ticks */
+    uint16_t flags;
+    double saves;              /* by one hit, in any one unit; only ratios matter */
+} ph_cache_item;
+
+static int ph_cache_put(const ph_cache *c, const ph_cache_item *item, uint32_t now) {
+    if (item->len > ph_cache_max_value(c) || item->len > ph_log_cap(c) / 2 * PH_UNIT) {
         ph_add_rlx(&c->head->refused, 1);
         return PH_PUT_LARGE;
     }
-    uint64_t mix = ph_cache_mix(h1, tenant);
+    uint64_t mix = ph_cache_mix(item->h1, item->tenant);
     ph_entry e = {
-        .units = (uint32_t)((sizeof e + len + PH_UNIT - 1) / PH_UNIT), .len = (uint32_t)len, .h1 = h1, .h2 = h2,
-        .tenant = tenant, .tag = tag, .expiry = expiry, .stale = stale,
-        .generation = ph_cache_generation(c, tenant, tag),
+        .units = (uint32_t)((sizeof e + item->len + PH_UNIT - 1) / PH_UNIT), .len = (uint32_t)item->len,
+        .h1 = item->h1, .h2 = item->h2, .tenant = item->tenant, .tag = item->tag, .expiry = item->expiry,
+        .stale = item->stale, .raw = (uint32_t)item->raw, .flags = item->flags,
+        .generation = ph_cache_generation(c, item->tenant, item->tag),
     };
+    e.worth = (float)(item->saves / e.units);
     ph_shard *s = ph_cache_shard(c, mix);
     ph_bucket *b = ph_cache_bucket(c, s, mix);
     if (!ph_cache_lock(c, s, PH_LOCK_NS)) {
         return PH_PUT_BUSY;
     }
-    int i = ph_slot_of(c, s, b, mix, h1, h2, tenant);
-    unsigned log = ph_ghost_take(c, s, h2) || e.units > c->cap[0] / 4
-        || (i >= 0 && ph_slot_log(ph_load_rlx(&b->slot[i])) == 1);
-    uint64_t budget = PH_PUT_BUDGET + 8 * (uint64_t)e.units;
-    ph_log_room(c, s, log, e.units, now, &budget);
-    uint64_t pos = ph_log_append(c, s, log, &e, value);
-    i = ph_slot_of(c, s, b, mix, h1, h2, tenant); /* making room may have thrown it out */
+    PH_POINT();
+    int i = ph_slot_of(c, s, b, mix, item->h1, item->h2, item->tenant);
+    unsigned before = ph_ghost_take(c, s, item->h2), hits = 0;
+    if (i >= 0) {
+        hits = ph_load_rlx8(&b->freq[i]);
+        e.uses = ph_cache_entry(c, s, ph_load_rlx(&b->slot[i]))->uses;
+        before = 1;
+    } else if (before) {
+        e.uses = (uint16_t)(1 + (before - 1) / 2);
+    } else {
+        e.uses = 1;
+    }
+    e.priority = s->age + (before ? e.uses : PH_NEW) * (double)e.worth;
+    ph_effort effort = {.units = PH_PUT_BUDGET + 8 * (uint64_t)e.units};
+    ph_log_room(c, s, e.units, now, &effort);
+    uint64_t pos = ph_log_append(c, s, &e, item->value);
+    i = ph_slot_of(c, s, b, mix, item->h1, item->h2, item->tenant); /* making room may have let it go */
     if (i >= 0) {
         ph_slot_account(c, s, ph_load_rlx(&b->slot[i]));
     } else {
-        i = (int)ph_slot_victim(s, b);
+        i = (int)ph_slot_victim(c, s, b);
         if (ph_slot_live(s, ph_load_rlx(&b->slot[i]))) {
             ph_bump(&s->evicted, 1);
         }
         ph_slot_clear(c, s, b, (unsigned)i);
-        ph_store_rlx8(&b->freq[i], 0);
     }
-    ph_store_rel(&b->slot[i], ph_cache_extra(h2) | (uint64_t)log << 52 | pos);
+    ph_store_rlx8(&b->freq[i], (uint8_t)hits);
+    PH_POINT();
+    ph_store_rel(&b->slot[i], ph_cache_extra(item->h2) | pos);
     ph_store_rel8(&b->tag[i], ph_cache_tag(mix));
-    ph_bump(&s->live_units[log], e.units);
+    PH_POINT();
+    ph_bump(&s->live_units, e.units);
     ph_bump(&s->live_entries, 1);
     ph_bump(&s->puts, 1);
     ph_cache_unlock(s);
@@ -65,7 +88,7 @@ static int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t
     int i = ph_slot_of(c, s, b, mix, h1, h2, tenant), there = 0;
     if (i >= 0) {
         uint64_t slot = ph_load_rlx(&b->slot[i]);
-        there = !ph_entry_dead(c, ph_cache_entry(c, s, ph_slot_log(slot), slot & PH_POS_MASK), now);
+        there = !ph_entry_dead(c, ph_cache_entry(c, s, slot), now);
         ph_slot_clear(c, s, b, (unsigned)i);
     }
     ph_cache_unlock(s);
@@ -78,13 +101,13 @@ static inline ph_shard *ph_cache_nth(const ph_cache *c, uint32_t i) {
 
 /* Count the live entries of a locked shard; empty the slots of the dead. */
 static void ph_shard_recount(const ph_cache *c, ph_shard *s) {
-    uint64_t units[2] = {0, 0}, entries = 0;
+    uint64_t units = 0, entries = 0;
     ph_bucket *b = (ph_bucket *)((uint8_t *)s + sizeof *s);
     for (uint32_t k = 0; k < c->n_buckets; k++, b++) {
         for (unsigned i = 0; i < PH_WAYS; i++) {
             uint64_t slot = ph_load_rlx(&b->slot[i]);
             if (ph_slot_live(s, slot)) {
-                units[ph_slot_log(slot)] += ph_cache_entry(c, s, ph_slot_log(slot), slot & PH_POS_MASK)->units;
+                units += ph_cache_entry(c, s, slot)->units;
                 entries++;
             } else if (slot != 0) {
                 ph_store_rlx(&b->slot[i], 0);
@@ -92,8 +115,7 @@ static void ph_shard_recount(const ph_cache *c, ph_shard *s) {
             }
         }
     }
-    ph_store_rlx(&s->live_units[0], units[0]);
-    ph_store_rlx(&s->live_units[1], units[1]);
+    ph_store_rlx(&s->live_units, units);
     ph_store_rlx(&s->live_entries, entries);
 }
 
@@ -118,8 +140,7 @@ static void ph_cache_clear(const ph_cache *c) {
     for (uint32_t i = 0; i < c->n_shards; i++) {
         ph_shard *s = ph_cache_nth(c, i);
         if (ph_cache_lock(c, s, PH_LOCK_LONG_NS)) {
-            ph_store_rlx(&s->tail[0], ph_load_rlx(&s->head[0]));
-            ph_store_rlx(&s->tail[1], ph_load_rlx(&s->head[1]));
+            ph_store_rlx(&s->tail, ph_load_rlx(&s->head));
             ph_shard_recount(c, s);
             ph_cache_unlock(s);
         }
@@ -141,17 +162,15 @@ static inline void ph_cache_tenant_next(const ph_cache *c, uint32_t tenant) {
 static void ph_cache_start(const ph_cache *c) {
     for (uint32_t i = 0; i < c->n_shards; i++) {
         ph_shard *s = ph_cache_nth(c, i);
-        for (unsigned log = 0; log < 2; log++) {
-            if (ph_load_rlx(&s->head[log]) == 0) {
-                ph_store_rlx(&s->tail[log], ph_pos(1, 0));
-                ph_store_rel(&s->head[log], ph_pos(1, 0));
-            }
+        if (ph_load_rlx(&s->head) == 0) {
+            ph_store_rlx(&s->tail, ph_pos(1, 0));
+            ph_store_rel(&s->head, ph_pos(1, 0));
         }
     }
 }
 
 typedef struct ph_cache_stats {
-    uint64_t entries, bytes, capacity, puts, refused, evicted, lock_busy;
+    uint64_t entries, bytes, capacity, puts, refused, evicted, moved, lock_busy;
 } ph_cache_stats;
 
 static void ph_cache_count(const ph_cache *c, ph_cache_stats *out) {
@@ -159,10 +178,11 @@ static void ph_cache_count(const ph_cache *c, ph_cache_stats *out) {
     for (uint32_t i = 0; i < c->n_shards; i++) {
         ph_shard *s = ph_cache_nth(c, i);
         t.entries += ph_load_rlx(&s->live_entries);
-        t.bytes += (ph_load_rlx(&s->live_units[0]) + ph_load_rlx(&s->live_units[1])) * PH_UNIT;
-        t.capacity += (c->cap[0] + c->cap[1]) * PH_UNIT;
+        t.bytes += ph_load_rlx(&s->live_units) * PH_UNIT;
+        t.capacity += c->cap * PH_UNIT;
         t.puts += ph_load_rlx(&s->puts);
         t.evicted += ph_load_rlx(&s->evicted);
+        t.moved += ph_load_rlx(&s->moved);
     }
     *out = t;
 }

@@ -19,9 +19,12 @@ from pihub.domain.ports import Headers
 from pihub.gateway.api.cache_rules import Plan, vary_names
 from pihub.gateway.api.faces import CacheFace
 from pihub.gateway.api.headers import field
+from pihub.shared.answers import worth
 
 _MARK_TTL: Final = 7 * 86400.0
 _LEAST: Final = 0.001
+_MARK_WORTH: Final = 1e15
+"""A mark outlasts what it invalidates: nothing that is kept for its worth comes near."""
 _EVERYBODY: Final = 0
 """Owner of the marks."""
 
@@ -101,7 +104,9 @@ class ApiCache:
             if not self._face.put(key, tenant, selector, ttl, plan.keep):
                 return False
             key = self._key(b"v", uri, names, request)
-        return self._face.put(key, tenant, self._encode(_Record(entry=entry)), ttl, plan.keep)
+        value = self._encode(_Record(entry=entry))
+        saves = worth(0, (entry.stored_ns - asked_ns) / 1e9)
+        return self._face.put(key, tenant, value, ttl, plan.keep, saves)
 
     def resident(self, entry: Entry) -> float:
         """Seconds since the entry was stored."""
@@ -111,7 +116,7 @@ class ApiCache:
         """What was stored for `uri` must not be used any more, by any tenant."""
         self._face.delete(self._key(b"a", uri), tenant)
         mark = self.clock().to_bytes(8, "little")
-        self._face.put(self._key(b"i", uri), _EVERYBODY, mark, _MARK_TTL, 0.0)
+        self._face.put(self._key(b"i", uri), _EVERYBODY, mark, _MARK_TTL, 0.0, _MARK_WORTH)
 
     def _read(self, key: bytes, tenant: int) -> _Record | None:
         found = self._face.get(key, tenant)

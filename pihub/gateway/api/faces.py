@@ -11,8 +11,17 @@ class CacheFace(Protocol):
     def get(self, key: bytes, tenant: int) -> tuple[bytes, float] | None:
         """(value, seconds past its time to live; <= 0 before that)."""
 
-    def put(self, key: bytes, tenant: int, value: bytes, ttl: float, stale: float) -> bool:
-        """Keep for `ttl` then `stale` seconds; False if it was refused."""
+    def put(
+        self,
+        key: bytes,
+        tenant: int,
+        value: bytes,
+        ttl: float,
+        stale: float,
+        saves: float = 1.0,
+    ) -> bool:
+        """Keep for `ttl` then `stale` seconds; False if it was refused. `saves`: nano-USD
+        that a hit is worth (shared.answers.worth); the least worth goes first."""
 
     def delete(self, key: bytes, tenant: int) -> bool: ...
 
