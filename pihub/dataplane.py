@@ -43,6 +43,7 @@ from pihub.shared.edge import Refusal, Refusals, build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
+from pihub.shared.scopes import Scopes
 from pihub.shared.spending import PlanReader
 from pihub.shared.streams import StreamTracker
 from pihub.upstream.connector.connector import Connector
@@ -73,7 +74,8 @@ class Worker:
         self.flights = Flights(state.inflight, slot, state.eventfds[slot], waiter)
         self._answers = AnswerCache(state.cache, state.arena.secret, hub.loaded.epoch)
         clients = {name: make() for name, make in CLIENTS.items()}
-        access = Access(state.keys, state.limits)
+        self._scopes = Scopes(state.scopes)
+        access = Access(state.keys, state.limits, state.quotas, self._scopes)
         links = self._links(hub)
         pipeline = self._pipeline(hub, waiter, links)
         models = ModelList(
@@ -161,7 +163,7 @@ class Worker:
         pipeline = Pipeline(
             Stages(
                 admit=admit,
-                inspect=Inspect(),
+                inspect=Inspect(self._scopes),
                 lookup=lookup,
                 route=Router(hub.models),
                 call=Call(
@@ -212,7 +214,7 @@ class Worker:
                 max_cached=min(cache.max_value, parse_size(hub.settings.cache.max_value)),
             )
             record = ApiRecorder(state, self._slot, name)
-            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, hub.guard, limit)
+            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, hub.guard, limit, name)
         return sinks
 
     def _links(self, hub: Hub) -> dict[str, Link]:

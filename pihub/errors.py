@@ -83,6 +83,12 @@ class InvalidSignature(Unauthenticated):
     code = "invalid_signature"
 
 
+class LoginRequired(Unauthenticated):
+    """The control plane needs a login, or an admin key; or the one that was sent is wrong."""
+
+    code = "login_required"
+
+
 class Forbidden(PihubError):
     """The key is known but may not do this."""
 
@@ -154,6 +160,12 @@ class PriceUnknown(PihubError):
     """The model has no known price, and the configuration blocks such models."""
 
     code, status, kind = "price_unknown", 402, "billing"
+
+
+class TooManyAttempts(RateLimited):
+    """Too many failed logins of this account or from this address."""
+
+    code = "too_many_attempts"
 
 
 class ClientGone(PihubError):

@@ -13,6 +13,8 @@ cdef class Edge:
     cdef Cache cache
     cdef KeyTable keys
     cdef Limiter limiter
+    cdef Limiter quotas         # by tenant, for keys with the flag QUOTA
+    cdef uint64_t tenants       # rows of quotas
     cdef Journal journal
     cdef Lane lane              # None: every chat takes the pipeline
     cdef dict routes            # path -> route number

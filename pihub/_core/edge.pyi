@@ -25,7 +25,9 @@ class Edge:
     (CLOCK_MONOTONIC ns), pihub.slot; for POSTs of `routes` also pihub.principal
     (key, tenant, flags), pihub.body (the body was read), pihub.exact (wire_key of it)
     and pihub.route, and pihub.begun if the `lane` has begun its call. A request with an
-    x-pihub-cache header is never answered from the cache, nor by the lane.
+    x-pihub-cache header, or of a key with the flag RESTRICTED, is never answered from the
+    cache, nor by the lane. quotas: a row a tenant, asked for keys with the flag QUOTA
+    (shared/scopes.py).
     """
 
     def __new__(
@@ -45,6 +47,7 @@ class Edge:
         ],
         max_body: int,
         lane: Lane | None = None,
+        quotas: Limiter | None = None,
     ) -> Self: ...
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]

@@ -26,7 +26,7 @@ from pihub._core.journal cimport (
     PH_CACHE_HIT, PH_FLAG_ERROR, PH_FLAG_SIMULATED, PH_FLAG_STREAM, PH_REASON_CACHE_EXACT,
     PH_REASON_REFUSED, ph_clamp32, ph_journal_close, ph_journal_wall,
 )
-from pihub._core.keytable cimport ph_key_find, ph_key_id
+from pihub._core.keytable cimport PH_KEY_QUOTA, PH_KEY_RESTRICTED, ph_key_find, ph_key_id
 from pihub._core.limiter cimport PH_LIMIT_NEVER, ph_limit_hit
 from pihub._core.wire cimport (
     PH_WIRE_BLOCK, PH_WIRE_MAGIC, PH_WIRE_SIMULATED, PH_WIRE_STREAM, Heads, Refusal, ph_bearer,
@@ -72,13 +72,13 @@ cdef inline bint sane_head(dict environ):
 
 @cython.final
 cdef class Edge:
-    """Edge(app, *, slot, secret, epoch, cache, keys, limiter, journal, routes,
-    refusals, max_body): see edge.pyi."""
+    """See edge.pyi."""
 
     def __cinit__(
         self, app, *, unsigned slot, bytes secret not None, uint64_t epoch, Cache cache not None,
         KeyTable keys not None, Limiter limiter not None, Journal journal not None,
         dict routes not None, dict refusals not None, int64_t max_body, Lane lane=None,
+        Limiter quotas=None,
     ):
         if PyBytes_GET_SIZE(secret) != 32:
             raise ValueError("the secret has 32 bytes")
@@ -97,6 +97,8 @@ cdef class Edge:
         self.cache = cache
         self.keys = keys
         self.limiter = limiter
+        self.quotas = quotas
+        self.tenants = 0 if quotas is None else quotas.n_rows
         self.journal = journal
         self.lane = lane
         self.routes = dict(routes)
@@ -157,6 +159,8 @@ cdef class Edge:
             ask.flags = who.flags
             if who.key < self.limiter.n_rows:
                 wait = ph_limit_hit(self.limiter.rows + who.key, ask.t0, 1)
+                if wait == 0 and who.flags & PH_KEY_QUOTA and who.tenant < self.tenants:
+                    wait = ph_limit_hit(self.quotas.rows + who.tenant, ask.t0, 1)
                 if wait:
                     wait = 86400 if wait == PH_LIMIT_NEVER else (wait + 999999999) // 1000000000
                     return self.refuse(&ask, "rate_limited", environ, start_response, wait)
@@ -168,8 +172,9 @@ cdef class Edge:
                 self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
                 PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
             )
-            # Both change what the answer may be, and neither is part of the key.
-            if (PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL
+            # All three change what the answer may be, and none is part of the cache's key.
+            if (not who.flags & PH_KEY_RESTRICTED
+                    and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL
                     and PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_BETA") is NULL):
                 value = self.hit(&ask, start_response)
                 if value is not None:
@@ -193,9 +198,7 @@ cdef class Edge:
     cdef object refuse(self, Ask *ask, str code, dict environ, object start_response, long retry):
         cdef ph_record event
         cdef char[16] digits
-        cdef Refusal r = self.refusals.get((ask.route, code))
-        if r is None:
-            r = self.refusals[(0, code)]
+        cdef Refusal r = self.refusals.get((ask.route, code)) or self.refusals[(0, code)]
         rid = hex_of(ask.rid)
         headers = list(r.headers)
         for name in r.ids:

@@ -5,6 +5,8 @@ from pihub._core.arena cimport Arena
 from pihub._core.atomics cimport ph_a64
 
 cdef extern from "ph_keytable.h" nogil:
+    const uint16_t PH_KEY_RESTRICTED
+    const uint16_t PH_KEY_QUOTA
     ctypedef struct ph_key_row:
         ph_a64 h0
         ph_a64 h1

@@ -170,22 +170,12 @@ def check_folder(folder: Path) -> None:
 
 def _view(row: KeyRow) -> dict[str, Any]:
     """As the admin API shows a key."""
-    state = "live"
-    if row.revoked:
-        state = "revoked"
-    elif row.expires and row.expires <= time.time():
-        state = "expired"
-    return {
-        "id": row.id,
-        "tenant": row.tenant_name,
-        "tenant_id": row.tenant,
-        "name": row.name,
-        "hint": row.hint,
-        "created": row.created,
-        "expires": row.expires or None,
-        "revoked": row.revoked or None,
-        "state": state,
-    }
+    import msgspec
+
+    from pihub.security.keyview import fields
+
+    shown: dict[str, Any] = msgspec.to_builtins(fields(row))
+    return shown
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

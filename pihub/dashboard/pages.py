@@ -15,11 +15,13 @@ from pihub.dashboard import words
 from pihub.dashboard.assets import Assets, StaticFile
 from pihub.dashboard.chart import charts, table
 from pihub.dashboard.feed import MOST_VIEWERS, Feed
+from pihub.dashboard.login import login_pages
 from pihub.dashboard.policy import guard
 from pihub.dashboard.search import Query, find
 from pihub.dashboard.view import row
 from pihub.errors import ControlUnavailable
 from pihub.insight.live import Live, request
+from pihub.security.opening import Control
 from pihub.store.rows import EventStore
 
 HERE = Path(__file__).parent
@@ -34,6 +36,8 @@ class Services(Protocol):
     def live(self) -> Live: ...
     @property
     def store(self) -> EventStore: ...
+    @property
+    def control(self) -> Control | None: ...
 
 
 def pages(services: Services, stop: threading.Event) -> list[tuple[str, object]]:
@@ -47,6 +51,7 @@ def pages(services: Services, stop: threading.Event) -> list[tuple[str, object]]
         ("/dashboard/events", Events(feed)),
         ("/dashboard/requests", Requests(services.store, templates)),
         ("/dashboard/static/{name}", StaticFile(assets)),
+        *([] if services.control is None else login_pages(services.control, templates)),
     ]
 
 
@@ -126,6 +131,8 @@ class Events:
 
 class Requests:
     """GET /dashboard/requests?show=&model=&before=: recorded requests, filtered here."""
+
+    permission = "requests:read"
 
     def __init__(self, store: EventStore, templates: Templates) -> None:
         self._store = store

@@ -49,6 +49,8 @@ class Incoming:
     """Vendor headers that a same-protocol upstream gets (anthropic-beta, ...)."""
     begun: Begun | None = None
     """The first call, if the lane has begun it. Whoever goes on with it sets None."""
+    address: str = ""
+    """The client's, as the worker sees it; empty on a unix socket."""
 
 
 @dataclass(slots=True)

@@ -7,13 +7,25 @@ The body is checked as JSON here. Its canonical form is made when a later stage 
 from __future__ import annotations
 
 from pihub.domain.cacheable import parse_wish
+from pihub.errors import Forbidden
 from pihub.gateway.exchange import Exchange
+from pihub.shared.scopes import RESTRICTED, Scopes
 
 
 class Inspect:
-    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest."""
+    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest, and Forbidden
+    for what a restricted key may not do: before any cache is asked."""
+
+    def __init__(self, scopes: Scopes | None = None) -> None:
+        self._scopes = scopes
 
     def __call__(self, x: Exchange) -> None:
         if x.request.wish_header is not None:
             x.wish = parse_wish(x.request.wish_header)
         x.alias, x.streams, x.temperature = x.request.client.peek(x.request.body)
+        principal = x.request.principal
+        if principal.flags & RESTRICTED:
+            if self._scopes is None:
+                raise Forbidden("this API key is restricted")
+            self._scopes.check_network(principal.key, x.request.address)
+            self._scopes.check_model(principal.key, x.alias)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pihub.settings.access import Access
 from pihub.settings.money import Energy, Money
 from pihub.settings.section import Positive, Seconds, Section
 from pihub.settings.streams import Streams
@@ -149,6 +150,7 @@ class Settings(Section, frozen=True):
     cache: Cache = Cache()
     store: Store = Store()
     limits: Limits = Limits()
+    access: Access = Access()
     gateway: Gateway = Gateway()
     money: Money = Money()
     energy: Energy = Energy()

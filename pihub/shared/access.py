@@ -8,15 +8,24 @@ import time
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub.domain.target import Principal
-from pihub.errors import RateLimited, Starting, Unauthenticated
+from pihub.errors import Forbidden, RateLimited, Starting, Unauthenticated
+from pihub.shared.scopes import QUOTA, RESTRICTED, Scopes
 
 
 class Access:
     """Authentication and rate limits of everything that the edge does not answer."""
 
-    def __init__(self, keys: KeyTable, limits: Limiter) -> None:
+    def __init__(
+        self,
+        keys: KeyTable,
+        limits: Limiter,
+        quotas: Limiter | None = None,
+        scopes: Scopes | None = None,
+    ) -> None:
         self._keys = keys
         self._limits = limits
+        self._quotas = quotas
+        self._scopes = scopes
 
     def principal(self, authorization: str | None, x_api_key: str | None) -> Principal:
         """Raises Starting (keys not loaded yet) or Unauthenticated."""
@@ -42,3 +51,21 @@ class Access:
                 "the rate limit of this API key is used up",
                 retry_after=max(1, math.ceil(wait / 1e9)),
             )
+        if principal.flags & QUOTA and self._quotas is not None:
+            wait = self._quotas.hit(principal.tenant, time.monotonic_ns())
+            if wait:
+                raise RateLimited(
+                    "the quota of this tenant is used up",
+                    retry_after=max(1, math.ceil(wait / 1e9)),
+                )
+
+    def scopes(self, principal: Principal) -> Scopes | None:
+        """What must be asked for a restricted key; None: it may do everything.
+
+        Raises Forbidden for a restricted key where no scopes are known.
+        """
+        if not principal.flags & RESTRICTED:
+            return None
+        if self._scopes is None:
+            raise Forbidden("this API key is restricted")
+        return self._scopes

@@ -41,4 +41,5 @@ def build_edge(
         refusals=refusals,
         max_body=max_body,
         lane=lane,
+        quotas=state.quotas,
     )

@@ -38,6 +38,8 @@ RING_RECORDS = 8192
 """Records a worker can be ahead of the recorder: 8192 x 128 B = 1 MiB a worker."""
 KEYS = 4096
 """API keys that can be live at once: 4096 x 64 B = 256 KiB."""
+TENANTS = 1024
+"""Tenants with a quota of their own: 1024 x 32 B = 32 KiB."""
 NAMES = 2048
 """Distinct names (models, upstreams, error codes): 2048 x 128 B = 256 KiB."""
 FLIGHTS = 4096
@@ -74,6 +76,8 @@ class Plan:
             ("names", Names.size_for(NAMES)),
             ("keys", KeyTable.size_for(KEYS)),
             ("limits", Limiter.size_for(KEYS)),
+            ("quotas", Limiter.size_for(TENANTS)),
+            ("scopes", Board.size_for(BOARD_BYTES)),
             ("api_limits", Limiter.size_for(MAX_UPSTREAMS)),
             ("breakers", Breaker.size_for(MAX_UPSTREAMS)),
             ("inflight", Inflight.size_for(FLIGHTS)),
@@ -103,6 +107,8 @@ class SharedState:
         self.names = Names(arena, "names")
         self.keys = KeyTable(arena, "keys")
         self.limits = Limiter(arena, "limits", KEYS)
+        self.quotas = Limiter(arena, "quotas", TENANTS)
+        self.scopes = Board(arena, "scopes")
         self.api_limits = Limiter(arena, "api_limits", MAX_UPSTREAMS)
         self.breakers = Breaker(arena, "breakers", MAX_UPSTREAMS)
         self.inflight = Inflight(arena, "inflight", eventfds)

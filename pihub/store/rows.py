@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 
@@ -83,6 +83,29 @@ class KeyRow(NamedTuple):
     created: int
     expires: int
     revoked: int
+    user: int = 0
+    """Whose key; 0: nobody's."""
+    scope: str = "{}"
+    """JSON, security/scope.py."""
+    successor: int = 0
+    """The key that a rotation made, 0: none."""
+    used: int = 0
+    """When it was last seen, to some minutes; 0: never."""
+
+
+class TenantRow(NamedTuple):
+    """Whose keys, and what they may use together. None: all."""
+
+    id: int
+    name: str
+    created: int
+    disabled: int
+    requests_per_minute: int
+    """0: no limit of the tenant's own."""
+    models: list[str] | None
+    apis: list[str] | None
+    keys: int
+    """How many are not revoked."""
 
 
 class NewKey(NamedTuple):
@@ -94,6 +117,8 @@ class NewKey(NamedTuple):
     hint: str
     created: int
     expires: int
+    user: int = 0
+    scope: str = "{}"
 
 
 class NameLookup(Protocol):
@@ -158,6 +183,23 @@ class KeyStore(Protocol):
 
     def expire(self, number: int, at: int) -> KeyRow | None:
         """Set the unix second at which the key ends (0: never); None if unknown."""
+
+    def rescope(self, number: int, name: str, scope: str) -> KeyRow | None:
+        """Another name and scope; None if unknown."""
+
+    def succeed(self, number: int, successor: int, at: int) -> KeyRow | None:
+        """Another key takes its place; it ends at a unix second, or before if it was to."""
+
+    def used(self, keys: Iterable[tuple[int, int]]) -> None:
+        """(number, unix second): when keys were last seen."""
+
+    def tenants(self) -> Sequence[TenantRow]: ...
+
+    def add_tenant(self, name: str, now: int) -> bool:
+        """False if there is one of that name."""
+
+    def change_tenant(self, tenant: TenantRow) -> None:
+        """All but its name."""
 
     def version(self) -> int:
         """Another number after every change, by whichever process."""

@@ -18,7 +18,8 @@ from pihub.errors import (
     Unauthenticated,
 )
 from pihub.security import keys as keys_module
-from pihub.security.keys import KeyService, Publisher, open_keys
+from pihub.security.keys import KeyService, open_keys
+from pihub.security.publish import Publisher
 from pihub.settings.schema import Limits, Settings, Store
 from pihub.shared.access import Access
 from pihub.shared.state import Plan, SharedState

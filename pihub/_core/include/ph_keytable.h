@@ -24,6 +24,10 @@
 #define PH_KEY_EMPTY 0u
 #define PH_KEY_REMOVED 1u
 
+/* flags of a key, the same in shared/scopes.py */
+#define PH_KEY_RESTRICTED 0x4000   /* a rule must be asked before it may do anything */
+#define PH_KEY_QUOTA 0x8000        /* its tenant has a limit of its own */
+
 typedef struct ph_key_row {
     ph_a64 sel;
     ph_a64 h0;

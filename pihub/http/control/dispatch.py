@@ -15,16 +15,20 @@ from typing import Any, NamedTuple, get_args, get_origin
 import falcon
 import msgspec
 
-from pihub.errors import BadRequest, PihubError, PreconditionFailed, PreconditionRequired
+from pihub.errors import (
+    BadRequest,
+    Forbidden,
+    PihubError,
+    PreconditionFailed,
+    PreconditionRequired,
+)
 from pihub.http.control import forms
 from pihub.http.control.idempotency import Replays
-from pihub.http.control.operation import API, Call, Operation, Reply
+from pihub.http.control.operation import API, JSON, SELF, Call, Operation, Reply
 from pihub.http.control.paging import Page, Pager, scope_of, select
 from pihub.http.control.services import ControlServices
 from pihub.security.actor import NOBODY, Actor
-
-Observer = Callable[[Operation, Call, Any, int], None]
-"""(operation, call, value or None, status): told of every write after it was done."""
+from pihub.security.audit import AuditLog
 
 
 class Answer(NamedTuple):
@@ -40,11 +44,11 @@ class Dispatcher:
         self,
         operations: Iterable[Operation],
         services: ControlServices,
-        observe: Observer | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self._operations = tuple(operations)
         self._services = services
-        self._observe = observe
+        self._audit = audit
         self._replays = Replays()
         self._writing = threading.RLock()
         self._gets = {one.path: one for one in self._operations if one.method == "GET"}
@@ -63,7 +67,10 @@ class Dispatcher:
     def _responder(self, operation: Operation) -> Callable[..., None]:
         def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
             actor: Actor = req.env.get("pihub.actor", NOBODY)
-            actor.require(operation.permission)
+            if operation.permission != SELF:
+                actor.require(operation.permission)
+            if actor.tenant is not None and not operation.tenanted:
+                raise Forbidden("this operation is not for users of one tenant")
             query = _query(req, operation)
             if operation.method == "GET":
                 answer = self._run(operation, self._call(req, operation, actor, path, query, None))
@@ -94,7 +101,7 @@ class Dispatcher:
         if operation.method != "POST" or key is None:
             with self._writing:
                 self._precondition(req, operation, actor, path)
-                return self._run(operation, call)
+                return self._change(req, operation, call)
         scope = (actor.kind, actor.name, req.path, key)
         kept = self._replays.begin(scope, raw)
         if kept is not None and kept.body is not None:
@@ -102,7 +109,7 @@ class Dispatcher:
             return Answer(kept.status, replayed, kept.body)
         try:
             with self._writing:
-                answer = self._run(operation, call)
+                answer = self._change(req, operation, call)
         except BaseException:
             self._replays.forget(scope)
             raise
@@ -144,16 +151,39 @@ class Dispatcher:
         if wanted != "*" and tags.get("etag") not in _tags(wanted):
             raise PreconditionFailed("it changed since you read it: read it again")
 
-    def _run(self, operation: Operation, call: Call) -> Answer:
+    def _change(self, req: falcon.Request, operation: Operation, call: Call) -> Answer:
+        """A write, and its line in the audit log, which is on the disk before the answer."""
+        if self._audit is None:
+            return self._run(operation, call)
+        before = self._before(req, operation, call)
+        name = req.path.removeprefix(API)
         try:
-            found = operation.handler(call)
+            answer = self._run(operation, call)
         except PihubError as error:
-            self._told(operation, call, None, error.status)
+            self._audit.write(call.actor, operation.id, name, error.code, before, _plain(call.body))
             raise
+        after = None
+        if answer.body and operation.media == JSON:
+            after = msgspec.json.decode(answer.body)
+        self._audit.write(call.actor, operation.id, name, str(answer.status), before, after)
+        return answer
+
+    def _before(self, req: falcon.Request, operation: Operation, call: Call) -> Any:
+        sibling = self._gets.get(operation.path)
+        if sibling is None or operation.method == "POST":
+            return None
+        try:
+            path = dict(call.path)
+            seen = self._call(req, sibling, call.actor, path, sibling.query(), None)
+            return msgspec.json.decode(self._run(sibling, seen).body)
+        except PihubError:
+            return None
+
+    def _run(self, operation: Operation, call: Call) -> Answer:
+        found = operation.handler(call)
         reply = found if isinstance(found, Reply) else Reply(found)
         value, headers = reply.value, list(reply.headers)
         status = reply.status or operation.status
-        self._told(operation, call, value, status)
         fields = getattr(call.query, "fields", "")
         if fields:
             value = select(value, fields, _field_names(operation.output))
@@ -169,10 +199,6 @@ class Dispatcher:
             headers.append(("etag", f'"{tag}"'))
         return Answer(status, tuple(headers), data)
 
-    def _told(self, operation: Operation, call: Call, value: Any, status: int) -> None:
-        if self._observe is not None and operation.method != "GET":
-            self._observe(operation, call, value, status)
-
 
 class _Resource:
     """Gets its `on_...` from the table."""
@@ -183,6 +209,10 @@ def _query(req: falcon.Request, operation: Operation) -> Any:
         if isinstance(value, list):
             raise BadRequest(f"{name[:50]} occurs twice", param=name[:50])
     return forms.convert(req.params, operation.query, strict=False)
+
+
+def _plain(body: Any) -> Any:
+    return None if body is None else msgspec.to_builtins(body)
 
 
 def _tags(header: str) -> list[str]:

@@ -14,6 +14,9 @@ from pihub.security.actor import Actor
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 API = "/admin/api/v1"
+JSON = "application/json"
+SELF = "self"
+"""The permission of what everybody may do with their own account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ class Operation:
     """Beyond those that every operation may answer."""
     must_match: bool = False
     """A write that is refused (428) without If-Match."""
-    media: str = "application/json"
+    tenanted: bool = False
+    """It honours `call.actor.tenant`; else users of one tenant are refused."""
+    media: str = JSON
     """Of the answer; a handler of another one returns bytes."""
     tags: tuple[str, ...] = field(default=())
 

@@ -9,6 +9,7 @@ import falcon
 from pihub.http.control import errors
 from pihub.http.control.dispatch import Dispatcher
 from pihub.http.control.gate import Gate
+from pihub.http.control.identity import Identity
 from pihub.http.control.openapi import Document
 from pihub.http.control.services import ControlServices
 from pihub.http.control.table import OPERATIONS
@@ -21,12 +22,24 @@ OPENAPI = "/admin/api/openapi.json"
 
 def build_control_app(services: ControlServices, extra_routes: Iterable[Route] = ()) -> App:
     """The WSGI application of the control process."""
-    app: App = falcon.App(middleware=[Gate(services.public_url)])
+    control = services.control
+    identity = None
+    if control is not None:
+        identity = Identity(
+            control.accounts,
+            control.sessions,
+            services.keys,
+            services.proxies,
+            services.public_url,
+        )
+    app: App = falcon.App(middleware=[Gate(identity, services.public_url)])
     app.req_options.auto_parse_qs_csv = False
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True
     errors.install(app)
-    routes = [(OPENAPI, Document(OPERATIONS)), *Dispatcher(OPERATIONS, services).routes()]
+    audit = None if control is None else control.audit
+    table = Dispatcher(OPERATIONS, services, audit).routes()
+    routes = [(OPENAPI, Document(OPERATIONS)), *table]
     for template, resource in (*routes, *extra_routes):
         app.add_route(template, resource)
     return app

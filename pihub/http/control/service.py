@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from pihub.errors import StartupError
@@ -14,8 +15,9 @@ from pihub.insight import leftovers
 from pihub.insight.service import Observers
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.lost_streams import LostStreams
-from pihub.security.keys import KeyService, Publisher, open_keys
-from pihub.security.pepper import derived, load_pepper
+from pihub.security.keys import KeyService
+from pihub.security.opening import open_control
+from pihub.security.publish import Publisher
 from pihub.settings.paths import database
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
@@ -32,6 +34,8 @@ Serve = Callable[[App, socket.socket, threading.Event], None]
 """Serves the app on the listening socket until the event is set, then returns."""
 Pages = Callable[[ControlServices], Iterable[Route]]
 
+SEEN = 120.0
+"""Seconds between two looks at which keys were used: one write for all of them."""
 REFRESH = 1.0
 """Seconds until a key that another process made or revoked is in force, at most."""
 
@@ -54,12 +58,21 @@ def run_control(
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
-    keys = open_keys(settings, Publisher(state.keys, state.limits, settings.limits))
+    control = open_control(
+        settings,
+        Publisher(state.keys, state.limits, settings.limits, state.scopes, state.quotas),
+    )
+    keys = control.keys
     log.info("%d keys in force", keys.load())
     store = MetricsStore(database(settings))
     observers = Observers(settings, state, health, store)
     budgets = open_budgets(
-        settings, state, slot, store.database, lambda: observers.recorder.state().behind
+        settings,
+        state,
+        slot,
+        store.database,
+        lambda: observers.recorder.state().behind,
+        control.key_users,
     )
     streams = LiveStreams(state.streams, state.names, STREAMS)
     services = ControlServices(
@@ -69,12 +82,14 @@ def run_control(
         budgets,
         streams,
         settings.server.public_url,
-        derived(load_pepper(database(settings).parent), "cursors"),
+        control.cursors,
         webhooks or NoDesk(),
+        control=control,
+        proxies=tuple(settings.access.trusted_proxies),
     )
     app = build_control_app(services, pages(services) if pages else ())
     observers.start(on_death=stop.set)
-    watch = threading.Thread(target=_refresh, args=(keys, stop), name="keys", daemon=True)
+    watch = threading.Thread(target=_refresh, args=(keys, store, stop), name="keys", daemon=True)
     watch.start()
     lost = lost_streams(settings, state, slot, store, observers, streams)
     threading.Thread(target=budgets.run, args=(stop, lost.look), name="money", daemon=True).start()
@@ -115,13 +130,25 @@ def lost_streams(
     )
 
 
-def _refresh(keys: KeyService, stop: threading.Event) -> None:
+def _refresh(keys: KeyService, store: MetricsStore, stop: threading.Event) -> None:
+    looked = time.time()
     while not stop.wait(REFRESH):
         try:
             if keys.refresh():
                 log.info("keys loaded again")
+            if time.time() - looked >= SEEN:
+                _seen(keys, store, int(looked))
+                looked = time.time()
         except StoreFault as error:
             log.warning("keys cannot be read: %s", error)
+
+
+def _seen(keys: KeyService, store: MetricsStore, since: int) -> None:
+    """When keys were last used, out of the minutes that were recorded meanwhile."""
+    found = store.usage(since - 2 * 60, int(time.time()) + 1, "minute", "key")
+    used = {int(row.group): row.start for row in found if row.group != "0"}
+    if used:
+        keys.used(used.items())
 
 
 def _close(closing: MetricsStore | KeyService | BudgetService) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pihub.insight.live import Live
 from pihub.ops.budgets import BudgetService
 from pihub.security.keys import KeyService
+from pihub.security.opening import Control
 from pihub.shared.streams import LiveStreams
 from pihub.store.rows import EventStore
 from pihub.webhooks.desk import Desk, NoDesk
@@ -25,3 +26,11 @@ class ControlServices:
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""
     webhooks: Desk = field(default_factory=NoDesk)
+    control: Control | None = None
+    """Users, sessions, audit log; None in tests of pages alone."""
+    proxies: tuple[str, ...] = ()
+
+    @property
+    def access(self) -> Control:
+        assert self.control is not None
+        return self.control

@@ -7,14 +7,28 @@ from it; docs/design/admin-api.md tells how to add one.
 from __future__ import annotations
 
 from pihub.http.control.operation import Operation
-from pihub.http.control.operations import budgets, keys, requests, status, streams, usage, webhooks
+from pihub.http.control.operations import (
+    budgets,
+    keys,
+    me,
+    requests,
+    status,
+    streams,
+    tenants,
+    usage,
+    users,
+    webhooks,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *budgets.OPERATIONS,
     *keys.OPERATIONS,
+    *me.OPERATIONS,
     *requests.OPERATIONS,
     *status.OPERATIONS,
     *streams.OPERATIONS,
+    *tenants.OPERATIONS,
     *usage.OPERATIONS,
+    *users.OPERATIONS,
     *webhooks.OPERATIONS,
 )

@@ -34,9 +34,11 @@ class ApiSink:
         waiter: Waiter,
         guard: Guard,
         max_body: int,
+        name: str = "",
     ) -> None:
         self._prefix = settings.prefix.rstrip("/")
         self._auth = settings.auth
+        self._name = name
         self._proxy = proxy
         self._record = record
         self._access = access
@@ -57,6 +59,10 @@ class ApiSink:
                     env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY")
                 )
                 self._access.hit(principal)
+                scopes = self._access.scopes(principal)
+                if scopes is not None:
+                    scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
+                    scopes.check_api(principal.key, self._name)
             if size > self._max_body:
                 raise TooLarge("the body is larger than the hub accepts (limits.body)")
             path, _question, query = env.get("RAW_URI", req.path).partition("?")

@@ -67,6 +67,7 @@ class ChatEndpoint:
                 env.get("HTTP_X_PIHUB_CACHE"),
                 forward,
                 env.get("pihub.begun"),
+                env.get("REMOTE_ADDR", ""),
             )
         )
         body = reply.body

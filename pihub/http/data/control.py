@@ -9,7 +9,6 @@ import falcon
 from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Waiter
 from pihub.errors import ClientGone, ControlUnavailable, TooLarge, UpstreamError
-from pihub.http.data.health import require_loopback
 from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
@@ -29,6 +28,8 @@ PASSED = {
     "HTTP_USER_AGENT": "user-agent",
     "HTTP_X_API_KEY": "x-api-key",
     "HTTP_X_CSRF_TOKEN": "x-csrf-token",
+    "HTTP_X_FORWARDED_FOR": "x-forwarded-for",
+    "HTTP_X_FORWARDED_PROTO": "x-forwarded-proto",
     "CONTENT_TYPE": "content-type",
 }
 TIMERS = Timers(connect=2.0, headers=30.0, first_byte=30.0, idle=60.0, total=86400.0)
@@ -37,7 +38,7 @@ MAX_BODY = 1024 * 1024
 
 
 class ControlProxy:
-    """The sink for both prefixes; only this machine may use it until there are logins."""
+    """The sink for both prefixes; who may do what is the control process's business."""
 
     def __init__(
         self,
@@ -54,10 +55,10 @@ class ControlProxy:
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
         env = req.env
-        require_loopback(env)
         headers = [(name, env[key]) for key, name in PASSED.items() if key in env]
         headers.append(("host", env.get("HTTP_HOST", "localhost")))
         headers.append(("x-pihub-forwarded", env.get("REMOTE_ADDR", "") or "local"))
+        headers.append(("x-pihub-scheme", env.get("wsgi.url_scheme", "http")))
         headers.append(("x-pihub-request-id", env["pihub.rid_hex"]))
         size = req.content_length or 0
         if size > MAX_BODY:

@@ -8,7 +8,6 @@ from ipaddress import ip_address
 import falcon
 import ujson
 
-from pihub.errors import Forbidden
 from pihub.shared.access import Access
 from pihub.shared.health import HealthBoard
 from pihub.shared.state import SharedState
@@ -74,9 +73,3 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = getattr(ip, "ipv4_mapped", None)
     return (mapped or ip).is_loopback
-
-
-def require_loopback(env: dict[str, object]) -> None:
-    """Raises Forbidden for callers from other machines."""
-    if not is_loopback(str(env.get("REMOTE_ADDR", ""))):
-        raise Forbidden("this part of the hub answers this machine only")

@@ -38,7 +38,12 @@ class ModelList:
             client = self._anthropic
         resp.content_type = "application/json"
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
-        resp.data = client.models(self._models.names, self._created)
+        names = self._models.names
+        scopes = self._access.scopes(principal)
+        if scopes is not None:
+            scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
+            names = scopes.models(principal.key, names)
+        resp.data = client.models(names, self._created)
 
 
 class OllamaVersion:

@@ -1,32 +1,40 @@
-"""/keys: made, listed, revoked."""
+"""/keys: made, listed, changed, rotated, revoked."""
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
-from pihub.errors import NotFound, Overloaded
+from pihub.errors import Conflict, Forbidden, NotFound, Overloaded
 from pihub.http.control.operation import Call, Operation
 from pihub.http.control.paging import Key, Page, PageQuery, among
 from pihub.http.control.shapes import Input, Output
+from pihub.security import scope as scopes
+from pihub.security.keys import NewlyMade
+from pihub.security.keyview import State, fields
+from pihub.security.scope import Scope
 from pihub.store.rows import KeyRow
 
-State = Literal["live", "expired", "revoked"]
+Name = Annotated[str, Meta(max_length=200)]
 
 
 class KeyView(Output, frozen=True):
-    """An API key, without the key."""
+    """An API key, without the key. Times in unix seconds."""
 
     id: int
     tenant: str
     tenant_id: int
+    user: int | None
     name: str
     hint: str
+    scope: Scope
     created: int
     expires: int | None
     revoked: int | None
+    used: int | None
+    successor: int | None
     state: State
 
 
@@ -43,28 +51,27 @@ class KeyQuery(PageQuery, frozen=True):
 
 
 class NewKeyBody(Input, frozen=True):
-    name: Annotated[str, Meta(max_length=200)]
+    name: Name
     tenant: Annotated[str, Meta(max_length=63)] = "default"
     expires_in: Annotated[int, Meta(description="Seconds from now; null: never")] | None = None
+    scope: Scope = msgspec.field(default_factory=Scope)
+
+
+class KeyBody(Input, frozen=True):
+    name: Name
+    scope: Scope
+
+
+class RotateBody(Input, frozen=True):
+    overlap: Annotated[int, Meta(ge=0, description="Seconds that the old key lives on")] = 86400
 
 
 def shown(row: KeyRow) -> KeyView:
-    state: State = "live"
-    if row.revoked:
-        state = "revoked"
-    elif row.expires and row.expires <= time.time():
-        state = "expired"
-    return KeyView(
-        id=row.id,
-        tenant=row.tenant_name,
-        tenant_id=row.tenant,
-        name=row.name,
-        hint=row.hint,
-        created=row.created,
-        expires=row.expires or None,
-        revoked=row.revoked or None,
-        state=state,
-    )
+    return KeyView(**fields(row))
+
+
+def _new(made: NewlyMade) -> NewKeyView:
+    return NewKeyView(**fields(made.key), token=made.token)
 
 
 def _list(call: Call) -> Page[KeyView]:
@@ -72,7 +79,9 @@ def _list(call: Call) -> Page[KeyView]:
     rows = [
         row
         for row in map(shown, call.services.keys.list())
-        if query.tenant in ("", row.tenant) and query.state in ("", row.state)
+        if query.tenant in ("", row.tenant)
+        and query.state in ("", row.state)
+        and call.actor.tenant in (None, row.tenant_id)
     ]
 
     def key(row: KeyView) -> Key:
@@ -84,23 +93,46 @@ def _list(call: Call) -> Page[KeyView]:
 
 
 def _one(call: Call) -> KeyView:
-    for row in call.services.keys.list():
-        if row.id == call.path["number"]:
-            return shown(row)
-    raise NotFound(f"there is no key {call.path['number']}")
+    return shown(_key(call))
+
+
+def _key(call: Call) -> KeyRow:
+    return call.services.keys.get(call.path["number"], call.actor.tenant)
 
 
 def _create(call: Call) -> NewKeyView:
     body: NewKeyBody = call.body
-    made = call.services.keys.create(body.tenant, body.name, body.expires_in)
-    view = shown(made.key)
-    return NewKeyView(
-        **{name: getattr(view, name) for name in view.__struct_fields__}, token=made.token
-    )
+    keys = call.services.keys
+    tenant = body.tenant
+    if call.actor.tenant is not None:
+        tenant = keys.tenant(call.actor.tenant).name
+        if body.tenant not in ("default", tenant):
+            raise Forbidden("you may make keys of your own tenant only")
+    _may_grant(call, body.scope)
+    user = call.actor.number if call.actor.kind == "session" else 0
+    return _new(keys.create(tenant, body.name, body.expires_in, body.scope, user))
+
+
+def _change(call: Call) -> KeyView:
+    row = _key(call)
+    _may_grant(call, call.body.scope)
+    return shown(call.services.keys.change(row.id, call.body.name, call.body.scope))
+
+
+def _rotate(call: Call) -> NewKeyView:
+    row = _key(call)
+    _may_grant(call, scopes.load(row.scope))
+    return _new(call.services.keys.rotate(row.id, call.body.overlap))
 
 
 def _revoke(call: Call) -> KeyView:
-    return shown(call.services.keys.revoke(call.path["number"]))
+    return shown(call.services.keys.revoke(_key(call).id))
+
+
+def _may_grant(call: Call, scope: Scope) -> None:
+    """Nobody can make a key that may do more than they may themselves."""
+    if not call.actor.permissions.issuperset(scope.admin):
+        raise Forbidden("a key cannot have more permissions than you")
 
 
 OPERATIONS = (
@@ -112,6 +144,7 @@ OPERATIONS = (
         _list,
         Page[KeyView],
         query=KeyQuery,
+        tenanted=True,
     ),
     Operation(
         "POST",
@@ -123,6 +156,7 @@ OPERATIONS = (
         body=NewKeyBody,
         status=201,
         errors=(Overloaded,),
+        tenanted=True,
     ),
     Operation(
         "GET",
@@ -132,6 +166,30 @@ OPERATIONS = (
         _one,
         KeyView,
         errors=(NotFound,),
+        tenanted=True,
+    ),
+    Operation(
+        "PUT",
+        "/keys/{number:int}",
+        "keys:write",
+        "Another name and scope, in force when the answer arrives",
+        _change,
+        KeyView,
+        body=KeyBody,
+        errors=(NotFound, Overloaded),
+        tenanted=True,
+    ),
+    Operation(
+        "POST",
+        "/keys/{number:int}/rotate",
+        "keys:write",
+        "A new key of the same scope; the old one ends after `overlap` seconds",
+        _rotate,
+        NewKeyView,
+        body=RotateBody,
+        status=201,
+        errors=(NotFound, Conflict, Overloaded),
+        tenanted=True,
     ),
     Operation(
         "DELETE",
@@ -141,5 +199,6 @@ OPERATIONS = (
         _revoke,
         KeyView,
         errors=(NotFound,),
+        tenanted=True,
     ),
 )

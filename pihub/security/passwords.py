@@ -1,0 +1,80 @@
+"""Passwords: argon2id, and what is too weak to be one.
+
+Source: OWASP Password Storage Cheat Sheet (7 MiB, 5 passes, 1 lane is one of its equal
+sets; the one for small machines), NIST SP 800-63B-4 (length and a block list, no rules of
+composition). argon2 is loaded at the first login, not before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from pihub.errors import BadRequest
+
+SHORTEST = 12
+LONGEST = 256
+MEMORY_KIB = 7 * 1024
+PASSES = 5
+AT_ONCE = 2
+"""Hashes at the same time: 14 MiB at most."""
+COMMON = (
+    "password", "passwort", "letmein", "welcome", "qwerty", "qwertz", "iloveyou", "admin",
+    "administrator", "changeme", "secret", "default", "raspberry", "raspberrypi", "pihub",
+    "banana", "bananaboogaloo", "monkey", "dragon", "football", "baseball", "sunshine",
+    "princess", "master", "trustno", "shadow", "superman", "batman", "abcdefghijkl",
+    "correcthorsebatterystaple",
+)
+
+
+class Passwords:
+    """Hashes and verifies; at most two at once, the others wait."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Semaphore(AT_ONCE)
+        self._hasher: Any = None
+        self._dummy = ""
+
+    def hash(self, password: str) -> str:
+        """The encoded argon2id hash."""
+        with self._turn:
+            return str(self._argon2().hash(password))
+
+    def verify(self, encoded: str, password: str) -> bool:
+        """An empty `encoded` (nobody's) takes as long as a real one, and is never right."""
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        with self._turn:
+            hasher = self._argon2()
+            try:
+                right = bool(hasher.verify(encoded or self._dummy, password[:LONGEST]))
+            except (VerificationError, InvalidHashError):
+                return False
+        return right and encoded != ""
+
+    def _argon2(self) -> Any:
+        if self._hasher is None:
+            from argon2 import PasswordHasher
+
+            self._hasher = PasswordHasher(
+                time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1
+            )
+            self._dummy = self._hasher.hash("nobody")
+        return self._hasher
+
+
+def require_strong(password: str, words: Iterable[str] = ()) -> None:
+    """`words`: what an attacker tries first, such as the user's name. Raises BadRequest."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise BadRequest(
+            f"a password has {SHORTEST} to {LONGEST} characters; several words make a good one",
+            param="password",
+        )
+    plain = "".join(c for c in password.casefold() if c.isalnum())
+    if len(set(plain)) < 5:
+        raise BadRequest("the password repeats a few characters", param="password")
+    stripped = plain.strip("0123456789")
+    for word in (*COMMON, *(w.casefold() for w in words if len(w) > 2)):
+        if plain == word or stripped == word or stripped == word * 2:
+            raise BadRequest("the password is one of the first that are tried", param="password")
