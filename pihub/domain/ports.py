@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pihub.domain.chat import Answer, Ask, Usage
+from pihub.domain.embed import EmbedAsk, Vectors
 from pihub.domain.stream import Event
 from pihub.errors import PihubError, UpstreamError
 
@@ -170,3 +171,36 @@ class ClientFormat(Protocol):
 
     def models(self, names: Sequence[str], created: int) -> bytes:
         """The protocol's list of models."""
+
+
+class EmbedClient(ClientFormat, Protocol):
+    """A client format of embeddings; its errors are its protocol's."""
+
+    path: str
+
+    def parse_embed(self, body: bytes) -> EmbedAsk:
+        """Raises BadRequest."""
+
+    def render_embed(self, answer: Vectors, ask: EmbedAsk) -> bytes: ...
+
+
+class EmbedUpstream(Protocol):
+    """An upstream format of embeddings."""
+
+    name: str
+    path: str
+
+    def request(self, ask: EmbedAsk, model: str) -> bytes:
+        """Raises Unsupported."""
+
+    def notes(self, ask: EmbedAsk) -> tuple[str, ...]:
+        """Names of what `request` drops."""
+
+    def patch(self, body: bytes, model: str) -> bytes:
+        """A body of the same endpoint for another model."""
+
+    def read(self, body: bytes) -> Vectors:
+        """Raises UpstreamError for a 200 that holds no vectors."""
+
+    def glance(self, body: bytes) -> int | None:
+        """The tokens used by an answer that is passed on as it is; raises as `read`."""

@@ -79,7 +79,7 @@ class Call:
             x.parsed()
         errors: list[PihubError] = []
         for index, target in enumerate(x.targets):
-            link = self._links[target.upstream]
+            link = self._links[target.upstream].facing(x.request.client.name)
             try:
                 if self._purse is not None:
                     self._purse.take(x, target)
@@ -96,7 +96,9 @@ class Call:
             if index:
                 self._state.counters.add(self._slot, Column.FALLBACKS, 1)
             return
-        own = bool(x.targets) and self._is_own(x, self._links[x.targets[-1].upstream])
+        own = bool(x.targets) and self._is_own(
+            x, self._links[x.targets[-1].upstream].facing(x.request.client.name)
+        )
         raise verdict(errors, x.failures, own=own)
 
     def _try(self, x: Exchange, target: Target, link: Link) -> None:

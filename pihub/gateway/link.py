@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pihub.domain.ports import UpstreamFormat
 from pihub.settings.schema import Pool, Timers
@@ -34,6 +35,13 @@ class Link:
     """How often a call is repeated here before the chain goes on."""
     chat_path: str = ""
     """Of the upstream's chat endpoint, its base included."""
+    faces: Mapping[str, Link] = field(default_factory=dict)
+    """By the name of a client format that the upstream speaks at another endpoint than
+    its chat: the same upstream as that format sees it."""
+
+    def facing(self, client: str) -> Link:
+        """This upstream for requests of a client format."""
+        return self.faces.get(client, self)
 
     def pass_headers(self, forward: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
         """The header of a call whose body is the client's own; `forward` is from it too."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+
+import msgspec
 
 from pihub.domain.chat import (
     Ask,
@@ -17,7 +19,7 @@ from pihub.domain.chat import (
 from pihub.domain.chat import Tool as CanonicalTool
 from pihub.errors import BadRequest
 from pihub.protocols.canonical import check, image_from_data
-from pihub.protocols.jsontext import BodyDecoder, at, json_object
+from pihub.protocols.jsontext import BodyDecoder, Scalar, at, json_object
 from pihub.protocols.ollama.wire import ChatRequest, ExactRequest, WireMessage
 
 _DECODER: BodyDecoder[ChatRequest] = BodyDecoder(ExactRequest, ChatRequest)
@@ -33,8 +35,37 @@ def parse(body: bytes) -> Ask:
         del extra["logprobs"]
     if not wire.model:
         raise BadRequest("model: must not be empty", param="model")
-    options = {k: v for k, v in (wire.options or {}).items() if v is not None}
     system, messages = _Messages().read(wire.messages or [])
+    return ask(
+        wire,
+        system=system,
+        messages=messages,
+        tools=_tools(wire, body, extra) if wire.tools else (),
+        extra=extra,
+    )
+
+
+class Common(Protocol):
+    """What the requests of both generating endpoints say in the same words."""
+
+    model: str
+    stream: bool | None
+    format: msgspec.Raw
+    options: dict[str, Scalar | list[Scalar]] | None
+    keep_alive: str | int | float | None
+    think: bool | str | None
+
+
+def ask(
+    wire: Common,
+    *,
+    system: tuple[Text, ...],
+    messages: tuple[Message, ...],
+    tools: tuple[CanonicalTool, ...],
+    extra: dict[str, str],
+) -> Ask:
+    """The canonical form with the options sorted out. Raises BadRequest."""
+    options: dict[str, Any] = {k: v for k, v in (wire.options or {}).items() if v is not None}
     stop = _stops(options)
     limit = _integer(options, "num_predict")
     if limit is not None and limit < 1:  # -1: no limit, -2: fill the context
@@ -56,7 +87,7 @@ def parse(body: bytes) -> Ask:
         seed=_integer(options, "seed"),
         presence_penalty=_number(options, "presence_penalty"),
         frequency_penalty=_number(options, "frequency_penalty"),
-        tools=_tools(wire, body, extra) if wire.tools else (),
+        tools=tools,
         response_format=_format(bytes(wire.format).decode()),
         reasoning_effort=effort,
         thinking=thinking,

@@ -32,13 +32,19 @@ def render(ask: Ask, model: str, *, stream: bool, thinkers: Container[str]) -> b
     if ask.max_tokens == 0:
         raise Unsupported("max_tokens: 0 cannot be carried to Ollama", param="max_tokens")
     body: dict[str, Any] = {"model": model, "messages": _messages(ask), "stream": stream}
-    if options := _options(ask):
-        body["options"] = options
     choice = ask.tool_choice
     if choice is not None and choice.mode in _MUST_CALL:
         raise Unsupported("tool_choice: Ollama cannot force a tool call", param="tool_choice")
     if ask.tools and (choice is None or choice.mode != "none"):
         body["tools"] = _tools(ask)
+    return encode(body | common(ask, model, thinkers))
+
+
+def common(ask: Ask, model: str, thinkers: Container[str]) -> dict[str, Any]:
+    """The fields that both generating endpoints have: options, format, think, keep_alive."""
+    body: dict[str, Any] = {}
+    if options := _options(ask):
+        body["options"] = options
     if ask.response_format is not None and ask.response_format.kind != "text":
         wanted = ask.response_format
         body["format"] = "json" if wanted.kind == "json_object" else raw(wanted.schema)
@@ -46,7 +52,7 @@ def render(ask: Ask, model: str, *, stream: bool, thinkers: Container[str]) -> b
         body["think"] = think
     if ask.keep_alive is not None:
         body["keep_alive"] = ask.keep_alive
-    return encode(body)
+    return body
 
 
 def notes(ask: Ask, model: str, thinkers: Container[str]) -> tuple[str, ...]:
@@ -141,12 +147,12 @@ def _user(message: Message, names: dict[str, str]) -> list[dict[str, Any]]:
         if isinstance(block, ToolResult):
             results = True
             messages.append(_result(block, names))
-            images += [_image(part) for part in block.content if isinstance(part, Image)]
+            images += [image(part) for part in block.content if isinstance(part, Image)]
     for block in message.blocks:
         if isinstance(block, Text):
             parts.append(block.text)
         elif isinstance(block, Image):
-            images.append(_image(block))
+            images.append(image(block))
         elif isinstance(block, Document):
             parts.append(plain_text(block, _NAME))
     if parts or images or not results:
@@ -169,10 +175,11 @@ def _result(block: ToolResult, names: dict[str, str]) -> dict[str, Any]:
     return wire
 
 
-def _image(image: Image) -> str:
-    if image.url:
+def image(block: Image) -> str:
+    """Base64 without a prefix. Raises Unsupported for a URL."""
+    if block.url:
         raise Unsupported("image URLs cannot be carried to Ollama", param="messages")
-    return image.data
+    return block.data
 
 
 def _tools(ask: Ask) -> list[dict[str, Any]]:

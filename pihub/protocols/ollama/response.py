@@ -11,7 +11,14 @@ from pihub.domain.chat import Answer, Ask, Block, StopReason, Text, Thinking, To
 from pihub.protocols.canonical import mint, restored_names, settled, texts, unix_seconds
 from pihub.protocols.faults import not_the_format
 from pihub.protocols.jsontext import encode, raw
-from pihub.protocols.ollama.wire import Line, WireMessage, read_timings, read_usage, write_end
+from pihub.protocols.ollama.wire import (
+    Line,
+    WireMessage,
+    message_of,
+    read_timings,
+    read_usage,
+    write_end,
+)
 
 _DECODER = msgspec.json.Decoder(Line)
 
@@ -34,9 +41,10 @@ def read(status: int, body: bytes) -> Answer:
         line = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise not_the_format("Ollama", status, body) from None
-    if line.message is None or not line.done:
+    message = message_of(line)
+    if message is None or not line.done:
         raise not_the_format("Ollama", status, body)
-    blocks = _blocks(line.message)
+    blocks = _blocks(message)
     word = line.done_reason or ""
     has_tools = any(isinstance(block, ToolUse) for block in blocks)
     return Answer(

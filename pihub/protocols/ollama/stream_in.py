@@ -13,7 +13,13 @@ from pihub.protocols.faults import from_body
 from pihub.protocols.jsontext import is_json
 from pihub.protocols.ndjson import NDJSONSplitter
 from pihub.protocols.ollama.response import STOPS
-from pihub.protocols.ollama.wire import Line, WireMessage, read_timings, read_usage
+from pihub.protocols.ollama.wire import (
+    Line,
+    WireMessage,
+    message_of,
+    read_timings,
+    read_usage,
+)
 
 _DECODER = msgspec.json.Decoder(Line)
 
@@ -54,15 +60,16 @@ class OllamaStreamParser:
             self.done = True
             return Piece(raw, (Failed(from_body(200, raw)),))
         events: list[Event] = []
+        message = message_of(line)
         if not self._started:
-            if line.message is None and not line.done:  # JSON, but not this format
+            if message is None and not line.done:  # JSON, but not this format
                 self.malformed += 1
                 return Piece(raw, ())
             self._started = True
             created = unix_seconds(line.created_at)
             events.append(Start(mint("chatcmpl-"), line.model, created=created))
-        if line.message is not None:
-            self._message(line.message, events)
+        if message is not None:
+            self._message(message, events)
         if line.done:
             self._blocks.close(events)
             word = line.done_reason or ""

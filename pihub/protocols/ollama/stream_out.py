@@ -101,8 +101,11 @@ class OllamaStream:
         return self._line(b'"content":"","tool_calls":' + calls)
 
     def _finish(self, event: Finish) -> bytes:
+        return self._now() + b'"message":{"role":"assistant","content":""},' + self._end(event)
+
+    def _end(self, event: Finish) -> bytes:
+        """The rest of the last line, from `"done":true` on."""
         elapsed = time.monotonic_ns() - self._begun
-        head = self._now() + b'"message":{"role":"assistant","content":""},'
         rest = encode(
             {
                 "done": True,
@@ -110,4 +113,4 @@ class OllamaStream:
                 **write_end(event.usage, event.timings, elapsed),
             }
         )
-        return head + rest[1:] + b"\n"
+        return rest[1:] + b"\n"

@@ -69,6 +69,9 @@ class Line(msgspec.Struct):
     model: str = ""
     created_at: str = ""
     message: WireMessage | None = None
+    response: str | None = None
+    """Of /api/generate, which has no message."""
+    thinking: str | None = None
     done: bool = False
     done_reason: str | None = None
     total_duration: int | None = None
@@ -78,6 +81,13 @@ class Line(msgspec.Struct):
     eval_count: int | None = None
     eval_duration: int | None = None
     error: msgspec.Raw = RAW_NONE
+
+
+def message_of(line: Line) -> WireMessage | None:
+    """The message of a line of either endpoint, None if it has none."""
+    if line.message is None and line.response is not None:
+        return WireMessage("assistant", line.response, line.thinking)
+    return line.message
 
 
 DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_duration")

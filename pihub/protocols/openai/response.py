@@ -48,6 +48,8 @@ def read(status: int, body: bytes) -> Answer:
         wire = _DECODER.decode(body)
         choice = next(c for c in wire.choices if c.index == 0)
         message = choice.message
+        if message is None and choice.text is not None:
+            message = AnswerMessage(choice.text)
         if message is None:
             raise not_the_format("OpenAI", status, body)
         blocks = _blocks(message)
@@ -72,6 +74,7 @@ def read(status: int, body: bytes) -> Answer:
 
 class _LightChoice(msgspec.Struct):
     index: int = 0
+    text: msgspec.Raw = msgspec.Raw()
     finish_reason: str | None = None
     message: msgspec.Raw = msgspec.Raw()
 
@@ -95,7 +98,7 @@ def glance(status: int, body: bytes) -> Glance:
             break
     else:
         raise not_the_format("OpenAI", status, body)
-    if bytes(choice.message) in (b"", b"null"):
+    if all(bytes(raw) in (b"", b"null") for raw in (choice.message, choice.text)):
         raise not_the_format("OpenAI", status, body)
     usage = read_usage(wire.usage) if wire.usage is not None else None
     return Glance(usage, choice.finish_reason or "")

@@ -93,6 +93,8 @@ class OpenAIStreamParser:
                 continue
             if choice.delta is not None:
                 self._delta(choice.delta, events)
+            elif choice.text:
+                self._blocks.text(choice.text, events)
             if choice.finish_reason:
                 self._stop = choice.finish_reason
                 self.malformed += self._tools.flush(events)

@@ -185,6 +185,8 @@ class AnswerMessage(msgspec.Struct):
 
 class AnswerChoice(msgspec.Struct):
     index: int = 0
+    text: str | None = None
+    """Of a completion that is no chat."""
     message: AnswerMessage | None = None
     finish_reason: str | None = None
 
@@ -221,6 +223,7 @@ class Delta(msgspec.Struct):
 
 class ChunkChoice(msgspec.Struct):
     index: int = 0
+    text: str | None = None
     delta: Delta | None = None
     finish_reason: str | None = None
 
