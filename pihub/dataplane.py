@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
@@ -28,9 +29,10 @@ from pihub.gateway.route import Router
 from pihub.http.data.api import ApiSink
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
+from pihub.http.data.cors import with_cors
 from pihub.http.data.errors import ErrorMapper, problem
 from pihub.http.data.health import Healthz, Metrics, Readyz
-from pihub.http.data.models import ModelList, OllamaVersion, Root
+from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
 from pihub.insight.metrics import render as render_metrics
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
@@ -57,6 +59,8 @@ CHATS = (
     ("openai_chat", "openai", "/v1/chat/completions"),
     ("anthropic_messages", "anthropic", "/v1/messages"),
     ("ollama_chat", "ollama", "/api/chat"),
+    ("openai_completions", "completions", "/v1/completions"),
+    ("ollama_generate", "generate", "/api/generate"),
 )
 
 
@@ -78,6 +82,9 @@ class Worker:
         access = Access(state.keys, state.limits, state.quotas, self._scopes)
         links = self._links(hub)
         pipeline = self._pipeline(hub, waiter, links)
+        beside = Beside(
+            hub, slot, waiter, self.connector, links, pipeline.stages, self._answers, clients
+        )
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
@@ -86,9 +93,14 @@ class Worker:
                 chats={
                     what: ChatEndpoint(clients[name], EDGE_ROUTES[path], pipeline, waiter)
                     for what, name, path in CHATS
-                },
+                }
+                | beside.posts,
                 resources={
                     "models": models,
+                    "model": OneModel(
+                        clients["openai"], clients["anthropic"], hub.models, access, hub.started
+                    ),
+                    "ollama_ps": OllamaRunning(beside.running, access, waiter),
                     "tags": ModelList(clients["ollama"], None, hub.models, access, hub.started),
                     "ollama_version": OllamaVersion(),
                     "root": Root(),
@@ -101,12 +113,13 @@ class Worker:
                         self.connector, str(hub.control_socket), waiter, lambda: self.leaving
                     ),
                     "webhooks": webhook_sink(hub, slot, waiter, self.connector),
+                    "ollama_manage": manage_sink(hub, links, access, self.connector, waiter),
                 },
                 apis=self._apis(hub, waiter, access),
                 errors=ErrorMapper(clients),
             )
         )
-        self.app = build_edge(
+        edge = build_edge(
             app,
             state,
             slot,
@@ -125,6 +138,7 @@ class Worker:
                 self._purse.open_for,
             ),
         )
+        self.app = with_cors(edge, settings.server.cors_origins)
 
     def tick(self, leaving: bool) -> None:
         """About once a second: keep the leases of open flights, close idle connections."""
@@ -235,6 +249,7 @@ class Worker:
                 retries=upstream.retries,
                 chat_path=chat_path(upstream.kind, base),
             )
+            links[name] = with_faces(links[name])
             self.connector.prepare(origin)
         return links
 
@@ -255,7 +270,7 @@ def refusals(clients: dict[str, ClientFormat]) -> Refusals:
     out: Refusals = {}
     for error in errors:
         out[0, error.code] = _split(problem(error, marker), marker)
-        for _, name, path in CHATS:
+        for name, path in (*((name, path) for _, name, path in CHATS), *PROTOCOLS):
             form = clients[name].error(error, marker)
             out[EDGE_ROUTES[path], error.code] = _split(form, marker)
     return out

@@ -24,6 +24,7 @@ MODELS = {
     "nomic-embed-text:latest": ("nomic-bert", "137M", 274302450),
 }
 DIMENSIONS = 16
+MANAGED = frozenset({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete"})
 _JSON_BODY: Headers = [("content-type", "application/json; charset=utf-8")]
 
 
@@ -158,6 +159,8 @@ class Ollama(Dialect):
         fixed = self._fixed(request)
         if fixed is not None:
             return fixed
+        if request.path in MANAGED:
+            return Whole(200, _managed(request.path), [("content-type", "application/x-ndjson")])
         if request.path not in self.generates and request.path != "/api/show":
             return Whole(404, b"404 page not found", [("content-type", "text/plain")])
         if request.method != "POST":
@@ -194,6 +197,12 @@ class Ollama(Dialect):
         return None
 
 
+def _managed(path: str) -> bytes:
+    """What a pull or the like says, line by line; nothing is fetched."""
+    lines = [{"status": f"simulated {path.removeprefix('/api/')}"}, {"status": "success"}]
+    return b"".join(dump(line) + b"\n" for line in lines)
+
+
 def _show(model: str) -> dict[str, Any]:
     family = _details(model)["family"]
     return {
@@ -212,21 +221,16 @@ def _show(model: str) -> dict[str, Any]:
     }
 
 
-def _vector(text: str) -> list[float]:
-    """A unit-like vector that depends on the text alone."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return [round((byte - 127.5) / 510, 6) for byte in digest[:DIMENSIONS]]
-
-
 def _embed(path: str, model: str, body: dict[str, Any]) -> Whole:
     if path == "/api/embeddings":
-        one = _vector(str(body.get("prompt", "")))
+        one = answers.vector(str(body.get("prompt", "")), DIMENSIONS)
         return Whole(200, dump({"embedding": one}), list(_JSON_BODY))
     given = body.get("input", "")
     texts = [given] if isinstance(given, str) else [str(item) for item in given]
+    size = body.get("dimensions") or DIMENSIONS
     value = {
         "model": model,
-        "embeddings": [_vector(text) for text in texts],
+        "embeddings": [answers.vector(text, size) for text in texts],
         "total_duration": 14_143_917,
         "load_duration": 1_019_500,
         "prompt_eval_count": sum(answers.count_tokens(text) for text in texts),

@@ -1,4 +1,4 @@
-"""A simulated OpenAI-compatible server: /v1/chat/completions and /v1/models.
+"""A simulated OpenAI-compatible server: chat and other completions, embeddings, models.
 
 Format: https://platform.openai.com/docs/api-reference/chat - SSE `data:` lines, usage
 in a last chunk with empty `choices` if `stream_options.include_usage`, then `[DONE]`.
@@ -6,15 +6,19 @@ in a last chunk with empty `choices` if `stream_options.include_usage`, then `[D
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from pihub.demo import answers
+from pihub.demo.answers import vector
 from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
 from pihub.demo.wire import Request
 
+CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 MODELS = ("gpt-4o-mini", "gpt-4.1-mini", "gpt-4o")
 _FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tools": "tool_calls"}
 _TYPES = {
@@ -154,6 +158,38 @@ class OpenAIJob(Job):
         }
 
 
+class CompletionJob(OpenAIJob):
+    """One completion that is no chat."""
+
+    def __init__(
+        self, plan: answers.Plan, model: str, number: int, *, stream: bool, with_usage: bool
+    ) -> None:
+        super().__init__(plan, model, number, stream=stream, with_usage=with_usage)
+        self._base["id"] = f"cmpl-sim{number:08d}"
+        self._base["object"] = "text_completion"
+
+    def opening(self, usage: str) -> bytes:
+        return self._chunk({"content": ""}, early=usage) if usage == "early" else b""
+
+    def whole(self, usage: str, *, terminal: bool = True) -> bytes:
+        finish = _FINISH[self.plan.stop] if terminal else None
+        choice = {"text": self.plan.text, "index": 0, "logprobs": None, "finish_reason": finish}
+        value: dict[str, Any] = {**self._base, "choices": [choice]}
+        if usage != "missing":
+            value["usage"] = self._usage()
+        return dump(value)
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, early: str = "") -> bytes:
+        text = delta.get("content") or ""
+        choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
+        value: dict[str, Any] = {**self._base, "choices": [choice]}
+        if early == "early":
+            value["usage"] = self._usage()
+        elif self._with_usage:
+            value["usage"] = None
+        return b"data: " + dump(value) + b"\n\n"
+
+
 def _error(status: int, message: str) -> dict[str, Any]:
     return {
         "message": message,
@@ -167,7 +203,7 @@ class OpenAI(Dialect):
     """Chat completions and models; names containing "missing" do not exist."""
 
     name = "openai"
-    generates = frozenset({"/v1/chat/completions"})
+    generates = frozenset({CHAT, COMPLETIONS, EMBEDDINGS})
 
     def error(self, status: int, message: str, number: int) -> Whole:
         headers = [("content-type", "application/json"), *_headers(number)]
@@ -176,7 +212,7 @@ class OpenAI(Dialect):
     def answer(self, request: Request, number: int, at_least: int) -> Whole | Job:
         if request.method in ("GET", "HEAD") and request.path.startswith("/v1/models"):
             return self._models(request.path, number)
-        if request.path != "/v1/chat/completions" or request.method != "POST":
+        if request.path not in self.generates or request.method != "POST":
             message = f"Invalid URL ({request.method} {request.path})"
             return self.error(404, message, number)
         try:
@@ -185,12 +221,16 @@ class OpenAI(Dialect):
             return self.error(400, "We could not parse the JSON body of your request.", number)
         if not isinstance(body, dict) or not isinstance(body.get("model"), str):
             return self.error(400, "you must provide a model parameter", number)
+        if "missing" in body["model"]:
+            return self.error(404, f"The model `{body['model']}` does not exist", number)
+        if request.path == EMBEDDINGS:
+            return self._embed(body, number)
+        if request.path == COMPLETIONS:
+            return self._complete(body, number, at_least)
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
             return self.error(400, "Missing required parameter: 'messages'.", number)
         model = body["model"]
-        if "missing" in model:
-            return self.error(404, f"The model `{model}` does not exist", number)
         stop = body.get("stop") or []
         options = body.get("stream_options") or {}
         wanted = body.get("response_format") or {}
@@ -212,6 +252,53 @@ class OpenAI(Dialect):
             stream=body.get("stream") is True,
             with_usage=options.get("include_usage") is True,
         )
+
+    def _complete(self, body: dict[str, Any], number: int, at_least: int) -> Whole | Job:
+        if not isinstance(body.get("prompt"), str):
+            return self.error(400, "simulated: one prompt of text, please", number)
+        stop = body.get("stop") or []
+        plan = answers.plan(
+            "OpenAI-compatible",
+            body["model"],
+            body["prompt"],
+            all_text=body["prompt"] + str(body.get("suffix") or ""),
+            after_tool=False,
+            as_json=False,
+            max_tokens=body.get("max_tokens"),
+            stop=[stop] if isinstance(stop, str) else stop,
+            at_least=at_least,
+        )
+        return CompletionJob(
+            plan,
+            body["model"],
+            number,
+            stream=body.get("stream") is True,
+            with_usage=(body.get("stream_options") or {}).get("include_usage") is True,
+        )
+
+    def _embed(self, body: dict[str, Any], number: int) -> Whole:
+        given = body.get("input")
+        texts = given if isinstance(given, list) and isinstance(given[0], (str, list)) else [given]
+        vectors = [vector(str(text), body.get("dimensions") or 16) for text in texts]
+        packed = body.get("encoding_format") == "base64"
+        data = [
+            {
+                "object": "embedding",
+                "index": n,
+                "embedding": base64.b64encode(struct.pack(f"<{len(v)}f", *v)).decode()
+                if packed
+                else v,
+            }
+            for n, v in enumerate(vectors)
+        ]
+        tokens = sum(answers.count_tokens(str(text)) for text in texts)
+        value = {
+            "object": "list",
+            "data": data,
+            "model": body["model"],
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
+        return Whole(200, dump(value), [("content-type", "application/json"), *_headers(number)])
 
     def _models(self, path: str, number: int) -> Whole:
         listed = [

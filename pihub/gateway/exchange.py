@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from pihub.domain.cacheable import CacheWish
 from pihub.domain.chat import Answer, Ask, Usage
@@ -66,6 +67,8 @@ class Exchange:
     ask: Ask | None = None
     """The whole request; parsed when a stage needs it, see `parsed`."""
     wish: CacheWish = NO_WISH
+    work: Any = None
+    """What is asked, if it is no chat."""
     # lookup
     cache: CacheState = CacheState.NONE
     cache_reason: str = ""

@@ -64,6 +64,7 @@ class Pipeline:
         self._stages: tuple[Stage, ...] = tuple(
             [stage.__call__ for stage in stages.in_order()]  # type: ignore[operator]
         )
+        self.stages = stages
         self._remember = stages.remember
         self._record = stages.record
         last = [stages.lookup.release, stages.admit.release, stages.record.__call__]

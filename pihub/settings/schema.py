@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.access import Access
 from pihub.settings.money import Energy, Money
+from pihub.settings.ollama import OllamaManagement
 from pihub.settings.section import Positive, Seconds, Section
 from pihub.settings.streams import Streams
 from pihub.settings.webhooks import Action, Subscriber, Webhook
@@ -30,6 +31,8 @@ class Server(Section, frozen=True):
     run_dir: str = ""
     """Sockets and pid file; empty: `run` beside the database."""
     public_url: str = ""
+    cors_origins: list[str] = msgspec.field(default_factory=list)
+    """Web origins whose pages may call the APIs; empty: none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -152,6 +155,7 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     access: Access = Access()
     gateway: Gateway = Gateway()
+    ollama: OllamaManagement = OllamaManagement()
     money: Money = Money()
     energy: Energy = Energy()
     streams: Streams = Streams()

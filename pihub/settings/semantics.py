@@ -55,6 +55,9 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     for name, api in settings.apis.items():
         _api(name, api, settings, faults)
     _models(settings, raw, faults)
+    manage = settings.ollama.manage
+    if manage and getattr(settings.upstreams.get(manage), "kind", "") != "ollama":
+        faults.add(("ollama", "manage"), f'there is no upstream "{manage}" of kind "ollama"')
     check_webhooks(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:

@@ -12,7 +12,7 @@ from pihub.gateway.route import ModelTable
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.errors import ErrorMapper
 from pihub.http.data.health import Healthz, Metrics, Readyz
-from pihub.http.data.models import ModelList, OllamaVersion, Root
+from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
 from pihub.http.data.routes import EDGE_ROUTES, FIXED, Front, Parts, Sink, build
 from pihub.protocols.registry import CLIENTS
 from pihub.settings.schema import Breaker
@@ -22,7 +22,18 @@ from pihub.shared.state import Plan, SharedState
 from tests.upstream.waiter import PollWaiter
 
 KEY = "ph_good"
-CLIENT_OF = {"openai_chat": "openai", "anthropic_messages": "anthropic", "ollama_chat": "ollama"}
+CLIENT_OF = {
+    "openai_chat": "openai",
+    "anthropic_messages": "anthropic",
+    "ollama_chat": "ollama",
+    "openai_completions": "completions",
+    "openai_embeddings": "openai",
+    "count_tokens": "anthropic",
+    "ollama_generate": "generate",
+    "ollama_embed": "ollama",
+    "ollama_embeddings": "ollama",
+    "ollama_show": "ollama",
+}
 
 
 @dataclass
@@ -81,13 +92,25 @@ class Plane:
                         clients["openai"], clients["anthropic"], models, self.access, 1
                     ),
                     "tags": ModelList(clients["ollama"], None, models, self.access, 1),
+                    "model": OneModel(
+                        clients["openai"], clients["anthropic"], models, self.access, 1
+                    ),
+                    "ollama_ps": OllamaRunning(
+                        lambda fd: b'{"models":[]}',  # type: ignore[arg-type]
+                        self.access,
+                        PollWaiter(),
+                    ),
                     "ollama_version": OllamaVersion(),
                     "root": Root(),
                     "healthz": Healthz(),
                     "readyz": Readyz(self.state, self.board, ("up",)),
                     "metrics": Metrics(lambda: b"pihub_up 1\n", self.access),
                 },
-                sinks={"control": control or Pages(), "webhooks": Pages()},
+                sinks={
+                    "control": control or Pages(),
+                    "webhooks": Pages(),
+                    "ollama_manage": Pages(),
+                },
                 apis=apis or {},
                 errors=self.errors,
             )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import falcon
 
 from pihub import __version__
-from pihub.domain.ports import ClientFormat
+from pihub.domain.ports import ClientFormat, Waiter
 from pihub.gateway.route import ModelTable
+from pihub.gateway.show import Running
+from pihub.protocols.jsontext import at
 from pihub.shared.access import Access
 
 
@@ -44,6 +46,53 @@ class ModelList:
             scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
             names = scopes.models(principal.key, names)
         resp.data = client.models(names, self._created)
+
+
+class OneModel:
+    """GET /v1/models/NAME in OpenAI's or Anthropic's shape."""
+
+    def __init__(
+        self,
+        openai: ClientFormat,
+        anthropic: ClientFormat,
+        models: ModelTable,
+        access: Access,
+        created: int,
+    ) -> None:
+        self._openai = openai
+        self._anthropic = anthropic
+        self._models = models
+        self._access = access
+        self._created = created
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        env = req.env
+        self._access.hit(
+            self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
+        )
+        self._models.find(name)
+        client = self._anthropic if "HTTP_ANTHROPIC_VERSION" in env else self._openai
+        resp.content_type = "application/json"
+        resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
+        resp.data = at(client.models([name], self._created), "data", 0).encode()
+
+
+class OllamaRunning:
+    """GET /api/ps: what the Ollamas hold in memory."""
+
+    def __init__(self, running: Running, access: Access, waiter: Waiter) -> None:
+        self._running = running
+        self._access = access
+        self._waiter = waiter
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        env = req.env
+        self._access.hit(
+            self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
+        )
+        resp.content_type = "application/json"
+        resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
+        resp.data = self._running(self._waiter.client_fd(env))
 
 
 class OllamaVersion:

@@ -15,6 +15,7 @@ import falcon
 
 from pihub.http.data.chat import ChatEndpoint, Front
 from pihub.http.data.errors import ErrorMapper, not_found
+from pihub.http.data.manage import PATHS as MANAGED
 from pihub.shared.metrics import Route
 
 FIXED: tuple[tuple[str, str, str], ...] = (
@@ -22,8 +23,17 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("POST", "/v1/chat/completions", "openai_chat"),  # edge
     ("POST", "/v1/messages", "anthropic_messages"),  # edge
     ("POST", "/api/chat", "ollama_chat"),  # edge
+    ("POST", "/v1/completions", "openai_completions"),  # edge
+    ("POST", "/v1/embeddings", "openai_embeddings"),  # edge
+    ("POST", "/v1/messages/count_tokens", "count_tokens"),  # edge
+    ("POST", "/api/generate", "ollama_generate"),  # edge
+    ("POST", "/api/embed", "ollama_embed"),  # edge
+    ("POST", "/api/embeddings", "ollama_embeddings"),  # edge
+    ("POST", "/api/show", "ollama_show"),  # edge
     ("GET", "/v1/models", "models"),
+    ("GET", "/v1/models/{name:path}", "model"),
     ("GET", "/api/tags", "tags"),
+    ("GET", "/api/ps", "ollama_ps"),
     ("GET", "/api/version", "ollama_version"),
     ("GET", "/", "root"),
     ("HEAD", "/", "root"),
@@ -35,6 +45,7 @@ SINKS: tuple[tuple[str, str], ...] = (
     ("/admin", "control"),
     ("/dashboard", "control"),
     ("/webhooks", "webhooks"),
+    *((path, "ollama_manage") for path in MANAGED),
 )
 """Prefixes passed on whole; [apis.NAME] adds its own prefix each."""
 
@@ -42,6 +53,13 @@ EDGE_ROUTES: dict[str, int] = {
     "/v1/chat/completions": Route.OPENAI_CHAT,
     "/v1/messages": Route.ANTHROPIC_MESSAGES,
     "/api/chat": Route.OLLAMA_CHAT,
+    "/v1/completions": Route.OPENAI_COMPLETIONS,
+    "/v1/embeddings": Route.OPENAI_EMBEDDINGS,
+    "/v1/messages/count_tokens": Route.COUNT_TOKENS,
+    "/api/generate": Route.OLLAMA_GENERATE,
+    "/api/embed": Route.OLLAMA_EMBED,
+    "/api/embeddings": Route.OLLAMA_EMBED,
+    "/api/show": Route.OLLAMA_SHOW,
 }
 
 

@@ -16,7 +16,7 @@ from pihub.domain.chat import Answer, Ask, Block, Image, Message, Text, Thinking
 from pihub.domain.stream import Event, Finish, TextDelta, ThinkingDelta
 from pihub.errors import BadRequest, Unsupported
 from pihub.protocols.canonical import image_from_data, refuse_extra, texts
-from pihub.protocols.jsontext import BodyDecoder, encode, raw
+from pihub.protocols.jsontext import BodyDecoder, Int64, Scalar, encode, raw
 from pihub.protocols.ollama import parse as chat
 from pihub.protocols.ollama import request
 from pihub.protocols.ollama.client import OllamaClient
@@ -24,7 +24,6 @@ from pihub.protocols.ollama.response import done_reason, nano_time
 from pihub.protocols.ollama.stream_out import OllamaStream
 from pihub.protocols.ollama.upstream import OllamaUpstream
 from pihub.protocols.ollama.wire import RAW_NONE, write_end
-from pihub.protocols.jsontext import Int64, Scalar
 
 PATH = "/api/generate"
 OWN = ("suffix", "template", "raw", "context")

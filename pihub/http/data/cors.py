@@ -1,0 +1,51 @@
+"""Cross-origin requests of browser tools: preflights, and the header that lets them read.
+
+Source: WHATWG Fetch, "CORS protocol". Nothing here without `server.cors_origins`; keys are
+sent in headers and never in cookies, so credentials are not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+PATHS = ("/v1/", "/api/", "/apis/")
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+MAX_AGE = "600"
+
+
+def with_cors(app: WSGI, origins: Sequence[str]) -> WSGI:
+    """`app` itself if no origin is allowed. `*` allows every one."""
+    if not origins:
+        return app
+    allowed, every = frozenset(origins), "*" in origins
+
+    def around(env: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        origin = env.get("HTTP_ORIGIN")
+        known = origin is not None and (every or origin in allowed)
+        if not known or not str(env.get("PATH_INFO", "")).startswith(PATHS):
+            return app(env, start_response)
+        own = [
+            ("access-control-allow-origin", "*" if every else str(origin)),
+            ("access-control-expose-headers", "*"),
+            ("vary", "origin"),
+        ]
+        asked = env.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        if env.get("REQUEST_METHOD") == "OPTIONS" and asked:
+            wanted = env.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+            own += [
+                ("access-control-allow-methods", METHODS),
+                ("access-control-allow-headers", str(wanted) or "authorization, content-type"),
+                ("access-control-max-age", MAX_AGE),
+                ("content-length", "0"),
+            ]
+            start_response("204 No Content", own)
+            return ()
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, *own], *more)
+
+        return app(env, start)
+
+    return around
