@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pihub.store.latency import Buckets, merge, quantiles, unpack
+from pihub.store.latency import quantiles
 from pihub.store.migrate import migrate, migrations
 from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
+from pihub.store.rollup import DIMENSIONS
 from pihub.store.rows import (
     STEP_SECONDS,
     Dimension,
@@ -34,20 +35,14 @@ _SUMS = (
     "requests, in_tok, out_tok, cache_read_tok, cache_write_tok, cost_nano, unpriced,"
     " saved_nano, latency"
 )
-# The only names that are ever put into SQL text, by the caller's Literal.
-_GROUPS: dict[Dimension, str] = {
-    "none": "''",
-    "tenant": "tenant",
-    "key": "key",
-    "route": "route",
-    "status": "status",
-    "cache": "cache",
-    "model": "coalesce((SELECT name FROM names WHERE id = model), '')",
-    "upstream": "coalesce((SELECT name FROM names WHERE id = upstream), '')",
-}
-_USAGE: dict[Step, str] = {"minute": "usage_minute", "hour": "usage_hour"}
+_NAMED = ("model", "upstream")
+"""Dimensions whose values are numbers of names."""
+_STEPS: tuple[Step, ...] = ("minute", "hour", "day")
+"""As `usage_by` numbers them."""
 ROLLUP_FACTOR = 10
-"""Hours are kept this many times as long as requests and minutes."""
+"""Hours are kept this many times as long as requests and minutes, days so many times as hours."""
+MINUTE_DAYS = 7
+"""Reports by minute reach back so far, at most: their rows are most of what is stored."""
 _QUANTILES = (0.5, 0.95, 0.99)
 _MAX_ID = (1 << 63) - 1
 
@@ -130,28 +125,32 @@ class MetricsStore:
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         seconds = STEP_SECONDS[step]
         rows = self.database.read(
-            f"SELECT span, {_GROUPS[by]}, {_SUMS} FROM {_USAGE[step]}"  # noqa: S608
-            " WHERE span >= ? AND span < ? ORDER BY span",
-            (start // seconds, -(-end // seconds)),
+            f"SELECT span, value, {_SUMS} FROM usage_by WHERE step = ? AND span >= ?"  # noqa: S608
+            " AND span < ? AND dimension = ? ORDER BY span, value",
+            (_STEPS.index(step), start // seconds, -(-end // seconds), DIMENSIONS.index(by)),
         )
-        sums: dict[tuple[int, str], list[int]] = {}
-        latency: dict[tuple[int, str], Buckets] = {}
-        for span, group, *values, blob in rows:
-            key = (span, str(group))
-            into = sums.setdefault(key, [0] * len(values))
-            for i, value in enumerate(values):
-                into[i] += value
-            merge(latency.setdefault(key, {}), unpack(blob))
-        return [
-            UsageRow(span * seconds, group, *into, *quantiles(latency[span, group], _QUANTILES))
-            for (span, group), into in sums.items()
-        ]
+        names: dict[int, str] = {}
+        if by in _NAMED:
+            names = dict(self.database.read("SELECT id, name FROM names"))
+        found = []
+        for span, value, *sums, latency in rows:
+            group = names.get(value, "") if by in _NAMED else "" if by == "none" else str(value)
+            found.append(
+                UsageRow(span * seconds, group, *sums, *quantiles(latency, _QUANTILES))
+            )
+        return found
 
     def spent(self, since: int, *, simulated: bool = False) -> Spend:
+        # Minutes up to the next full hour, hours from there.
+        hour = -(-since // 3600)
         row = self.database.read(
             "SELECT coalesce(sum(cost_nano), 0), coalesce(sum(saved_nano), 0),"
-            " coalesce(sum(unpriced), 0) FROM usage_minute WHERE span >= ? AND simulated = ?",
-            (since // 60, int(simulated)),
+            " coalesce(sum(unpriced), 0) FROM ("
+            "SELECT cost_nano, saved_nano, unpriced FROM usage_minute"
+            " WHERE span >= ?1 AND span < ?2 * 60 AND simulated = ?3 UNION ALL"
+            " SELECT cost_nano, saved_nano, unpriced FROM usage_hour"
+            " WHERE span >= ?2 AND simulated = ?3)",
+            (since // 60, hour, int(simulated)),
         )[0]
         return Spend(*row)
 
@@ -175,19 +174,23 @@ class MetricsStore:
                 last = number
             connection.execute("DELETE FROM requests WHERE id <= ?", (last,))
             removed += connection.changes()
-            for table, seconds, days in (
-                ("usage_minute", 60, retention_days),
-                ("usage_hour", 3600, retention_days * ROLLUP_FACTOR),
+            for table, step, seconds, days in (
+                ("usage_minute", None, 60, retention_days),
+                ("usage_hour", None, 3600, retention_days * ROLLUP_FACTOR),
+                ("usage_by", 0, 60, min(retention_days, MINUTE_DAYS)),
+                ("usage_by", 1, 3600, retention_days * ROLLUP_FACTOR),
+                ("usage_by", 2, 86400, retention_days * ROLLUP_FACTOR**2),
             ):
                 edge = (now - days * day) // seconds
+                only = "" if step is None else f" AND step = {step}"
                 # Whole spans, as many as make about `limit` rows.
                 row = connection.execute(
-                    f"SELECT span FROM {table} WHERE span < ?"  # noqa: S608
+                    f"SELECT span FROM {table} WHERE span < ?{only}"  # noqa: S608
                     " ORDER BY span LIMIT 1 OFFSET ?",
                     (edge, limit),
                 ).fetchone()
                 connection.execute(
-                    f"DELETE FROM {table} WHERE span <= ?",  # noqa: S608
+                    f"DELETE FROM {table} WHERE span <= ?{only}",  # noqa: S608
                     (edge - 1 if row is None else row[0],),
                 )
                 removed += connection.changes()

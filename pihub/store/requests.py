@@ -8,7 +8,7 @@ from typing import Any
 
 from pihub.store.latency import add_packed, pack
 from pihub.store.layout import FIELDS, at, decode
-from pihub.store.rollup import Key, Sums, by_minute, coarser
+from pihub.store.rollup import Key, Sums, by_minute, coarser, margins
 from pihub.store.rows import NameLookup
 from pihub.store.sqlite import Connection
 
@@ -47,15 +47,20 @@ _ADD = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS.split(",
 
 def _roll_up(table: str) -> str:
     return (
-        f"INSERT INTO {table} ({_KEY}, {_SUMS}, latency)"  # noqa: S608
-        f" VALUES ({', '.join('?' * (_KEY.count(',') + _SUMS.count(',') + 3))})"
-        f" ON CONFLICT ({_KEY}) DO UPDATE SET {_ADD},"
-        " latency = add_latency(latency, excluded.latency)"
+        f"INSERT INTO {table} ({_KEY}, {_SUMS})"  # noqa: S608
+        f" VALUES ({', '.join('?' * (_KEY.count(',') + _SUMS.count(',') + 2))})"
+        f" ON CONFLICT ({_KEY}) DO UPDATE SET {_ADD}"
     )
 
 
 _MINUTE = _roll_up("usage_minute")
 _HOUR = _roll_up("usage_hour")
+_BY = (
+    f"INSERT INTO usage_by (step, span, dimension, value, {_SUMS}, latency)"  # noqa: S608
+    f" VALUES ({', '.join('?' * (_SUMS.count(',') + 6))})"
+    f" ON CONFLICT (step, span, dimension, value) DO UPDATE SET {_ADD},"
+    " latency = add_latency(latency, excluded.latency)"
+)
 
 
 def signed(word: int) -> int:
@@ -119,10 +124,14 @@ def insert(connection: Connection, records: Sequence[bytes], names: NameTable) -
     minutes = by_minute(rows, names.number)
     _add(connection, _MINUTE, minutes)
     _add(connection, _HOUR, coarser(minutes, 60))
+    part = margins(minutes)
+    for step, per in enumerate((1, 60, 24)):
+        part = coarser(part, per) if per > 1 else part
+        connection.executemany(
+            _BY, [(step, *key, *part[key].values, pack(part[key].latency)) for key in sorted(part)]
+        )
 
 
 def _add(connection: Connection, sql: str, sums: dict[Key, Sums]) -> None:
     # In the order of the primary key: neighbours are on the same page.
-    connection.executemany(
-        sql, [(*key, *sums[key].values, pack(sums[key].latency)) for key in sorted(sums)]
-    )
+    connection.executemany(sql, [(*key, *sums[key].values) for key in sorted(sums)])

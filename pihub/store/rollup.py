@@ -16,6 +16,9 @@ MOST_NANO = 10**15
 """A million USD: a request that claims to cost more is damaged, and its sums must not
 overflow the 63 bits of the column, or no later batch could be stored."""
 
+DIMENSIONS = ("none", "tenant", "key", "route", "model", "upstream", "status", "cache")
+"""Of reports: "none", then the parts of a Key from its second on. Stored by their place."""
+
 Key = tuple[int, ...]
 """Span, tenant, key, route, model, upstream, status class, cache, simulated."""
 
@@ -91,6 +94,23 @@ def coarser(sums: dict[Key, Sums], per: int) -> dict[Key, Sums]:
     for key, part in sums.items():
         _put(out, (key[0] // per, *key[1:]), part)
     return out
+
+
+def margins(sums: dict[Key, Sums]) -> dict[Key, Sums]:
+    """The same sums by (span, dimension, value), one dimension at a time."""
+    values: dict[Key, list[int]] = {}
+    latency: dict[Key, Buckets] = {}
+    for key, part in sums.items():
+        for dimension in range(len(DIMENSIONS)):
+            place = (key[0], dimension, key[dimension] if dimension else 0)
+            into = values.get(place)
+            if into is None:
+                values[place] = list(part.values)
+                latency[place] = dict(part.latency)
+            else:
+                values[place] = list(map(int.__add__, into, part.values))
+                merge(latency[place], part.latency)
+    return {place: Sums(tuple(one), latency[place]) for place, one in values.items()}
 
 
 def status_class(status: int) -> int:

@@ -35,10 +35,10 @@ class RequestRow(NamedTuple):
     saved_nano: int | None
 
 
-Step = Literal["minute", "hour"]
+Step = Literal["minute", "hour", "day"]
 Dimension = Literal["none", "tenant", "key", "route", "model", "upstream", "status", "cache"]
 
-STEP_SECONDS: dict[Step, int] = {"minute": 60, "hour": 3600}
+STEP_SECONDS: dict[Step, int] = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 class UsageRow(NamedTuple):

@@ -224,7 +224,7 @@ def test_the_status_is_the_live_picture(control: Control) -> None:
         ("GET", "/requests?cursor=abc", None, 400, "cursor"),
         ("GET", "/requests?fields=id,password", None, 400, "fields"),
         ("GET", "/requests?offset=3", None, 400, "offset"),
-        ("GET", "/usage?step=day", None, 400, "step"),
+        ("GET", "/usage?step=week", None, 400, "step"),
         ("GET", "/usage?by=1;drop table keys", None, 400, "by"),
         ("GET", "/usage?from=10&to=10", None, 400, "from"),
         ("GET", "/usage?from=0", None, 400, "from"),

@@ -216,6 +216,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(tmp_path: Path) 
     assert told["distinct"] == told["rows"]
     assert told["lost"] == 0
     assert told["minute_sum"] == told["hour_sum"] == told["rows"]
+    assert told["by_sums"] == [told["rows"]] * 16
     assert told["cost_rows"] == told["cost_minutes"] == told["cost_hours"]
     assert told["recorded_total"] == told["rows"]
     assert told["integrity"] == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pihub.shared.events import Flag, Record
 from pihub.store.latency import unpack
 from pihub.store.metrics import MetricsStore
+from pihub.store.rollup import DIMENSIONS
 from pihub.store.sqlite import StoreFault
 
 BOOT = 2**64 - 3
@@ -99,13 +101,17 @@ def test_roll_ups_agree_with_the_rows(
                 sum(r.dur_us for r in everything),
             )
         ]
-        blobs = store.database.read(f"SELECT latency FROM {table}")
+    for step, by in itertools.product(range(3), range(len(DIMENSIONS))):
+        blobs = store.database.read(
+            "SELECT latency FROM usage_by WHERE step = ? AND dimension = ?", (step, by)
+        )
         counted = [count for (blob,) in blobs for count in unpack(blob).values()]
         assert sum(counted) == len(everything)
-    for step in ("minute", "hour"):
-        for by in ("none", "model", "status", "tenant"):
+    for step in ("minute", "hour", "day"):
+        for by in DIMENSIONS:
             usage = store.usage(T0 // 10**9, T0 // 10**9 + 4 * 3600, step, by)  # type: ignore[arg-type]
             assert sum(row.requests for row in usage) == len(everything)
+            assert sum(row.in_tok for row in usage) == sum(r.in_tok for r in everything)
     found = {(row.rid, row.ts_ns, row.cost_nano) for row in store.recent(1000)}
     assert found == {(r.rid, r.ts_ns, None if r.cost_nano < 0 else r.cost_nano) for r in everything}
     assert store.total("recorded") == len(everything)
@@ -122,8 +128,10 @@ def test_later_batches_of_the_same_minute_are_added(store: MetricsStore) -> None
         assert (row.requests, row.unpriced, row.cost_nano) == (31, 30, 4)
         assert 900 < row.p50_us < 1100
         assert 800_000 < row.p99_us < 1_000_000
-    for table in ("usage_minute", "usage_hour"):
-        ((blob,),) = store.database.read(f"SELECT latency FROM {table}")
+    for step in range(3):
+        ((blob,),) = store.database.read(
+            "SELECT latency FROM usage_by WHERE step = ? AND dimension = 0", (step,)
+        )
         assert sorted(unpack(blob).values()) == [1, 30]
 
 
@@ -213,7 +221,7 @@ def test_retention_deletes_a_little_at_a_time(store: MetricsStore) -> None:
     rounds = 0
     while removed := store.prune(now, 30, 10):
         rounds += 1
-        assert removed <= 10 + 11 + 11
+        assert removed <= 10 + 11 + 11 + 3 * 18
     assert rounds >= 3
     assert sorted(row.rid for row in store.recent(100)) == [1000, 1001, 1002, 1003, 1004]
     left = store.database.read("SELECT sum(requests) FROM usage_minute")

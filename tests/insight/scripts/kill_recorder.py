@@ -105,6 +105,14 @@ def main(path: Path, kills: int) -> None:
                 "lost": store.total("lost"),
                 "recorded_total": store.total("recorded"),
                 "minute_sum": one("SELECT sum(requests) FROM usage_minute"),
+                "by_sums": [
+                    one(
+                        "SELECT sum(requests) FROM usage_by"
+                        f" WHERE step = {step} AND dimension = {dimension}"
+                    )
+                    for step in (1, 2)
+                    for dimension in range(8)
+                ],
                 "hour_sum": one("SELECT sum(requests) FROM usage_hour"),
                 "cost_rows": one("SELECT sum(cost_nano) FROM requests"),
                 "cost_minutes": one("SELECT sum(cost_nano) FROM usage_minute"),

@@ -15,8 +15,8 @@ from pihub.http.control.shapes import Input, Output
 from pihub.insight.live import NANO
 from pihub.store.rows import STEP_SECONDS, Dimension, Step, UsageRow
 
-MOST_SPANS = 1500
-"""A day of minutes, two months of hours."""
+MOST_SPANS = 240
+"""Four hours of minutes, ten days of hours, eight months of days: an answer takes milliseconds."""
 Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
 
 
@@ -56,7 +56,7 @@ def _usage(call: Call) -> UsageAnswer:
         raise BadRequest("from must be before to", param="from")
     if (end - start) // STEP_SECONDS[query.step] > MOST_SPANS:
         raise BadRequest(
-            f"from and to span more than {MOST_SPANS} steps: use step=hour or less time",
+            f"from and to span more than {MOST_SPANS} steps: use a longer step or less time",
             param="from",
         )
     rows = call.services.store.usage(start, end, query.step, query.by)
@@ -90,7 +90,7 @@ OPERATIONS = (
         "GET",
         "/usage",
         "usage:read",
-        "Sums by time: at most 1500 steps, the last 60 by default",
+        "Sums by time: at most 240 steps, the last 60 by default",
         _usage,
         UsageAnswer,
         query=UsageQuery,

@@ -1,0 +1,117 @@
+"""How long the admin API's questions take with 5 million requests stored, and how large they are.
+
+Thirty days of a household's traffic (five keys, three models, hits and misses, some errors)
+go through the real writing path, batch by batch. Then every question is asked many times in
+turn, each with other parameters, on the connection that the control process uses. Times are
+the thread's CPU: what is asked lies in the page cache, and the machine may be shared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pihub.shared.events import CacheState, Record
+from pihub.store.metrics import MetricsStore
+
+DAYS = 30
+BATCH = 2048
+BOUND_MS = 10.0
+START = 1_795_000_000 // 86400 * 86400
+NAMES = ("", "llama3.2:3b", "claude-haiku-4-5", "ollama", "claude", "assistant", "upstream_timeout")
+
+
+class Names:
+    def lookup(self, index: int) -> str:
+        return NAMES[index]
+
+
+def record(number: int, total: int, dice: random.Random) -> bytes:
+    hit, failed = number % 3 == 0, number % 97 == 0
+    local = number % 5 != 1
+    return Record(
+        ts_ns=int((START + number * DAYS * 86400 / total) * 1e9), rid=dice.getrandbits(64),
+        cost_nano=0 if hit or local else 4_000_000, saved_nano=4_000_000 if hit else 0,
+        dur_us=int(dice.lognormvariate(6, 0.4) if hit else dice.lognormvariate(13.5, 0.8)),
+        ttft_us=0 if hit else 300_000, in_tok=200, out_tok=150, bytes_in=900, bytes_out=1200,
+        key=1 + number % 5, tenant=1 + number % 2, route=1 + number % 3,
+        status=504 if failed else 200, model=1 if local else 2, upstream=3 if local else 4,
+        alias=5, error=6 if failed else 0, cache=CacheState.HIT if hit else CacheState.MISS,
+        attempts=0 if hit else 1, worker=1 + number % 2, inspect_us=30, lookup_us=20, route_us=5,
+        call_us=0 if hit else 500_000, render_us=30,
+    ).pack()  # fmt: skip
+
+
+def fill(store: MetricsStore, total: int) -> float:
+    dice, names, begun = random.Random(1), Names(), time.process_time()
+    for start in range(0, total, BATCH):
+        part = [record(n, total, dice) for n in range(start, min(start + BATCH, total))]
+        store.commit(1, {0: start + len(part)}, 0, part, names)
+        now = START + start * DAYS * 86400 // total
+        while store.prune(now, DAYS, 500) >= 500:
+            pass
+    store.checkpoint()
+    return time.process_time() - begun
+
+
+def questions(store: MetricsStore, total: int) -> dict[str, Callable[[random.Random], Any]]:
+    end = START + DAYS * 86400
+
+    def usage(step: Any, seconds: int, by: Any) -> Callable[[random.Random], Any]:
+        def ask(dice: random.Random) -> Any:
+            back = 6 if step == "minute" else DAYS - 10
+            to = end - dice.randrange(back * 24) * 3600
+            return store.usage(to - seconds, to, step, by)
+
+        return ask
+
+    found: dict[str, Callable[[random.Random], Any]] = {
+        "requests, newest 100": lambda dice: store.recent(100),
+        "requests, any page of 100": lambda dice: store.recent(100, dice.randrange(200, total)),
+        "requests, the page before": lambda dice: store.newer(100, dice.randrange(1, total)),
+        "spent since midnight": lambda dice: store.spent(end - 86400 + dice.randrange(1800)),
+    }
+    for by in ("none", "tenant", "key", "route", "model", "upstream", "status", "cache"):
+        found[f"60 minutes by {by}"] = usage("minute", 3600, by)
+        found[f"48 hours by {by}"] = usage("hour", 48 * 3600, by)
+        found[f"30 days by {by}"] = usage("day", 30 * 86400, by)
+    found["240 minutes by model"] = usage("minute", 240 * 60, "model")
+    found["240 hours by model"] = usage("hour", 240 * 3600, "model")
+    return found
+
+
+def run(args: argparse.Namespace) -> int:
+    total, rounds = args.requests, max(20, args.rounds * 20)
+    out: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="pihub-bench-") as folder:
+        store = MetricsStore(Path(folder) / "pihub.db")
+        cpu = fill(store, total)
+        size = store.database.size()
+        print(f"{total:,} requests: {size / 1e6:,.0f} MB on disk, {size * 1000 // total:,} bytes"
+              f" a 1,000; written with {cpu / total * 1e6:.1f} us of CPU each")  # fmt: skip
+        asked = questions(store, total)
+        times: dict[str, list[float]] = {name: [] for name in asked}
+        dice = random.Random(2)
+        for _ in range(rounds):
+            for name, ask in asked.items():
+                begun = time.thread_time()
+                ask(dice)
+                times[name].append((time.thread_time() - begun) * 1000)
+        worst = 0.0
+        print(f"{'question':<28}{'median ms':>10}{'p99 ms':>10}")
+        for name, one in times.items():
+            one.sort()
+            p50, p99 = one[len(one) // 2], one[min(len(one) - 1, int(len(one) * 0.99))]
+            worst = max(worst, p99)
+            out[name] = {"median_ms": p50, "p99_ms": p99}
+            print(f"{name:<28}{p50:10.2f}{p99:10.2f}{'' if p99 < BOUND_MS else '  over'}")
+        store.close()
+    if args.json:
+        Path(args.json).write_text(json.dumps({"store": out, "bytes": size}, indent=1), "utf-8")
+    return 0 if worst < BOUND_MS else 1
