@@ -18,6 +18,8 @@ cdef extern from "ph_breaker.h" nogil:
     int ph_br_allow(ph_breaker *b, uint64_t now)
     void ph_br_counts(const ph_breaker *b, uint64_t now, uint64_t *ok, uint64_t *failed)
     void ph_br_record(ph_breaker *b, int ok, uint64_t now)
+    uint64_t ph_br_probe(const ph_breaker *b)
+    void ph_br_release(ph_breaker *b, uint64_t probe, uint64_t now)
     void ph_br_force(ph_breaker *b, unsigned kind, uint64_t now)
     unsigned ph_br_kind(uint64_t s)
     uint64_t ph_br_until(uint64_t s)

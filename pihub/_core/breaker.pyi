@@ -22,6 +22,10 @@ class Breaker:
         """May a call be made? When half-open, true for exactly one caller a lease."""
     def record(self, row: int, ok: bool, now_ms: int) -> None:
         """The outcome of a call; while open it is ignored (a call from before)."""
+    def probe(self, row: int) -> int:
+        """Number of the probe that `allow` has just granted; 0: it is no probe."""
+    def release(self, row: int, probe: int, now_ms: int) -> None:
+        """That probe ended without a verdict (its client left): the next caller may probe."""
     def state(self, row: int, now_ms: int) -> int:
         """OPEN becomes HALF_OPEN by time alone: the next caller would probe."""
     def counts(self, row: int, now_ms: int) -> tuple[int, int]:

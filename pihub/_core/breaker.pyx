@@ -64,6 +64,14 @@ cdef class Breaker:
         self.arena.must_write()
         ph_br_record(b, ok, now_ms)
 
+    def probe(self, size_t row):
+        return ph_br_probe(self.at(row))
+
+    def release(self, size_t row, uint64_t probe, uint64_t now_ms):
+        cdef ph_breaker *b = self.at(row)
+        self.arena.must_write()
+        ph_br_release(b, probe, now_ms)
+
     def state(self, size_t row, uint64_t now_ms):
         cdef uint64_t s = ph_load_acq(&self.at(row).state)
         if ph_br_kind(s) == <unsigned> PH_OPEN and now_ms >= ph_br_until(s):

@@ -13,19 +13,25 @@ class Outcome:
     here, and one failure must not count as two.
     """
 
-    __slots__ = ("_health", "_told")
+    __slots__ = ("_health", "_probe", "_told")
 
     def __init__(self, health: UpstreamHealth) -> None:
+        """Made right after the breaker allowed the call."""
         self._health = health
+        self._probe = health.probe()
         self._told = False
 
     def ok(self) -> None:
         self._tell(True, timeout=False)
 
     def failed(self, error: Exception) -> None:
-        """A client that left says nothing: a half-open probe's lease runs out by itself."""
+        """A client that left says nothing; if this was the half-open probe, its lease is
+        given back, so that the next caller probes."""
         if not isinstance(error, ClientGone):
             self._tell(_healthy(error), timeout=isinstance(error, UpstreamTimeout))
+        elif not self._told:
+            self._told = True
+            self._health.release(self._probe)
 
     def _tell(self, ok: bool, *, timeout: bool) -> None:
         if not self._told:

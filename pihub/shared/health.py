@@ -30,6 +30,15 @@ class UpstreamHealth:
         """Whether the upstream may be called now (half-open: one caller at a time)."""
         return self._breakers.allow(self._row, int(monotonic() * 1000))
 
+    def probe(self) -> int:
+        """Right after `allow`: the number of the probe that it granted, 0 if it is none."""
+        return self._breakers.probe(self._row)
+
+    def release(self, probe: int) -> None:
+        """A probe ended and says nothing of the upstream: another may be made at once."""
+        if probe:
+            self._breakers.release(self._row, probe, int(monotonic() * 1000))
+
     def called(self) -> None:
         self._add(self._slot, self._calls, 1)
 

@@ -17,7 +17,7 @@ def make(rows: int = 2) -> Breaker:
 
 STEP = st.tuples(
     st.one_of(st.integers(0, 40), st.integers(0, 3_000)),
-    st.sampled_from(["allow", "ok", "fail", "fail", "fail"]),
+    st.sampled_from(["allow", "ok", "fail", "fail", "fail", "gone"]),
 )
 
 
@@ -41,6 +41,9 @@ def test_is_its_twin(
         assert real.state(1, now) == twin.state(now)
         if what == "allow":
             assert real.allow(1, now) == twin.allow(now)
+        elif what == "gone":
+            real.release(1, real.probe(1), now)
+            twin.release(now)
         else:
             real.record(1, what == "ok", now)
             twin.record(what == "ok", now)
@@ -127,3 +130,23 @@ def test_readonly_only_looks() -> None:
     assert top.state(0, 50) == OPEN
     with pytest.raises(PermissionError):
         top.allow(0, 5_000)
+
+
+def test_a_probe_whose_client_left_frees_its_lease() -> None:
+    breaker = make()
+    breaker.configure(0, 1, 10_000, 1_000, 60_000)
+    breaker.record(0, False, 5_000)
+    assert breaker.probe(0) == 0
+    assert breaker.allow(0, 6_000)
+    probe = breaker.probe(0)
+    assert probe
+    breaker.release(0, probe - 1, 6_001)  # another probe's: nothing happens
+    breaker.release(0, 0, 6_001)
+    assert not breaker.allow(0, 6_001)
+    breaker.release(0, probe, 6_002)
+    assert breaker.allow(0, 6_002)
+    assert not breaker.allow(0, 6_003)
+    breaker.release(0, probe, 6_004)  # the first probe again: the lease is the second's now
+    assert not breaker.allow(0, 6_004)
+    breaker.record(0, True, 6_005)
+    assert breaker.state(0, 6_006) == CLOSED

@@ -42,6 +42,10 @@ class Breaker:
             else:
                 self.to(OPEN, now + self.open_ms)
 
+    def release(self, now: int) -> None:
+        if self.kind == HALF_OPEN and now < self.until:
+            self.until = now
+
     def state(self, now: int) -> int:
         if self.kind == OPEN and now >= self.until:
             return HALF_OPEN

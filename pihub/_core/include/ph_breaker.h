@@ -142,6 +142,21 @@ static inline void ph_br_record(ph_breaker *b, int ok, uint64_t now) {
     }
 }
 
+/* The generation of a probe that `allow` has just granted; 0 while closed. */
+static inline uint64_t ph_br_probe(const ph_breaker *b) {
+    uint64_t s = ph_load_acq(&b->state);
+    return ph_br_kind(s) == PH_HALF_OPEN ? ph_br_gen(s) : 0;
+}
+
+/* That probe ended without saying anything of the upstream (its client left): the next caller
+ * may probe at once. A probe whose lease has run out has nothing to give back. */
+static inline void ph_br_release(ph_breaker *b, uint64_t probe, uint64_t now) {
+    uint64_t s = ph_load_acq(&b->state);
+    if (ph_br_kind(s) == PH_HALF_OPEN && ph_br_gen(s) == probe && now < ph_br_until(s)) {
+        ph_cas_acqrel(&b->state, &s, ph_br_word(PH_HALF_OPEN, probe, now));
+    }
+}
+
 static inline void ph_br_force(ph_breaker *b, unsigned kind, uint64_t now) {
     uint64_t s = ph_load_acq(&b->state), until = 0;
     if (kind == PH_OPEN) {
