@@ -19,6 +19,28 @@ GRAMMAR: list[Edit] = [
         PARSER, "ch != TRANSFER_ENCODING[parser->index]", "c != TRANSFER_ENCODING[parser->index]"
     ),
     Replace(PARSER, "ch != CHUNKED[parser->index]", "c != CHUNKED[parser->index]"),
+    # Where nothing is matched the name, or the value up to its line's end, is skipped at
+    # once; `nread` counts on, its bound is looked at with the next byte.
+    Replace(
+        PARSER,
+        "        if (c) {\n          switch (parser->header_state) {\n"
+        "            case h_general:\n              break;\n",
+        "        if (c) {\n          switch (parser->header_state) {\n"
+        "            case h_general:\n"
+        "              while (p + 1 != data + len && TOKEN(p[1])) {\n"
+        "                p++;\n                parser->nread++;\n              }\n"
+        "              break;\n",
+    ),
+    Replace(
+        PARSER,
+        "        c = LOWER(ch);\n\n        switch (parser->header_state) {\n"
+        "          case h_general:\n            break;\n",
+        "        c = LOWER(ch);\n\n        switch (parser->header_state) {\n"
+        "          case h_general:\n"
+        "            while (p + 1 != data + len && p[1] != CR && p[1] != LF) {\n"
+        "              p++;\n              parser->nread++;\n            }\n"
+        "            break;\n",
+    ),
     # Any letter passed as the third one of a method ("GEX").
     Replace(
         PARSER,
@@ -198,6 +220,20 @@ CALLBACKS: list[Edit] = [
         "static http_parser_settings settings = {\n",
         440,
         '#include "pihub_head_in.h"\n#include "pihub_body.h"\n\n',
+    ),
+    # One copied dict with interned keys instead of thirty insertions and as many new keys.
+    Cut(
+        ENVIRON,
+        "PyObject *new_environ(client_t *client) {\n",
+        "static http_parser_settings settings = {\n",
+        85,
+        '#include "pihub_environ.h"\n#include "pihub_head_in.h"\n#include "pihub_body.h"\n\n',
+    ),
+    Replace(ENVIRON, "NATIVE_FROMSTRING(", "PyUnicode_InternFromString(", 49),
+    Replace(
+        ENVIRON,
+        "  Py_DECREF(empty_string);\n",
+        "  Py_CLEAR(environ_template);\n  Py_DECREF(empty_string);\n",
     ),
     Replace(
         "meinheld/server/input.h",

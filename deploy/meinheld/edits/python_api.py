@@ -223,6 +223,7 @@ MEMORY: list[Edit] = [
         "  char *remote_addr;\n  int remote_port;\n",
         "  char remote_addr[64]; /* upstream kept a pointer to inet_ntoa's one buffer */\n"
         "  int remote_port;\n"
+        "  PyObject *addr, *port; /* both as text, made for the first request */\n"
         "  uint8_t state;     /* PIHUB_IDLE... */\n"
         "  uint8_t until_close; /* the body ends with the connection */\n"
         "  uint8_t reset;     /* close with a reset */\n"

@@ -77,6 +77,8 @@ static void conn_destroy(client_t *client) {
   conn_free_request(client);
   picoev_closed(main_loop, client->fd);
   close(client->fd);
+  Py_CLEAR(client->addr);
+  Py_CLEAR(client->port);
   PyMem_Free(client->pending);
   dealloc_parser(client->http_parser);
   if (client->prev != NULL) {
@@ -161,12 +163,9 @@ static void conn_read(client_t *client) {
   /* One for the process: only the hub reads, and the parser copies what it keeps. */
   static char buffer[PIHUB_READ_SIZE];
   ssize_t got;
-  int error;
-  Py_BEGIN_ALLOW_THREADS
-  got = recv(client->fd, buffer, sizeof(buffer), 0);
-  error = errno;
-  Py_END_ALLOW_THREADS
-  if (got < 0 && (error == EAGAIN || error == EINTR)) {
+  /* Never waits, so the lock is kept: giving it up and back costs more than the copy. */
+  got = recv(client->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
     conn_await(client);
   } else if (got <= 0) {
     conn_destroy(client); /* gone, perhaps in the middle of its request */

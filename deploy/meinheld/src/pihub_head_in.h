@@ -132,18 +132,21 @@ static int add_header(http_parser *p, request *req) {
     req->value->len = 0;
     return status < 0 ? -1 : 0;
   }
-  key = get_http_header_key(req->name, req->name_len);
+  key = field_key(req->name, req->name_len);
   text = PyUnicode_DecodeLatin1(value, (Py_ssize_t)len, NULL);
   if (key == NULL || text == NULL) {
     goto done;
   }
-  present = PyDict_GetItemWithError(req->environ, key);
-  if (present != NULL) {
+  present = PyDict_SetDefault(req->environ, key, text);
+  if (present == NULL) {
+    goto done;
+  }
+  if (present != text) {
     const char *separator = field_is(req, "cookie") ? "; " : ", ";
     Py_SETREF(text, PyUnicode_FromFormat("%U%s%U", present, separator, text));
-  }
-  if (text == NULL || PyDict_SetItem(req->environ, key, text) < 0) {
-    goto done;
+    if (text == NULL || PyDict_SetItem(req->environ, key, text) < 0) {
+      goto done;
+    }
   }
   status = 1;
 done:
@@ -281,9 +284,7 @@ static int headers_complete_cb(http_parser *p) {
   client->body_since = pihub_now();
   object = p->http_minor == 1 ? server_protocol_val11 : server_protocol_val10;
   if (PyDict_SetItem(environ, server_protocol_key, object) < 0 ||
-      PyDict_SetItem(environ, request_method_key, method_name(p->method)) < 0 ||
-      replace_env_key(environ, h_content_type_key, content_type_key) < 0 ||
-      replace_env_key(environ, h_content_length_key, content_length_key) < 0) {
+      PyDict_SetItem(environ, request_method_key, method_name(p->method)) < 0) {
     PyErr_Clear();
     return refuse(req, 500);
   }

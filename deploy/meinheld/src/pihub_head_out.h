@@ -3,20 +3,35 @@
 typedef struct {
   char *text;
   size_t len, size;
+  char room[1024]; /* enough for most heads */
 } head_buffer;
+
+static void head_init(head_buffer *head) {
+  head->text = head->room;
+  head->len = 0;
+  head->size = sizeof(head->room);
+}
+
+static void head_free(head_buffer *head) {
+  if (head->text != head->room) {
+    PyMem_Free(head->text);
+  }
+}
 
 static int head_add(head_buffer *head, const char *text, size_t len) {
   if (head->len + len > head->size) {
-    size_t size = head->size ? head->size * 2 : 1024;
+    size_t size = head->size * 2;
     char *grown;
     while (size < head->len + len) {
       size *= 2;
     }
-    grown = PyMem_Realloc(head->text, size);
+    grown = PyMem_Malloc(size);
     if (grown == NULL) {
       PyErr_NoMemory();
       return -1;
     }
+    memcpy(grown, head->text, head->len);
+    head_free(head);
     head->text = grown;
     head->size = size;
   }
@@ -48,23 +63,24 @@ static const char *latin1_of(PyObject *text, const char *what, Py_ssize_t *len) 
 
 /* No control characters but TAB: neither CR nor LF may split the head. */
 static int is_clean(const char *text, Py_ssize_t len) {
+  unsigned bad = 0;
   for (Py_ssize_t i = 0; i < len; i++) {
     unsigned char c = (unsigned char)text[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f) {
-      return 0;
-    }
+    bad |= (unsigned)(c < 0x20 && c != '\t') | (unsigned)(c == 0x7f);
   }
-  return 1;
+  return !bad;
 }
 
+/* RFC 9110, 5.6.2: a token's characters, a bit each. */
+static const uint32_t token_bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
+
 static int is_name(const char *text, Py_ssize_t len) {
+  uint32_t good = 1;
   for (Py_ssize_t i = 0; i < len; i++) {
     unsigned char c = (unsigned char)text[i];
-    if (!(isalnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c)))) {
-      return 0;
-    }
+    good &= token_bits[c >> 5] >> (c & 31);
   }
-  return len > 0;
+  return (good & 1) && len > 0;
 }
 
 static int name_is(const char *name, Py_ssize_t len, const char *wanted) {

@@ -90,8 +90,7 @@ static void conn_run(client_t *client) {
   if (!is_keep_alive) {
     client->keep_alive = 0;
   }
-  if (pihub_set_input(req) < 0 ||
-      PyDict_SetItem(req->environ, wsgi_input_terminated_key, Py_True) < 0) {
+  if (pihub_set_input(req) < 0) {
     call_error_logger();
     conn_refuse(client, 500);
     return;

@@ -50,6 +50,8 @@ static int status_code_of(const char *text, Py_ssize_t len) {
   return -1;
 }
 
+static PyMethodDef ResponseObject_methods[2];
+
 static PyObject *ResponseObject_call(PyObject *self, PyObject *args, PyObject *kwargs) {
   PyObject *status, *headers, *exc_info = Py_None, *line;
   const char *text;
@@ -57,8 +59,15 @@ static PyObject *ResponseObject_call(PyObject *self, PyObject *args, PyObject *k
   int code;
   client_t *client = client_of(self);
 
-  if (client == NULL ||
-      !PyArg_ParseTuple(args, "UO!|O:start_response", &status, &PyList_Type, &headers, &exc_info)) {
+  if (client == NULL) {
+    return NULL;
+  }
+  if (PyTuple_GET_SIZE(args) == 2 && PyUnicode_CheckExact(PyTuple_GET_ITEM(args, 0)) &&
+      PyList_CheckExact(PyTuple_GET_ITEM(args, 1))) {
+    status = PyTuple_GET_ITEM(args, 0);
+    headers = PyTuple_GET_ITEM(args, 1);
+  } else if (!PyArg_ParseTuple(args, "UO!|O:start_response", &status, &PyList_Type, &headers,
+                               &exc_info)) {
     return NULL;
   }
   if (exc_info != Py_None && client->header_done) {
@@ -79,7 +88,7 @@ static PyObject *ResponseObject_call(PyObject *self, PyObject *args, PyObject *k
   client->status_code = (uint16_t)code;
   Py_XSETREF(client->http_status, line);
   Py_XSETREF(client->headers, Py_NewRef(headers));
-  return PyObject_GetAttrString(self, "write");
+  return PyCFunction_New(&ResponseObject_methods[0], self);
 }
 
 static PyObject *ResponseObject_write(PyObject *self, PyObject *data) {
@@ -103,7 +112,7 @@ static PyObject *ResponseObject_write(PyObject *self, PyObject *data) {
   }
 }
 
-static PyMethodDef ResponseObject_methods[] = {
+static PyMethodDef ResponseObject_methods[2] = {
     {"write", ResponseObject_write, METH_O, "Send bytes now (PEP 3333)."}, {NULL}};
 
 PyTypeObject ResponseObjectType = {

@@ -13,16 +13,13 @@
 static int send_all(client_t *client, struct iovec *iov, int count) {
   while (count > 0) {
     ssize_t written;
-    int error;
-    Py_BEGIN_ALLOW_THREADS
+    /* Never waits: the lock is kept. */
     written = writev(client->fd, iov, count);
-    error = errno;
-    Py_END_ALLOW_THREADS
     if (written < 0) {
-      if (error == EINTR) {
+      if (errno == EINTR) {
         continue;
       }
-      if (error != EAGAIN && error != EWOULDBLOCK) {
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
         return PIHUB_GONE;
       }
       if (pihub_wait_writable(client) < 0) {
@@ -48,13 +45,14 @@ static int send_all(client_t *client, struct iovec *iov, int count) {
  * makes sure that the head is out: as a chunk it would end the body. */
 static int send_framed(client_t *client, const char *data, size_t len, int64_t known) {
   struct iovec iov[4];
-  head_buffer head = {0};
+  head_buffer head;
   char size_line[24];
   int count = 0, status;
 
+  head_init(&head);
   if (!client->header_done) {
     if (build_head(&head, client, known) < 0) {
-      PyMem_Free(head.text);
+      head_free(&head);
       return PIHUB_FAILED;
     }
     iov[count].iov_base = head.text;
@@ -86,7 +84,7 @@ static int send_framed(client_t *client, const char *data, size_t len, int64_t k
   if (status == PIHUB_SENT) {
     client->write_bytes += len;
   }
-  PyMem_Free(head.text);
+  head_free(&head);
   return status;
 }
 
