@@ -33,6 +33,7 @@ from pihub.http.data.cors import with_cors
 from pihub.http.data.errors import ErrorMapper, problem
 from pihub.http.data.health import Healthz, Metrics, Readyz
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
+from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
 from pihub.insight.metrics import render as render_metrics
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
@@ -83,7 +84,7 @@ class Worker:
         links = self._links(hub)
         pipeline = self._pipeline(hub, waiter, links)
         beside = Beside(
-            hub, slot, waiter, self.connector, links, pipeline.stages, self._answers, clients
+            hub, slot, waiter, self.connector, links, pipeline, self._answers, clients
         )
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
@@ -100,6 +101,7 @@ class Worker:
                     "model": OneModel(
                         clients["openai"], clients["anthropic"], hub.models, access, hub.started
                     ),
+                    "response": OneResponse(beside.stored, access),
                     "ollama_ps": OllamaRunning(beside.running, access, waiter),
                     "tags": ModelList(clients["ollama"], None, hub.models, access, hub.started),
                     "ollama_version": OllamaVersion(),

@@ -15,11 +15,12 @@ from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.show import Running, Show
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.manage import Manage
+from pihub.http.data.responses import ResponsesEndpoint, StoredResponses
 from pihub.http.data.routes import EDGE_ROUTES
 from pihub.protocols.registry import EMBED_CLIENTS, EMBEDDERS, FACES
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
-from pihub.shared.answers import AnswerCache
+from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.upstream.connector.connector import Connector
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ EMBEDDINGS = (
 )
 COUNT = ("count_tokens", "anthropic", "/v1/messages/count_tokens")
 SHOW = ("ollama_show", "ollama", "/api/show")
+RESPONSES = "/v1/responses"
 PROTOCOLS = (
+    ("openai", RESPONSES),
     ("openai", "/v1/embeddings"),
     ("ollama", "/api/embed"),
     ("ollama", "/api/embeddings"),
@@ -52,11 +55,11 @@ class Beside:
         waiter: Waiter,
         connector: Connector,
         links: Mapping[str, Link],
-        chat: Stages,
+        pipeline: Pipeline,
         answers: AnswerCache,
         clients: Mapping[str, ClientFormat],
     ) -> None:
-        settings = hub.settings
+        settings, chat = hub.settings, pipeline.stages
         limit = parse_size(settings.limits.answer)
         paid = Direct(links, connector, hub.state, slot, limit=limit, purse=chat.purse)
         free = Direct(links, connector, hub.state, slot, limit=limit)
@@ -78,6 +81,11 @@ class Beside:
                 clients[name], EDGE_ROUTES[path], Pipeline(_stages(chat, work)), waiter
             )
         self.running = Running(free, clients["ollama"])
+        cache = ByteCache(hub.state.cache, hub.state.arena.secret, hub.loaded.epoch)
+        self.stored = StoredResponses(cache, settings.gateway.responses_ttl)
+        self.posts["openai_responses"] = ResponsesEndpoint(
+            EDGE_ROUTES[RESPONSES], pipeline, waiter, self.stored
+        )
 
 
 def _stages(chat: Stages, work: Embed | Count | Show) -> DirectStages:

@@ -16,6 +16,7 @@ from pihub.protocols.openai.client import OpenAIClient
 from pihub.protocols.openai.completions import CompletionsClient, CompletionsUpstream
 from pihub.protocols.openai.embeddings import OpenAIEmbedder, OpenAIEmbeddings
 from pihub.protocols.openai.upstream import OpenAIUpstream
+from pihub.protocols.responses.client import ResponsesClient
 
 CLIENTS: Mapping[str, Callable[[], ClientFormat]] = MappingProxyType(
     {
@@ -24,6 +25,7 @@ CLIENTS: Mapping[str, Callable[[], ClientFormat]] = MappingProxyType(
         "ollama": OllamaClient,
         "completions": CompletionsClient,
         "generate": GenerateClient,
+        "responses": ResponsesClient,
     }
 )
 UPSTREAMS: Mapping[str, Callable[[], UpstreamFormat]] = MappingProxyType(

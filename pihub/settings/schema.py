@@ -142,6 +142,8 @@ class Gateway(Section, frozen=True):
     prices_file: str = ""
     """A TOML price table that extends the built-in one."""
     warn_unknown_price: bool = True
+    responses_ttl: Seconds = 86400.0
+    """How long a stored response can be referred to."""
     lane: bool = True
     """Chats that merely pass through are answered by the core, without the pipeline."""
 

@@ -27,6 +27,7 @@ CLIENT_OF = {
     "anthropic_messages": "anthropic",
     "ollama_chat": "ollama",
     "openai_completions": "completions",
+    "openai_responses": "responses",
     "openai_embeddings": "openai",
     "count_tokens": "anthropic",
     "ollama_generate": "generate",
@@ -95,6 +96,7 @@ class Plane:
                     "model": OneModel(
                         clients["openai"], clients["anthropic"], models, self.access, 1
                     ),
+                    "response": Pages(),
                     "ollama_ps": OllamaRunning(
                         lambda fd: b'{"models":[]}',  # type: ignore[arg-type]
                         self.access,

@@ -24,6 +24,7 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("POST", "/v1/messages", "anthropic_messages"),  # edge
     ("POST", "/api/chat", "ollama_chat"),  # edge
     ("POST", "/v1/completions", "openai_completions"),  # edge
+    ("POST", "/v1/responses", "openai_responses"),  # edge
     ("POST", "/v1/embeddings", "openai_embeddings"),  # edge
     ("POST", "/v1/messages/count_tokens", "count_tokens"),  # edge
     ("POST", "/api/generate", "ollama_generate"),  # edge
@@ -32,6 +33,8 @@ FIXED: tuple[tuple[str, str, str], ...] = (
     ("POST", "/api/show", "ollama_show"),  # edge
     ("GET", "/v1/models", "models"),
     ("GET", "/v1/models/{name:path}", "model"),
+    ("GET", "/v1/responses/{name:path}", "response"),
+    ("DELETE", "/v1/responses/{name:path}", "response"),
     ("GET", "/api/tags", "tags"),
     ("GET", "/api/ps", "ollama_ps"),
     ("GET", "/api/version", "ollama_version"),
@@ -54,6 +57,7 @@ EDGE_ROUTES: dict[str, int] = {
     "/v1/messages": Route.ANTHROPIC_MESSAGES,
     "/api/chat": Route.OLLAMA_CHAT,
     "/v1/completions": Route.OPENAI_COMPLETIONS,
+    "/v1/responses": Route.OPENAI_RESPONSES,
     "/v1/embeddings": Route.OPENAI_EMBEDDINGS,
     "/v1/messages/count_tokens": Route.COUNT_TOKENS,
     "/api/generate": Route.OLLAMA_GENERATE,
