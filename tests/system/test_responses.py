@@ -134,7 +134,7 @@ def test_limits_and_refusals(hub: HubProcess) -> None:
     assert cut.incomplete_details.reason == "max_output_tokens"
     with pytest.raises(openai.BadRequestError, match="background"):
         gpt(hub).responses.create(model="local", input="x", background=True)
-    with pytest.raises(openai.BadRequestError, match="item_reference|input"):
+    with pytest.raises(openai.BadRequestError, match="input"):
         bad: Any = [{"type": "item_reference", "id": "x"}]
         gpt(hub).responses.create(model="local", input=bad)
     search: Any = [{"type": "web_search"}]
