@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from pihub import __version__
 
 if TYPE_CHECKING:
+    from pihub.cli.first_key import First
     from pihub.settings.loaded import Loaded
 
 
-def banner(loaded: Loaded, urls: Sequence[str], token: str | None) -> str:
-    """`urls`: what the hub listens on; `token`: a key to show, if there is one."""
+def banner(
+    loaded: Loaded, urls: Sequence[str], first: First, *, narrowed: bool = False
+) -> str:
+    """`urls`: what the hub listens on; `narrowed`: less than was configured, for now."""
+    token = first.token
     base = (loaded.settings.server.public_url or _friendly(urls)).rstrip("/")
     shown, words = _key(loaded, token)
     model = next(iter(loaded.settings.models), "")
@@ -29,6 +33,7 @@ def banner(loaded: Loaded, urls: Sequence[str], token: str | None) -> str:
         f"  API key     {words}",
         f"  Dashboard   {base}/dashboard",
         f"  Upstreams   {upstreams or 'none'}",
+        *_admin(first, _friendly(urls).rstrip("/"), narrowed),
     ]
     if loaded.demo:
         lines += [
@@ -39,6 +44,24 @@ def banner(loaded: Loaded, urls: Sequence[str], token: str | None) -> str:
     if model:
         lines += ["", *_examples(base, shown, model)]
     return "\n".join(lines) + "\n"
+
+
+def _admin(first: First, here: str, narrowed: bool) -> list[str]:
+    """How the first admin is made, until there is one."""
+    if first.admin:
+        return []
+    lines = []
+    if first.link is not None and not os.environ.get("JOURNAL_STREAM"):
+        lines.append(f"  Set up      {here}/dashboard/setup/{first.link}")
+        lines.append("              (makes the first admin; good once, for a day, on this machine)")
+    else:
+        lines.append("  Set up      make the first admin with: pihub admin create NAME")
+    if narrowed:
+        lines.append(
+            "  NOTE        there is no admin yet, so the hub listens on this machine only;"
+        )
+        lines.append("              make one, then start it again")
+    return lines
 
 
 def _key(loaded: Loaded, token: str | None) -> tuple[str, str]:

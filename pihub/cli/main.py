@@ -15,6 +15,8 @@ COMMANDS = {
     "check": "check the configuration, all faults at once",
     "config": "print the effective configuration and where each value comes from",
     "keys": "create, list and revoke API keys",
+    "admin": "create and list users of the dashboard, reset a password",
+    "audit": "check that the audit log is whole",
     "budgets": "set and watch limits of money",
     "prices": "show, check and update the price table",
     "route": "explain how the hub routes a prompt",

@@ -61,7 +61,7 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
     from pihub.cli.first_key import FirstKey
 
     # Both children work while this process imports.
-    key = None if _reloaded() else FirstKey(loaded)
+    key = FirstKey(loaded, reloaded=_reloaded())
     try:
         from pihub.app import build_hub
         from pihub.server.run import run as serve
@@ -69,7 +69,10 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
         if simulated is not None:
             loaded = loaded.with_simulators(simulated.ready())
     finally:
-        token = None if key is None else key.result()
+        first = key.result()
+    narrowed = None if first.admin else narrow(loaded.settings)
+    if narrowed is not None:
+        loaded = replace(loaded, settings=narrowed)
 
     hubs: list[Hub] = []
 
@@ -83,9 +86,26 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
         end = time.monotonic() + KEYS_BOUND
         while not hubs[-1].control_ready() and time.monotonic() < end:
             select.select([], [], [], 0.01)
-        print(banner.banner(loaded, urls, token), flush=True)
+        print(banner.banner(loaded, urls, first, narrowed=narrowed is not None), flush=True)
 
     return serve(lambda: loaded.settings, build, preflight=preflight, on_ready=ready)
+
+
+def narrow(settings: Settings) -> Settings | None:
+    """Listening on this machine only, until there is an admin; None: it is so already."""
+    import msgspec
+
+    from pihub.settings.addresses import is_loopback, listen_addresses
+
+    wanted = listen_addresses(settings.server.listen)
+    if all(is_loopback(host) for host, _ in wanted):
+        return None
+    texts = [
+        f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        for host, port in ((h, p) if is_loopback(h) else ("127.0.0.1", p) for h, p in wanted)
+    ]
+    server = msgspec.structs.replace(settings.server, listen=",".join(dict.fromkeys(texts)))
+    return msgspec.structs.replace(settings, server=server)
 
 
 def _preflight(args: argparse.Namespace) -> list[str]:

@@ -71,10 +71,14 @@ def require_strong(password: str, words: Iterable[str] = ()) -> None:
             f"a password has {SHORTEST} to {LONGEST} characters; several words make a good one",
             param="password",
         )
-    plain = "".join(c for c in password.casefold() if c.isalnum())
+    plain = _plain(password)
     if len(set(plain)) < 5:
         raise BadRequest("the password repeats a few characters", param="password")
     stripped = plain.strip("0123456789")
-    for word in (*COMMON, *(w.casefold() for w in words if len(w) > 2)):
+    for word in (*COMMON, *filter(None, map(_plain, words))):
         if plain == word or stripped == word or stripped == word * 2:
             raise BadRequest("the password is one of the first that are tried", param="password")
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())

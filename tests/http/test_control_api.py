@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import logging
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,70 +11,14 @@ from typing import Any
 
 import pytest
 
-from pihub.controlplane import serve
 from pihub.errors import Unauthenticated
-from pihub.http.control.service import run_control
-from pihub.settings.schema import Server, Settings, Store, Upstream
-from pihub.shared.access import Access
 from pihub.shared.events import Record
-from pihub.shared.health import HealthBoard, upstream_rows
 from pihub.shared.metrics import Column, Route
-from pihub.shared.state import Plan, SharedState
 from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import Database, StoreFault
+from tests.http.control_parts import Control
 
 API = "/admin/api/v1"
-
-
-class Control:
-    """A running control plane and a client of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.settings = Settings(
-            server=Server(public_url="https://hub.example:8443"),
-            store=Store(url=f"sqlite://{folder}/pihub.db", flush=0.05),
-            upstreams={"ollama": Upstream(kind="ollama", url="http://127.0.0.1:11434")},
-        )
-        self.state = SharedState.create(Plan(1, 1 << 22))
-        self.access = Access(self.state.keys, self.state.limits)
-        self.path = str(folder / "control.sock")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(16)
-        self.stop = threading.Event()
-        health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
-        self.thread = threading.Thread(
-            target=run_control,
-            args=(self.settings, self.state, 0, health, self.listener, self.stop, serve),
-        )
-        self.thread.start()
-
-    def call(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> tuple[int, dict[str, str], Any]:
-        """(status, lower-case headers, decoded JSON)."""
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(10)
-        connection.sock.connect(self.path)
-        data = json.dumps(body).encode() if isinstance(body, dict | list) else body
-        connection.request(
-            method, path, data, {name.replace("_", "-"): v for name, v in headers.items()}
-        )
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        return answer.status, found, json.loads(content) if content else None
-
-    def finish(self) -> None:
-        self.stop.set()
-        self.thread.join(15)
-        assert not self.thread.is_alive()
-        self.listener.close()
-        for fd in self.state.eventfds:
-            os.close(fd)
 
 
 @pytest.fixture

@@ -51,9 +51,10 @@ class Gate:
         unsafe = req.method not in READS
         if forwarded and unsafe:
             _same_site(req)
-        if unsafe and (req.content_type or "").partition(";")[0].strip() == FORM:
+        kind = (req.content_type or "").partition(";")[0].strip()
+        if unsafe and kind == FORM and req.path.startswith(PAGES):
             req.env["pihub.form"] = _form(req)
-        if who.session and unsafe:
+        if who.session and unsafe and not req.path.startswith(OPEN):
             given = req.get_header("x-csrf-token") or req.env.get("pihub.form", {}).get("csrf", "")
             if not hmac.compare_digest(given.encode(), who.csrf.encode()):
                 raise Forbidden("the page is out of date: load it again, then repeat the change")

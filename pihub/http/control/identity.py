@@ -1,8 +1,9 @@
 """Who sends a request to the control plane: the socket's owner, an admin key, a session.
 
 A worker marks what it passes on with `x-pihub-forwarded: <peer>`; a client can add to
-that mark, never remove it. Only of a peer in `access.trusted_proxies` the addresses and
-the scheme that it tells are believed.
+that mark, never remove it. A proxy's X-Forwarded-For and -Proto come as `x-pihub-told-for`
+and `-proto` (waitress drops the usual names), and are believed only of a peer in
+`access.trusted_proxies`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Identity:
         if found is not None:
             return Who(found.actor, source, secure, found.csrf, cookie[0], found.session)
         if not self._accounts.has_admin():
-            if not is_here(source):
+            # What a proxy on this machine passes on comes from elsewhere.
+            proxied = req.get_header("x-pihub-told-for") is not None
+            if proxied or not is_here(source):
                 raise Forbidden(
                     "there is no admin yet: make one on the hub's own machine, with the link "
                     "that it printed or `pihub admin create NAME`"
@@ -92,8 +95,8 @@ class Identity:
         secure = self._https or req.get_header("x-pihub-scheme") == "https"
         if not self._trusted(peer):
             return peer or "127.0.0.1", secure
-        told = [one.strip() for one in (req.get_header("x-forwarded-for") or "").split(",")]
-        if req.get_header("x-forwarded-proto") == "https":
+        told = [one.strip() for one in (req.get_header("x-pihub-told-for") or "").split(",")]
+        if req.get_header("x-pihub-told-proto") == "https":
             secure = True
         for one in reversed(told):
             if _address(one) is None:

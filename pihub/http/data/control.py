@@ -28,8 +28,8 @@ PASSED = {
     "HTTP_USER_AGENT": "user-agent",
     "HTTP_X_API_KEY": "x-api-key",
     "HTTP_X_CSRF_TOKEN": "x-csrf-token",
-    "HTTP_X_FORWARDED_FOR": "x-forwarded-for",
-    "HTTP_X_FORWARDED_PROTO": "x-forwarded-proto",
+    "HTTP_X_FORWARDED_FOR": "x-pihub-told-for",
+    "HTTP_X_FORWARDED_PROTO": "x-pihub-told-proto",
     "CONTENT_TYPE": "content-type",
 }
 TIMERS = Timers(connect=2.0, headers=30.0, first_byte=30.0, idle=60.0, total=86400.0)

@@ -1,0 +1,74 @@
+"""A control plane of its own, served on a unix socket as in the control process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pihub.controlplane import serve
+from pihub.dashboard.pages import pages
+from pihub.http.control.service import run_control
+from pihub.settings.schema import Server, Settings, Store, Upstream
+from pihub.shared.access import Access
+from pihub.shared.health import HealthBoard, upstream_rows
+from pihub.shared.state import Plan, SharedState
+
+
+class Control:
+    """A running control plane and a client of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(
+            server=Server(public_url="https://hub.example:8443"),
+            store=Store(url=f"sqlite://{folder}/pihub.db", flush=0.05),
+            upstreams={"ollama": Upstream(kind="ollama", url="http://127.0.0.1:11434")},
+        )
+        self.state = SharedState.create(Plan(1, 1 << 22))
+        self.access = Access(self.state.keys, self.state.limits)
+        self.path = str(folder / "control.sock")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(16)
+        self.stop = threading.Event()
+        health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
+        self.thread = threading.Thread(
+            target=run_control,
+            args=(self.settings, self.state, 0, health, self.listener, self.stop, serve),
+            kwargs={"pages": partial(pages, stop=self.stop)},
+        )
+        self.thread.start()
+
+    def call(
+        self, method: str, path: str, body: Any = None, **headers: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """(status, lower-case headers, decoded JSON)."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        connection.sock.connect(self.path)
+        data = json.dumps(body).encode() if isinstance(body, dict | list) else body
+        connection.request(
+            method, path, data, {name.replace("_", "-"): v for name, v in headers.items()}
+        )
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        self.cookies = [v for name, v in answer.getheaders() if name.lower() == "set-cookie"]
+        kind = found.get("content-type", "")
+        return answer.status, found, json.loads(content) if content and "json" in kind else content
+
+    def finish(self) -> None:
+        self.stop.set()
+        self.thread.join(15)
+        assert not self.thread.is_alive()
+        self.listener.close()
+        for fd in self.state.eventfds:
+            os.close(fd)

@@ -1,0 +1,245 @@
+"""Passwords, one-time codes, lock-out, sessions and the audit chain on real files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pihub.errors import BadRequest, LoginRequired, TooManyAttempts
+from pihub.security import totp
+from pihub.security.accounts import Accounts
+from pihub.security.actor import LOCAL
+from pihub.security.audit import AuditLog, hidden
+from pihub.security.lockout import Lockout, network
+from pihub.security.passwords import Passwords, require_strong
+from pihub.security.sessions import Sessions
+from pihub.store.audit import AuditStore
+from pihub.store.keys import KeyDatabase
+from pihub.store.people import People
+from pihub.store.sqlite import StoreFault
+
+PASSWORD = "a long sentence of words"
+KEY = b"k" * 32
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[KeyDatabase]:
+    found = KeyDatabase(tmp_path / "control.db")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def accounts(database: KeyDatabase, clock: Clock) -> Accounts:
+    return Accounts(People(database.database), KEY, clock, Lockout(clock))
+
+
+@pytest.mark.parametrize(
+    ("secret", "at", "digits"),
+    [
+        # RFC 6238 appendix B, SHA-1, the last six of its eight digits
+        (b"12345678901234567890", 59, "287082"),
+        (b"12345678901234567890", 1111111109, "081804"),
+        (b"12345678901234567890", 2000000000, "279037"),
+        (b"12345678901234567890", 20000000000, "353130"),
+    ],
+)
+def test_codes_are_those_of_the_rfc(secret: bytes, at: int, digits: str) -> None:
+    assert totp.code(secret, at // 30) == digits
+    assert totp.verify(secret, digits, at, 0) == at // 30
+    assert totp.verify(secret, digits, at + 30, 0) == at // 30
+    assert totp.verify(secret, digits, at + 100, 0) is None
+    assert totp.verify(secret, digits, at, at // 30) is None
+
+
+def test_a_password_is_kept_as_argon2id_and_verified() -> None:
+    passwords = Passwords()
+    encoded = passwords.hash(PASSWORD)
+    assert encoded.startswith("$argon2id$v=19$m=7168,t=5,p=1$") and PASSWORD not in encoded
+    assert passwords.verify(encoded, PASSWORD)
+    assert not passwords.verify(encoded, PASSWORD + " ")
+    assert not passwords.verify("", "nobody") and not passwords.verify("junk", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "weak", ["short", "aaaaaaaaaaaa", "password1234", "ann-of-the-hub", "raspberrypi1", "x" * 257]
+)
+def test_weak_passwords_are_refused(weak: str) -> None:
+    with pytest.raises(BadRequest):
+        require_strong(weak, ("ann of the hub",))
+
+
+def test_the_second_factor_is_asked_and_good_once(accounts: Accounts, clock: Clock) -> None:
+    user = accounts.create("ann", PASSWORD)
+    made = accounts.enrol(user.id, "hub")
+    secret = accounts.get(user.id).totp
+    assert secret is not None and made.uri.startswith("otpauth://totp/")
+    with pytest.raises(LoginRequired):
+        accounts.login("ann", PASSWORD, "", "10.0.0.1")
+    right = totp.code(secret, int(clock.now) // 30)
+    with pytest.raises(LoginRequired):
+        accounts.login("ann", "wrong", right, "10.0.0.1")
+    assert accounts.login("ann", PASSWORD, right, "10.0.0.1").id == user.id
+    with pytest.raises(LoginRequired):
+        accounts.login("ann", PASSWORD, right, "10.0.0.1")
+    spare = made.recovery_codes[3]
+    assert accounts.login("ann", PASSWORD, spare.upper(), "10.0.0.1").id == user.id
+    with pytest.raises(LoginRequired):
+        accounts.login("ann", PASSWORD, spare, "10.0.0.1")
+    assert accounts.get(user.id).codes_left == totp.CODES - 1
+
+
+def test_unknown_and_wrong_take_the_same_work(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.create("ann", PASSWORD)
+    worked: list[str] = []
+    real = Passwords.verify
+
+    def count(self: Passwords, encoded: str, password: str) -> bool:
+        worked.append(encoded)
+        return real(self, encoded, password)
+
+    monkeypatch.setattr(Passwords, "verify", count)
+    messages = set()
+    for name in ("ann", "nobody"):
+        with pytest.raises(LoginRequired) as told:
+            accounts.login(name, "wrong", "", "10.0.0.1")
+        messages.add(told.value.message)
+    assert len(worked) == 2 and len(messages) == 1
+
+
+def test_a_lock_ends_after_fifteen_minutes(clock: Clock) -> None:
+    lockout = Lockout(clock)
+    for _ in range(5):
+        lockout.check("ann", "10.0.0.1", known=False)
+        lockout.failed("ann", "10.0.0.1")
+    for account, source in (("ann", "10.0.0.1"), ("ben", "10.0.0.1"), ("ann", "10.0.0.2")):
+        with pytest.raises(TooManyAttempts) as told:
+            lockout.check(account, source, known=False)
+        assert told.value.retry_after == 900
+    lockout.check("ann", "10.0.0.2", known=True)
+    lockout.check("ann", "", known=False)
+    clock.now += 899
+    with pytest.raises(TooManyAttempts):
+        lockout.check("ann", "10.0.0.2", known=False)
+    clock.now += 1
+    lockout.check("ann", "10.0.0.1", known=False)
+
+
+def test_many_sources_and_names_take_bounded_room(clock: Clock) -> None:
+    lockout = Lockout(clock)
+    for n in range(10_000):
+        lockout.failed(f"user{n}", f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
+    assert len(lockout._sources._failures) == len(lockout._accounts._failures) == 4096
+
+
+def test_an_ipv6_home_is_one_source() -> None:
+    assert network("2001:db8:1:2::1") == network("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
+    assert network("::ffff:10.0.0.1") == "10.0.0.1"
+
+
+def test_sessions_end_by_idleness_by_age_and_with_the_password(
+    accounts: Accounts, clock: Clock
+) -> None:
+    user = accounts.create("ann", PASSWORD)
+    sessions = Sessions(accounts, KEY, clock, idle=600, length=3600)
+    made = sessions.begin(user, "10.0.0.1", "agent")
+    assert sessions.find(made.cookie, "10.0.0.1") is not None
+    assert sessions.find(made.cookie[:-1], "10.0.0.1") is None
+    for _ in range(6):
+        clock.now += 590
+        assert sessions.find(made.cookie, "10.0.0.1") is not None
+    clock.now += 100
+    assert sessions.find(made.cookie, "10.0.0.1") is None
+    made = sessions.begin(user, "10.0.0.1", "agent")
+    clock.now += 600
+    assert sessions.find(made.cookie, "10.0.0.1") is None
+    made = sessions.begin(user, "10.0.0.1", "agent")
+    accounts.set_password(user.id, PASSWORD + "!")
+    assert sessions.find(made.cookie, "10.0.0.1") is None
+
+
+def test_the_database_holds_no_secret_of_a_login(
+    accounts: Accounts, database: KeyDatabase, tmp_path: Path
+) -> None:
+    user = accounts.create("ann", PASSWORD)
+    made = Sessions(accounts, KEY, time.time).begin(user, "10.0.0.1", "agent")
+    link = accounts.new_link()
+    codes = accounts.enrol(user.id, "hub").recovery_codes
+    database.close()
+    found = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for secret in (PASSWORD, made.cookie, link, *codes):
+        assert secret.encode() not in found
+
+
+@pytest.fixture
+def log(database: KeyDatabase) -> AuditLog:
+    found = AuditLog(AuditStore(database.database), KEY)
+    for n in range(5):
+        found.write(LOCAL, "test", f"/x/{n}", "200", {"n": n}, {"n": n + 1})
+    return found
+
+
+def test_the_chain_is_whole_and_rows_cannot_be_changed(
+    log: AuditLog, database: KeyDatabase
+) -> None:
+    verdict = log.verify()
+    assert (verdict.rows, verdict.broken) == (5, 0)
+    for sql in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit WHERE seq = 5"):
+        with pytest.raises(StoreFault), database.database.write() as connection:
+            connection.execute(sql)
+    assert log.verify() == verdict and log.holds(verdict.head)
+
+
+@pytest.mark.parametrize(
+    ("sql", "broken"),
+    [
+        ("UPDATE audit SET after = '{}' WHERE seq = 3", 3),
+        ("UPDATE audit SET at = at + 1 WHERE seq = 1", 1),
+        ("DELETE FROM audit WHERE seq = 2", 3),
+        ("UPDATE audit SET hash = zeroblob(32) WHERE seq = 5", 5),
+    ],
+)
+def test_whoever_changes_the_file_is_found_out(
+    log: AuditLog, database: KeyDatabase, sql: str, broken: int
+) -> None:
+    with database.database.write() as connection:
+        connection.execute("DROP TRIGGER audit_kept; DROP TRIGGER audit_fixed;" + sql)
+    assert log.verify().broken == broken
+
+
+def test_an_end_that_was_cut_off_is_found_by_an_earlier_head(
+    log: AuditLog, database: KeyDatabase
+) -> None:
+    head = log.verify().head
+    with database.database.write() as connection:
+        connection.execute("DROP TRIGGER audit_kept; DELETE FROM audit WHERE seq > 3")
+    assert log.verify().broken == 0
+    assert not log.holds(head)
+    log.write(LOCAL, "a", "b", "c")
+    log.write(LOCAL, "a", "b", "c")
+    assert not log.holds(head)
+
+
+def test_secrets_are_hidden_by_name() -> None:
+    value = {"token": "t", "a": [{"new_password": "p", "name": "n"}], "secret": None}
+    assert hidden(value) == {
+        "token": "…", "a": [{"new_password": "…", "name": "n"}], "secret": None,
+    }  # fmt: skip
