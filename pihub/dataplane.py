@@ -35,7 +35,7 @@ from pihub.http.data.health import Healthz, Metrics, Readyz
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
 from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
-from pihub.insight.metrics import render as render_metrics
+from pihub.insight.metrics import exposition
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
@@ -108,7 +108,9 @@ class Worker:
                     "root": Root(),
                     "healthz": Healthz(),
                     "readyz": Readyz(state, hub.health, tuple(settings.upstreams)),
-                    "metrics": Metrics(lambda: render_metrics(state, hub.health), access),
+                    "metrics": Metrics(
+                        lambda accept: exposition(state, hub.health, accept), access
+                    ),
                 },
                 sinks={
                     "control": ControlProxy(

@@ -69,6 +69,8 @@ class RecorderState(NamedTuple):
     lost: int
     failures: int
     last_error: str
+    bytes_per_1000: int = 0
+    """Written to the disk for 1,000 records, so far."""
 
 
 class Recorder:
@@ -99,10 +101,16 @@ class Recorder:
         self._recorded = self._lost = self._failures = 0
         self._last_error = ""
         self._next_prune = 0.0
+        self._written = 0
 
     def state(self) -> RecorderState:
         return RecorderState(
-            self._behind(), self._recorded, self._lost, self._failures, self._last_error
+            self._behind(),
+            self._recorded,
+            self._lost,
+            self._failures,
+            self._last_error,
+            self._written * 1000 // max(self._recorded, 1),
         )
 
     def run(self, stop: threading.Event) -> None:
@@ -125,6 +133,7 @@ class Recorder:
             cursors, lost, records = self._batch()
             if cursors == self._cursors:
                 return True
+            before = written_bytes()
             try:
                 self._store.commit(self._boot, cursors, lost, records, self._names)
             except StoreFault as error:
@@ -133,6 +142,9 @@ class Recorder:
             self._cursors = cursors
             self._recorded += len(records)
             self._lost += lost
+            written = written_bytes() - before
+            self._written += written
+            self._counters.add(CONTROL_ROW, Column.STORE_WRITTEN, written)
             self._counters.add(CONTROL_ROW, Column.EVENTS_RECORDED, len(records))
             if lost:
                 self._counters.add(CONTROL_ROW, Column.EVENTS_LOST, lost)
@@ -191,3 +203,15 @@ class Recorder:
         if removed >= PRUNE_ROWS:
             # More is waiting: come back with the next batch instead of a minute later.
             self._next_prune = 0.0
+
+
+def written_bytes() -> int:
+    """What the calling thread has sent towards the disk (proc(5), `write_bytes`); 0 where
+    the kernel does not tell."""
+    try:
+        with open("/proc/thread-self/io", "rb") as file:
+            found = file.read()
+    except OSError:
+        return 0
+    _, _, rest = found.partition(b"\nwrite_bytes: ")
+    return int(rest.split(b"\n", 1)[0] or 0)

@@ -65,6 +65,12 @@ class Column(IntEnum):
     """Gauge: deliveries that wait."""
     HOOK_LETTERS = 34
     """Gauge: dead letters that could be replayed."""
+    COMPRESSED = 35
+    """Answers of the control plane that were compressed; its row, as the next two."""
+    COMPRESSION_SAVED = 36
+    """Bytes that they became shorter by."""
+    STORE_WRITTEN = 37
+    """Bytes that the recorder wrote to the disk."""
 
 
 class Series(IntEnum):

@@ -14,6 +14,7 @@ from pihub.http.data.errors import ErrorMapper
 from pihub.http.data.health import Healthz, Metrics, Readyz
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
 from pihub.http.data.routes import EDGE_ROUTES, FIXED, Front, Parts, Sink, build
+from pihub.insight.exposition import CONTENT_TYPE
 from pihub.protocols.registry import CLIENTS
 from pihub.settings.schema import Breaker
 from pihub.shared.access import Access
@@ -106,7 +107,9 @@ class Plane:
                     "root": Root(),
                     "healthz": Healthz(),
                     "readyz": Readyz(self.state, self.board, ("up",)),
-                    "metrics": Metrics(lambda: b"pihub_up 1\n", self.access),
+                    "metrics": Metrics(
+                        lambda accept: (CONTENT_TYPE, b"pihub_up 1\n"), self.access
+                    ),
                 },
                 sinks={
                     "control": control or Pages(),

@@ -40,7 +40,7 @@ def test_all_rings_are_drained_whole(
     assert recorder.state().behind == 3015
     assert recorder.drain()
     assert rids(store) == list(range(3015))
-    assert recorder.state() == (0, 3015, 0, 0, "")
+    assert recorder.state()[:5] == (0, 3015, 0, 0, "")
     assert state.counters.total(Column.EVENTS_RECORDED) == 3015
     assert BATCH < 3000
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import falcon
 
 from pihub.http.control import errors
+from pihub.http.control.compression import Compression
 from pihub.http.control.dispatch import Dispatcher
 from pihub.http.control.gate import Gate
 from pihub.http.control.identity import Identity
@@ -20,8 +21,12 @@ Route = tuple[str, object]
 OPENAPI = "/admin/api/openapi.json"
 
 
-def build_control_app(services: ControlServices, extra_routes: Iterable[Route] = ()) -> App:
-    """The WSGI application of the control process."""
+def build_control_app(
+    services: ControlServices,
+    extra_routes: Iterable[Route] = (),
+    saved: Callable[[int], None] = lambda number: None,
+) -> App:
+    """The WSGI application of the control process. `saved`: see compression.Compression."""
     control = services.control
     identity = None
     if control is not None:
@@ -32,7 +37,7 @@ def build_control_app(services: ControlServices, extra_routes: Iterable[Route] =
             services.proxies,
             services.public_url,
         )
-    app: App = falcon.App(middleware=[Gate(identity, services.public_url)])
+    app: App = falcon.App(middleware=[Compression(saved), Gate(identity, services.public_url)])
     app.req_options.auto_parse_qs_csv = False
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True

@@ -22,6 +22,7 @@ from pihub.settings.paths import database
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
+from pihub.shared.metrics import Column
 from pihub.shared.state import STREAMS, SharedState
 from pihub.shared.streams import LiveStreams
 from pihub.store.metrics import MetricsStore
@@ -87,7 +88,12 @@ def run_control(
         control=control,
         proxies=tuple(settings.access.trusted_proxies),
     )
-    app = build_control_app(services, pages(services) if pages else ())
+
+    def saved(number: int) -> None:
+        state.counters.add(slot, Column.COMPRESSED, 1)
+        state.counters.add(slot, Column.COMPRESSION_SAVED, number)
+
+    app = build_control_app(services, pages(services) if pages else (), saved)
     observers.start(on_death=stop.set)
     watch = threading.Thread(target=_refresh, args=(keys, store, stop), name="keys", daemon=True)
     watch.start()

@@ -50,7 +50,7 @@ class Readyz:
 class Metrics:
     """GET /metrics: from this machine without a key, from elsewhere with one."""
 
-    def __init__(self, exposition: Callable[[], bytes], access: Access) -> None:
+    def __init__(self, exposition: Callable[[str], tuple[str, bytes]], access: Access) -> None:
         self._exposition = exposition
         self._access = access
 
@@ -59,8 +59,8 @@ class Metrics:
             self._access.principal(
                 req.env.get("HTTP_AUTHORIZATION"), req.env.get("HTTP_X_API_KEY")
             )
-        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
-        resp.data = self._exposition()
+        resp.content_type, resp.data = self._exposition(req.get_header("accept") or "")
+        resp.set_header("vary", "accept")
 
 
 def is_loopback(address: str) -> bool:
