@@ -101,6 +101,18 @@ class NotFound(PihubError):
     code, status, kind = "not_found", 404, "not_found"
 
 
+class PolicyRefused(Forbidden):
+    """The policy leaves no target of the model's chain (a local-only key, a cloud-only model)."""
+
+    code = "policy_refused"
+
+
+class ContextExceeded(BadRequest):
+    """The prompt is longer than any target of the chain can read; nothing was cut."""
+
+    code = "context_length_exceeded"
+
+
 class ModelNotFound(NotFound):
     """The model name is neither an alias nor a member of a configured chain."""
 
@@ -240,6 +252,34 @@ class UpstreamBusy(UpstreamError):
     """The upstream said 429, 503 or 529."""
 
     code, status, kind = "upstream_busy", 503, "overloaded"
+
+
+class LocalBusy(UpstreamBusy):
+    """The queue before a local upstream is full or too slow; `retry_after` is the predicted wait."""
+
+    code, status, kind = "local_busy", 503, "overloaded"
+
+
+class ModelHeld(UpstreamBusy):
+    """Loading the model would evict one that a conversation is using."""
+
+    code = "model_held"
+
+
+class DraftRejected(UpstreamError):
+    """A local draft did not pass its checks; `check` names the first that failed."""
+
+    code, retryable = "draft_rejected", False
+
+    def __init__(self, message: str, *, check: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+class ChainDeadline(UpstreamError):
+    """The chain's time is used up (`routing.chain_seconds`)."""
+
+    code, status, kind = "chain_deadline", 504, "timeout"
 
 
 class BreakerOpen(UpstreamError):

@@ -13,6 +13,7 @@ import msgspec
 from pihub.settings.access import Access
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
+from pihub.settings.routing import ModelRouting, Queue, Routing
 from pihub.settings.section import Positive, Seconds, Section
 from pihub.settings.streams import Streams
 from pihub.settings.webhooks import Action, Subscriber, Webhook
@@ -91,12 +92,13 @@ class Upstream(Section, frozen=True):
     timers: Timers = Timers()
     breaker: Breaker = Breaker()
     pool: Pool = Pool()
+    queue: Queue = Queue()
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     ca_file: str = ""
     simulated: bool = False
 
 
-class Model(Section, frozen=True):
+class Model(ModelRouting, frozen=True):
     chain: Annotated[list[str], msgspec.Meta(min_length=1)]
     """`upstream/model` targets in the order in which they are tried."""
     max_tokens: Positive | None = None
@@ -158,6 +160,7 @@ class Settings(Section, frozen=True):
     access: Access = Access()
     gateway: Gateway = Gateway()
     ollama: OllamaManagement = OllamaManagement()
+    routing: Routing = Routing()
     money: Money = Money()
     energy: Energy = Energy()
     streams: Streams = Streams()

@@ -86,6 +86,10 @@ class Series(IntEnum):
     CALL = 6
     RENDER = 7
     REMEMBER = 8
+    PREDICTED = 9
+    """How far the predicted time of a local answer was from the real one."""
+    QUEUE = 10
+    """Time in the queue before a local upstream."""
 
 
 class Route(IntEnum):

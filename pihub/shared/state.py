@@ -20,9 +20,11 @@ from pihub._core.histogram import Histogram
 from pihub._core.inflight import Inflight
 from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
+from pihub._core.lanes import Lanes
 from pihub._core.limiter import Limiter
 from pihub._core.names import Names
 from pihub._core.ring import Ring
+from pihub._core.speeds import Speeds
 from pihub._core.streams import Streams
 from pihub.shared.events import EventLog
 from pihub.shared.metrics import (
@@ -48,6 +50,10 @@ BUDGETS = 2048
 """Keys, users, tenants and models with money of their own: 2048 x (64 + 8 x W) B."""
 STREAMS = 512
 """Live streams of a worker that are tracked: 512 x 128 B = 64 KiB a worker."""
+SPEEDS = 256
+"""Models whose speed is learnt: 256 x 128 B = 32 KiB."""
+ROUTING = 32
+"""Counters of routing decisions (shared.routing.Event), a worker: 256 B."""
 BOARD_BYTES = 64 * 1024
 """Largest published blob: two copies of 64 KiB a board."""
 
@@ -84,6 +90,10 @@ class Plan:
             ("budgets", Budget.size_for(BUDGETS, n)),
             ("spending", Board.size_for(BOARD_BYTES)),
             ("streams", Streams.size_for(n, STREAMS)),
+            ("lanes", Lanes.size_for(MAX_UPSTREAMS)),
+            ("speeds", Speeds.size_for(SPEEDS)),
+            ("routing", Counters.size_for(n, ROUTING)),
+            ("local", Board.size_for(BOARD_BYTES)),
             ("dns", Board.size_for(BOARD_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
@@ -115,6 +125,10 @@ class SharedState:
         self.budgets = Budget(arena, "budgets", BUDGETS, n)
         self.spending = Board(arena, "spending")
         self.streams = Streams(arena, "streams", n, STREAMS)
+        self.lanes = Lanes(arena, "lanes", MAX_UPSTREAMS)
+        self.speeds = Speeds(arena, "speeds", SPEEDS)
+        self.routing = Counters(arena, "routing", n, ROUTING)
+        self.local = Board(arena, "local")
         self.dns = Board(arena, "dns")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n)
@@ -175,5 +189,6 @@ class SharedState:
         self.cache.recover(slot << 16 | incarnation)
         self.inflight.recover(slot)
         self.budgets.recover(slot, incarnation)
+        self.lanes.recover(slot)
         for gauge in (Column.IN_FLIGHT, Column.STREAMS_OPEN):
             self.counters.set(slot, gauge, 0)

@@ -1,0 +1,56 @@
+"""How targets are chosen: a model's policy, an upstream's queue, and [routing]."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from pihub.settings.section import Positive, Seconds, Section
+
+Policy = Literal[
+    "chain", "local-first", "cheapest", "fastest", "quality", "weighted", "difficulty",
+    "local-only", "cloud-only",
+]  # fmt: skip
+Check = Literal["schema", "tools", "refusal", "empty", "cut", "agreement"]
+
+
+class Queue(Section, frozen=True):
+    """Before an upstream that serves few requests at a time, as Ollama on a Pi does."""
+
+    parallel: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
+    """Requests at once, of all workers together; 0: no queue."""
+    length: Annotated[int, msgspec.Meta(ge=0, le=112)] = 16
+    """Requests that wait, at most."""
+    patience: Seconds = 300.0
+    hold: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    """Seconds after its last request for which a loaded model is not swapped for another."""
+
+
+class ModelRouting(Section, frozen=True):
+    """The part of a model's section that says how its targets are chosen."""
+
+    policy: Policy = "chain"
+    deadline_ms: Positive | None = None
+    """Go up from a local target only if its predicted time is longer than this."""
+    weights: list[Annotated[float, msgspec.Meta(ge=0)]] = []
+    """For `weighted`: one a target, in the chain's order."""
+    strong_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    """For `difficulty`: the share of prompts for the strongest target."""
+    verify: list[Check] = []
+    """Checks of a local draft; if one fails, the next target answers."""
+    hedge_after_ms: Positive | None = None
+    """Without a first token after so long, the next target is asked, too."""
+
+
+class Routing(Section, frozen=True):
+    ping: Seconds = 10.0
+    """How often a waiting streaming client hears from the hub."""
+    retry_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+    """Retries and hedges, at most, as a share of the calls."""
+    chain_seconds: Seconds = 900.0
+    """For all targets of a chain together, until the first token."""
+    key_policies: list[str] = []
+    """`NUMBER=policy`: what a key may, by the number that `pihub keys list` shows."""
+    keep_warm: bool = False
+    """Load the model that is expected to be used next, before it is."""
