@@ -56,7 +56,7 @@ cdef extern from "ph_layout.h" nogil:
     uint32_t PH_KIND_INFLIGHT
     uint32_t PH_KIND_LIMITER
     uint32_t PH_KIND_BREAKER
-    uint32_t PH_KIND_LANES
+    uint32_t PH_KIND_QUEUE
     uint32_t PH_KIND_SPEEDS
 
     uint64_t ph_round_up(uint64_t n, uint64_t unit)

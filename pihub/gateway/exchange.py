@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
 
 from pihub.domain.cacheable import CacheWish
 from pihub.domain.chat import Answer, Ask, Usage
@@ -17,6 +18,9 @@ from pihub.shared.answers import Key, Stored
 from pihub.shared.budgets import Hold
 from pihub.shared.events import CacheState
 from pihub.shared.lane import Begun
+
+if TYPE_CHECKING:
+    from pihub.gateway.plan import Plan
 
 NO_WISH = CacheWish()
 
@@ -52,6 +56,10 @@ class Incoming:
     """The first call, if the lane has begun it. Whoever goes on with it sets None."""
     address: str = ""
     """The client's, as the worker sees it; empty on a unix socket."""
+    policy: str | None = None
+    """x-pihub-policy"""
+    deadline_ms: str | None = None
+    """x-pihub-deadline-ms"""
 
 
 @dataclass(slots=True)
@@ -77,6 +85,8 @@ class Exchange:
     leads: bool = False
     # route
     targets: tuple[Target, ...] = ()
+    plan: Plan | None = None
+    """Only for requests that need more than their chain."""
     hold: Hold | None = None
     """What the budgets hold for the call that is under way."""
     # call
@@ -88,6 +98,8 @@ class Exchange:
     lost: tuple[tuple[Target, Collector], ...] = ()
     """Parts of answers that targets gave before they failed: nobody sees them, but they
     are paid for."""
+    waits: str = ""
+    """What it is waiting for, in words."""
     passes: bool = False
     """The upstream's own bytes go to the client unchanged."""
     raw: bytes = b""

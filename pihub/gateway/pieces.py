@@ -21,8 +21,10 @@ def read_pieces(
     outcome: Outcome,
     malformed: Callable[[int], None],
     pace: Callable[[], None] | None = None,
+    ended: Callable[[], None] | None = None,
 ) -> Iterator[Piece]:
-    """The upstream's pieces; ends well only after its terminal marker.
+    """The upstream's pieces; ends well only after its terminal marker. `ended` is called
+    whatever the end is.
 
     `pace` is called before each read after the one that brought the first content.
 
@@ -58,6 +60,8 @@ def read_pieces(
         raise
     finally:
         response.close()
+        if ended is not None:
+            ended()
         if parser.malformed:
             malformed(parser.malformed)
 

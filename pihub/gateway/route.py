@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pihub.domain.target import Target, parse_target
 from pihub.errors import ModelNotFound
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.plan import Planner
 
 
 class ModelTable:
@@ -48,14 +49,19 @@ class ModelTable:
 
 
 class Router:
-    """Sets `targets`. Raises ModelNotFound."""
+    """Sets `targets`, and `plan` where one is wanted. Raises ModelNotFound and what the
+    planner raises."""
 
-    def __init__(self, models: ModelTable) -> None:
+    def __init__(self, models: ModelTable, planner: Planner | None = None) -> None:
         self.models = models
+        self._planner = planner
 
     def __call__(self, x: Exchange) -> None:
-        if x.stored is None:
-            x.targets = self.models.find(x.alias)
+        if x.stored is not None:
+            return
+        x.targets = chain = self.models.find(x.alias)
+        if self._planner is not None and self._planner.wanted(x, chain):
+            self._planner(x, chain)
 
 
 def chain_targets(

@@ -20,7 +20,7 @@ from pihub._core.histogram import Histogram
 from pihub._core.inflight import Inflight
 from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
-from pihub._core.lanes import Lanes
+from pihub._core.queue import Queue
 from pihub._core.limiter import Limiter
 from pihub._core.names import Names
 from pihub._core.ring import Ring
@@ -90,7 +90,7 @@ class Plan:
             ("budgets", Budget.size_for(BUDGETS, n)),
             ("spending", Board.size_for(BOARD_BYTES)),
             ("streams", Streams.size_for(n, STREAMS)),
-            ("lanes", Lanes.size_for(MAX_UPSTREAMS)),
+            ("queues", Queue.size_for(MAX_UPSTREAMS)),
             ("speeds", Speeds.size_for(SPEEDS)),
             ("routing", Counters.size_for(n, ROUTING)),
             ("local", Board.size_for(BOARD_BYTES)),
@@ -125,7 +125,7 @@ class SharedState:
         self.budgets = Budget(arena, "budgets", BUDGETS, n)
         self.spending = Board(arena, "spending")
         self.streams = Streams(arena, "streams", n, STREAMS)
-        self.lanes = Lanes(arena, "lanes", MAX_UPSTREAMS)
+        self.queues = Queue(arena, "queues", MAX_UPSTREAMS)
         self.speeds = Speeds(arena, "speeds", SPEEDS)
         self.routing = Counters(arena, "routing", n, ROUTING)
         self.local = Board(arena, "local")
@@ -189,6 +189,6 @@ class SharedState:
         self.cache.recover(slot << 16 | incarnation)
         self.inflight.recover(slot)
         self.budgets.recover(slot, incarnation)
-        self.lanes.recover(slot)
+        self.queues.recover(slot)
         for gauge in (Column.IN_FLIGHT, Column.STREAMS_OPEN):
             self.counters.set(slot, gauge, 0)

@@ -6,7 +6,7 @@ TICKETS: int
 WIDTH: int
 
 @final
-class Lanes:
+class Queue:
     """Rows of fair, bounded queues; a row without a width has no queue."""
 
     n_rows: int
