@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pihub.compose.routing import difficulty_for
 from pihub.domain.ports import Waiter
 from pihub.domain.pricing import PriceTable
 from pihub.errors import ArenaError, ConfigError
@@ -45,6 +46,7 @@ class Hub:
         self.prices: PriceTable = settings_prices(self.settings)
         self.rows = _rows(self.settings)
         self.models = model_table(self.settings)
+        self.difficulty = difficulty_for(self.settings)
         self.started = int(time.time())
         self.run_dir = run_dir(self.settings)
         self.control_socket: Path = self.run_dir / "control.sock"
@@ -62,6 +64,10 @@ class Hub:
         named: dict[str, Upstream | Api] = {**self.settings.upstreams, **self.settings.apis}
         for name, section in named.items():
             configure_breaker(self.state, self.rows[name], section.breaker)
+            if isinstance(section, Upstream):
+                self.state.queues.configure(
+                    self.rows[name], section.queue.parallel, section.queue.length
+                )
             if isinstance(section, Api) and section.requests_per_minute:
                 self.state.api_limits.configure(
                     self.rows[name],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
+from pihub.compose.routing import build_routing
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import ClientFormat, Waiter
@@ -109,7 +110,10 @@ class Worker:
                     "healthz": Healthz(),
                     "readyz": Readyz(state, hub.health, tuple(settings.upstreams)),
                     "metrics": Metrics(
-                        lambda accept: exposition(state, hub.health, accept), access
+                        lambda accept: exposition(
+                            state, hub.health, accept, hub.models.all_targets()
+                        ),
+                        access,
                     ),
                 },
                 sinks={
@@ -167,6 +171,7 @@ class Worker:
             warn=settings.gateway.warn_unknown_price,
             energy=Energy(settings.energy.watts, settings.energy.usd_per_kwh),
         )
+        routing = build_routing(hub, slot, waiter)
         admit = Admit(state, slot, settings.limits.streams_per_worker)
         lookup = Lookup(
             self._answers,
@@ -183,7 +188,7 @@ class Worker:
                 admit=admit,
                 inspect=Inspect(self._scopes),
                 lookup=lookup,
-                route=Router(hub.models),
+                route=Router(hub.models, routing.planner),
                 call=Call(
                     links,
                     self.connector,
@@ -198,7 +203,9 @@ class Worker:
                         gap=settings.streams.coalesce_ms / 1000,
                         busy_from=settings.streams.coalesce_from,
                     ),
+                    care=routing.care,
                 ),
+                learn=routing.learn,
                 render=Render(
                     remember,
                     record,

@@ -255,7 +255,7 @@ class UpstreamBusy(UpstreamError):
 
 
 class LocalBusy(UpstreamBusy):
-    """The queue before a local upstream is full or too slow; `retry_after` is the predicted wait."""
+    """The queue before a local upstream is full or too slow; `retry_after` predicts the wait."""
 
     code, status, kind = "local_busy", 503, "overloaded"
 
@@ -271,7 +271,7 @@ class DraftRejected(UpstreamError):
 
     code, retryable = "draft_rejected", False
 
-    def __init__(self, message: str, *, check: str) -> None:
+    def __init__(self, message: str, *, check: str = "") -> None:
         super().__init__(message)
         self.check = check
 

@@ -179,7 +179,9 @@ cdef class Edge:
                 value = self.hit(&ask, start_response)
                 if value is not None:
                     return value
-                if self.lane is not None:
+                if (self.lane is not None
+                        and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_POLICY") is NULL
+                        and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_DEADLINE_MS") is NULL):
                     value = self.lane.run(&ask, <bytes> body, environ, start_response)
                     if type(value) is list:
                         return value

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from pihub.compose.routing import model_rules
 from pihub.domain.ports import Waiter
 from pihub.domain.pricing import Price, Rates
 from pihub.domain.target import Target
 from pihub.gateway.link import ANTHROPIC_VERSION, Link
 from pihub.gateway.plain import PROTOCOLS, why_not_plain
+from pihub.gateway.plan import PLAIN
 from pihub.protocols.jsontext import encode
 from pihub.settings.sizes import parse_size
 from pihub.shared.httphead import request as request_head
@@ -47,12 +49,13 @@ def build_lane(
         wait=waiter.wait,
         client_fd=waiter.client_fd,
     )
+    rules = model_rules(settings)
     some = False
     for name, chain in hub.models.chains():
         target = chain[0]
         link, price = links[target.upstream], hub.prices.find(target.kind, target.model)
         for client in PROTOCOLS:
-            if why_not_plain(settings, client, chain, link, price):
+            if why_not_plain(settings, client, chain, link, price, rules.get(name, PLAIN)):
                 continue
             way = _way(hub, connector, name, target, link, price, unpriced, open_for)
             lane.add(routes[client], name.encode(), way)

@@ -12,6 +12,8 @@ from enum import IntEnum
 from pihub.errors import (
     BreakerOpen,
     BudgetExceeded,
+    ContextExceeded,
+    DraftRejected,
     PihubError,
     UpstreamBusy,
     UpstreamIncomplete,
@@ -61,6 +63,11 @@ class Reason(IntEnum):
     UNSUPPORTED_BY_FIRST = 20
     """The first target cannot carry what the request asks for."""
 
+    FALLBACK_DRAFT = 30
+    """A local draft did not pass its checks."""
+    FALLBACK_CONTEXT = 31
+    """The prompt does not fit the context of the target before."""
+
     BUDGET_DOWNGRADE = 40
     """A budget was near or at its limit: a cheaper target of the chain answered."""
 
@@ -73,6 +80,8 @@ class Reason(IntEnum):
 _AFTER: tuple[tuple[type[PihubError], Reason], ...] = (
     # Subclasses before their bases: the first match decides.
     (BudgetExceeded, Reason.BUDGET_DOWNGRADE),
+    (DraftRejected, Reason.FALLBACK_DRAFT),
+    (ContextExceeded, Reason.FALLBACK_CONTEXT),
     (BreakerOpen, Reason.FALLBACK_BREAKER),
     (UpstreamBusy, Reason.FALLBACK_BUSY),
     (UpstreamRejected, Reason.FALLBACK_REJECTED),

@@ -8,6 +8,8 @@ allOf, not, and `$ref` into `$defs` or `definitions` of the same document.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 DEPTH = 64
@@ -16,6 +18,12 @@ TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,), "null": (type(None),), "number": (int, float), "float": (int, float),
     "integer": (int,),
 }  # fmt: skip
+BOUNDS: dict[str, Callable[[float, float], bool]] = {
+    "minimum": operator.lt,
+    "maximum": operator.gt,
+    "exclusiveMinimum": operator.le,
+    "exclusiveMaximum": operator.ge,
+}
 
 
 def faults(
@@ -42,10 +50,10 @@ def faults(
         found += _array(value, schema, path, down)
     for part in schema.get("allOf", ()):
         found += faults(value, part, path=path, **down)
-    for word, fits in (("anyOf", lambda n: n > 0), ("oneOf", lambda n: n == 1)):
+    for word, most in (("anyOf", None), ("oneOf", 1)):
         if schema.get(word):
             good = sum(not faults(value, part, path=path, **down) for part in schema[word])
-            if not fits(good):
+            if not good or good > (most or good):
                 found.append(f"{path}: fits {good} of {word}")
     if "not" in schema and not faults(value, schema["not"], path=path, **down):
         found.append(f"{path}: is what it must not be")
@@ -86,12 +94,11 @@ def _plain(value: Any, schema: dict[str, Any], path: str) -> list[str]:
         return [f"{path}: is none of the listed values"]
     out = []
     if isinstance(value, int | float) and not isinstance(value, bool):
-        for word, wrong in (
-            ("minimum", lambda b: value < b), ("maximum", lambda b: value > b),
-            ("exclusiveMinimum", lambda b: value <= b), ("exclusiveMaximum", lambda b: value >= b),
-        ):  # fmt: skip
+        for word, wrong in BOUNDS.items():
             bound = schema.get(word)
-            if isinstance(bound, int | float) and not isinstance(bound, bool) and wrong(bound):
+            if isinstance(bound, bool) or not isinstance(bound, int | float):
+                continue
+            if wrong(value, bound):
                 out.append(f"{path}: is beyond {word} {bound}")
     if isinstance(value, str | list):
         kind = "Length" if isinstance(value, str) else "Items"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 DEFAULT_OUTPUT = 256
 """Tokens, until a model's own mean is known."""
 CHARS_PER_TOKEN = 4.0
+LEAST_CHARS, MOST_CHARS = 2.0, 5.0
 LONGEST_MS = 4_000_000_000
 
 
@@ -31,8 +32,10 @@ class Figures(NamedTuple):
 
 
 def prompt_tokens(characters: int, figures: Figures) -> int:
-    """An estimate, at least 1."""
-    return max(1, round(characters / (figures.chars or CHARS_PER_TOKEN)))
+    """An estimate, at least 1. The learnt ratio is not trusted beyond what any text has: a
+    cached prompt is told with fewer tokens than it has."""
+    ratio = min(max(figures.chars, LEAST_CHARS), MOST_CHARS) if figures.chars else CHARS_PER_TOKEN
+    return max(1, round(characters / ratio))
 
 
 def output_tokens(figures: Figures, max_tokens: int | None) -> int:

@@ -7,7 +7,7 @@ if its upstream's `retries` say so, and only before it has answered anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
 from time import monotonic_ns
 
@@ -19,11 +19,16 @@ from pihub.domain.target import Target
 from pihub.errors import (
     BreakerOpen,
     BudgetExceeded,
+    ChainDeadline,
     ClientGone,
+    ContextExceeded,
+    DraftRejected,
     PihubError,
     Unsupported,
     UpstreamError,
 )
+from pihub.gateway.care import Care, resampled
+from pihub.gateway.context import uncut
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.link import JSON_BODY, Link
 from pihub.gateway.outcome import Outcome
@@ -60,9 +65,11 @@ class Call:
         answer_limit: int,
         purse: Purse | None = None,
         pace: Pace | None = None,
+        care: Care | None = None,
     ) -> None:
         self._pace = pace
         self._purse = purse
+        self._care = care
         self._links = links
         self._connector = connector
         self._waiter = waiter
@@ -77,20 +84,32 @@ class Call:
         if x.streams:
             # The renderer needs it: what cannot be read must not have been paid for.
             x.parsed()
+        self.chain(x)
+
+    def chain(self, x: Exchange) -> None:
+        """The targets in turn; see the class."""
         errors: list[PihubError] = []
         for index, target in enumerate(x.targets):
             link = self._links[target.upstream].facing(x.request.client.name)
             try:
+                if x.plan is not None and self._care is not None:
+                    self._care.before(x)
+                    x.drafts = self._care.drafts(x, target, index)
                 if self._purse is not None:
                     self._purse.take(x, target)
                 self._try(x, target, link)
-            except (UpstreamError, Unsupported, BudgetExceeded) as error:
+                if x.drafts and self._care is not None:
+                    self._care.judge(x, target, lambda seed: self._again(x, target, link, seed))  # noqa: B023
+            except (UpstreamError, Unsupported, ContextExceeded, BudgetExceeded) as error:
                 if isinstance(error, BudgetExceeded) and not error.goes_on:
                     raise
                 x.drop_begun()
                 errors.append(error)
                 x.moved_on = error
-                x.failures = (*x.failures, f"{target.name}: {error.code}")
+                check = f" ({error.check})" if isinstance(error, DraftRejected) else ""
+                x.failures = (*x.failures, f"{target.name}: {error.code}{check}")
+                if isinstance(error, ChainDeadline):
+                    break
                 continue
             x.target = target
             if index:
@@ -119,14 +138,41 @@ class Call:
                 pause = pause_before_retry(error, number)
                 if number == link.retries or pause is None or len(x.lost) > lost:
                     raise
+                if self._care is not None and not self._care.may_retry():
+                    raise
             self._waiter.sleep(pause, client_fd=x.request.client_fd)
 
+    def _again(self, x: Exchange, target: Target, link: Link, seed: int) -> None:
+        """A second sample of the same answer."""
+        first = x.parsed()
+        x.ask = resampled(first, seed)
+        try:
+            self._attempt(x, target, link)
+        finally:
+            x.ask = first
+
     def _attempt(self, x: Exchange, target: Target, link: Link) -> None:
+        if self._care is None:
+            self._once(x, target, link, None)
+            return
+        turn = self._care.turn(x, target) if x.plan is not None else None
+        try:
+            self._once(x, target, link, None if turn is None else turn.end)
+        except PihubError as error:
+            self._care.failed(target, error)
+            raise
+        finally:
+            if turn is not None and x.pieces is None:
+                turn.end()
+
+    def _once(
+        self, x: Exchange, target: Target, link: Link, ended: Callable[[], None] | None
+    ) -> None:
         x.notes, x.raw, x.ttft_us = (), b"", 0
         # Ollama sends no header before a non-streamed answer is whole; streamed, the
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
-        x.passes = streams == x.streams and self._is_own(x, link)
+        x.passes = streams == x.streams and self._is_own(x, link) and not x.drafts
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
         begun, x.request.begun = x.request.begun, None
@@ -155,7 +201,7 @@ class Call:
                     link.origin, begun, link.timers, client_fd=x.request.client_fd
                 )
             self._time(self._slot, Series.UPSTREAM, (monotonic_ns() - start) // 1000)
-            self._receive(x, target, link, response, outcome, streams)
+            self._receive(x, target, link, response, outcome, streams, ended)
         except UpstreamError as error:
             outcome.failed(error)
             raise
@@ -179,13 +225,17 @@ class Call:
         response: Response,
         outcome: Outcome,
         streams: bool,
+        ended: Callable[[], None] | None,
     ) -> None:
         try:
             if response.status != 200:
                 text = error_text(response, ERROR_BODY)
+                if x.plan is not None and response.status == 400 and _too_long(text):
+                    outcome.ok()
+                    raise ContextExceeded(f"the prompt is longer than {target.name} can read")
                 raise link.format.error(response.status, response.headers, text)
             if streams and is_stream(response):
-                self._stream(x, target, link, response, outcome)
+                self._stream(x, target, link, response, outcome, ended)
                 return
             x.raw = raw = response.read_all(self._limit)
             if x.passes and not streams and x.key is None:
@@ -203,31 +253,45 @@ class Call:
     def _request(
         self, x: Exchange, target: Target, link: Link, streams: bool
     ) -> tuple[str, list[tuple[str, str]], bytes]:
+        own = None
+        if x.plan is not None and self._care is not None:
+            own = self._care.ask(x, target)
+            x.passes = x.passes and own is None
         if x.passes:
             body = link.format.patch_request(x.request.body, target.model, stream=streams)
+            if x.plan is not None and link.kind == "ollama":
+                body = uncut(body)
             return link.chat_path, link.pass_headers(x.request.forward), body
-        ask = x.parsed()
+        ask = own or x.parsed()
         if ask.max_tokens is None and (target.max_tokens or link.kind == "anthropic"):
             limit = target.max_tokens or DEFAULT_MAX_TOKENS
             ask = msgspec.structs.replace(ask, max_tokens=limit)
         path, headers, body = link.format.request(ask, target.model, stream=streams)
         x.notes = link.format.notes(ask, target.model)
+        if x.plan is not None and link.kind == "ollama":
+            body = uncut(body)
         return link.path(path), [JSON_BODY, *headers, *link.auth], body
 
     def _stream(
-        self, x: Exchange, target: Target, link: Link, response: Response, outcome: Outcome
+        self,
+        x: Exchange,
+        target: Target,
+        link: Link,
+        response: Response,
+        outcome: Outcome,
+        ended: Callable[[], None] | None,
     ) -> None:
         pace = None
         if x.streams and self._pace is not None:
             pace = self._pace.begin(x.request.client_fd)
-        source = read_pieces(link, response, outcome, self._malformed, pace)
+        source = read_pieces(link, response, outcome, self._malformed, pace, ended)
         held: list[Piece] = []
         for piece in source:
             held.append(piece)
             if any(is_content(event) for event in piece.events):
                 break
         x.ttft_us = x.elapsed_us()
-        if x.streams:
+        if x.streams and not x.drafts:
             x.pieces = HeldPieces(held, source)
             return
         collector = Collector()
@@ -244,3 +308,9 @@ class Call:
 
     def _malformed(self, count: int) -> None:
         self._state.counters.add(self._slot, Column.MALFORMED_EVENTS, count)
+
+
+def _too_long(text: bytes) -> bool:
+    """Whether an upstream's 400 is about the context; there is no code for it."""
+    words = text.lower()
+    return b"context" in words and (b"length" in words or b"exceed" in words or b"window" in words)

@@ -98,6 +98,8 @@ class Exchange:
     lost: tuple[tuple[Target, Collector], ...] = ()
     """Parts of answers that targets gave before they failed: nobody sees them, but they
     are paid for."""
+    drafts: bool = False
+    """The answer is checked before anyone sees it."""
     waits: str = ""
     """What it is waiting for, in words."""
     passes: bool = False

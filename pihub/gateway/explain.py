@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from pihub.domain.http_fields import header_text
 from pihub.gateway.exchange import Exchange
 from pihub.shared.events import CacheState
@@ -34,8 +36,19 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.failures:
             why = header_text("fallback after " + "; ".join(x.failures))
             out.append(("x-pihub-reason", why))
+        elif x.plan is not None:
+            note = f"; {x.plan.note}" if x.plan.note else ""
+            out.append(("x-pihub-reason", header_text(x.plan.reason + note)))
         else:
             out.append(_FIRST_CHOICE)
+        if x.plan is not None:
+            predicted = x.plan.predicted_ms.get(target.name)
+            if predicted is not None:
+                out.append(("x-pihub-predicted-ms", str(round(predicted))))
+            if x.pieces is None:
+                out.append(("x-pihub-took-ms", str(round((monotonic() - x.plan.began) * 1000))))
+            if x.plan.waited_ms:
+                out.append(("x-pihub-queue-ms", str(x.plan.waited_ms)))
         if x.notes:
             out.append(("x-pihub-warning", header_text("dropped: " + ", ".join(x.notes))))
         if x.raw_stop:

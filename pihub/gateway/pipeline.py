@@ -18,6 +18,7 @@ from pihub.gateway.admit import Admit
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange, Incoming, Reply, Stage
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.learn import Learner
 from pihub.gateway.lookup import Lookup
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
@@ -40,6 +41,8 @@ class Stages:
     render: Render
     remember: Remember
     record: Recorder
+    learn: Learner | None = None
+    """Learns from finished answers."""
     purse: Purse | None = None
     """Settles when the request is over; `call` takes."""
 
@@ -68,6 +71,8 @@ class Pipeline:
         self._remember = stages.remember
         self._record = stages.record
         last = [stages.lookup.release, stages.admit.release, stages.record.__call__]
+        if stages.learn is not None:
+            last.append(stages.learn.__call__)
         if stages.purse is not None:
             last.insert(0, stages.purse.settle)
         self._last = tuple(last)

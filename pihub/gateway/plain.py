@@ -7,7 +7,8 @@ does beyond passing a chat on must be said here, or that chat would slip past it
 * what changes while a worker lives, by a board and a question in compose/lane.py: the
   question is asked again whenever something was published on the board;
 * what a key decides, by any flag of the key: the lane takes none that has one;
-* what a request says: any X-Pihub-Cache or Anthropic-Beta header, and a body that is more
+* what a request says: any X-Pihub-Cache, X-Pihub-Policy, X-Pihub-Deadline-Ms or
+  Anthropic-Beta header, and a body that is more
   than include/ph_lane.h reads, go to the pipeline.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pihub.domain.pricing import Price
 from pihub.domain.target import Target
 from pihub.gateway.link import Link
+from pihub.gateway.plan import PLAIN, Rules
 from pihub.settings.schema import Settings
 from pihub.shared.lane import LIMIT_RATE
 
@@ -26,7 +28,12 @@ PROTOCOLS = ("openai", "anthropic")
 
 
 def why_not_plain(
-    settings: Settings, client: str, chain: Sequence[Target], link: Link, price: Price | None
+    settings: Settings,
+    client: str,
+    chain: Sequence[Target],
+    link: Link,
+    price: Price | None,
+    rules: Rules = PLAIN,
 ) -> str:
     """Why chats of the protocol `client` to this chain need the pipeline; empty: they do not.
 
@@ -38,6 +45,12 @@ def why_not_plain(
         return "client and upstream speak different protocols"
     if link.origin.scheme == "https":
         return "the connection is encrypted"
+    if settings.routing.key_policies:
+        return "a key has a policy"
+    if any(settings.upstreams[target.upstream].queue.parallel for target in chain):
+        return "an upstream has a queue"
+    if not rules.plain:
+        return "the model's routing is more than its chain"
     if price is not None and price.free:
         return "what a free model costs and saves is not its price"
     if price is not None and _highest(price) >= LIMIT_RATE:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pihub.errors import (
     BudgetExceeded,
     ChainExhausted,
+    ContextExceeded,
+    DraftRejected,
+    LocalBusy,
+    ModelHeld,
     PihubError,
     RequestRejected,
     Unsupported,
@@ -24,6 +28,8 @@ upstream does not have is the configuration's fault."""
 
 def pause_before_retry(error: UpstreamError, number: int) -> float | None:
     """Seconds before retry `number` (from 0) of the same target; None: do not."""
+    if isinstance(error, LocalBusy | ModelHeld | DraftRejected):
+        return None
     again = isinstance(error, UpstreamUnreachable | UpstreamBusy) or error.upstream_status >= 500
     wait = error.retry_after or 0.0
     if not again or wait > PATIENCE:
@@ -44,7 +50,7 @@ def verdict(errors: list[PihubError], failures: tuple[str, ...], *, own: bool) -
         return RequestRejected(
             last.message, upstream_status=last.upstream_status, detail=last.detail
         )
-    if len(errors) == 1 or all(isinstance(error, Unsupported) for error in errors):
+    if len(errors) == 1 or all(isinstance(e, Unsupported | ContextExceeded) for e in errors):
         return last
     if any(isinstance(error, BudgetExceeded) for error in errors):
         # More money would have helped; a repetition of the request will not.

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pihub import __version__
+from pihub.domain.target import Target
 from pihub.insight import openmetrics
 from pihub.insight.exemplars import exemplars
 from pihub.insight.exposition import CONTENT_TYPE, Histo, Labels, Metric, family, histogram
+from pihub.insight.routing_metrics import ROUTING, TIMES, routing_lines
 from pihub.shared.health import HealthBoard
 from pihub.shared.metrics import STATUS_CLASSES, Column, Route, Series, route_column
 from pihub.shared.state import SharedState
@@ -126,7 +128,7 @@ METRICS = (
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
     COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
-    BREAKER,
+    BREAKER, *ROUTING, *(metric for metric, _ in TIMES),
 )  # fmt: skip
 
 _PLAIN = (
@@ -171,18 +173,22 @@ _STAGES = (
 )  # fmt: skip
 
 
-def render(state: SharedState, health: HealthBoard) -> bytes:
+def render(
+    state: SharedState, health: HealthBoard, targets: Sequence[Target] = ()
+) -> bytes:
     """The whole exposition, some 20 KiB; costs about a millisecond."""
-    return ("\n".join(_lines(state, health)) + "\n").encode()
+    return ("\n".join(_lines(state, health, targets)) + "\n").encode()
 
 
-def exposition(state: SharedState, health: HealthBoard, accept: str) -> tuple[str, bytes]:
+def exposition(
+    state: SharedState, health: HealthBoard, accept: str, targets: Sequence[Target] = ()
+) -> tuple[str, bytes]:
     """(content type, body) in the format that the Accept field asks for; OpenMetrics comes
     with exemplars."""
     if openmetrics.wanted(accept):
-        body = openmetrics.convert(_lines(state, health), exemplars(state))
+        body = openmetrics.convert(_lines(state, health, targets), exemplars(state))
         return openmetrics.CONTENT_TYPE, body
-    return CONTENT_TYPE, render(state, health)
+    return CONTENT_TYPE, render(state, health, targets)
 
 
 def gauge(value: int) -> int:
@@ -190,7 +196,9 @@ def gauge(value: int) -> int:
     return 0 if value < 0 or value >> 63 else value
 
 
-def _lines(state: SharedState, health: HealthBoard) -> Iterator[str]:
+def _lines(
+    state: SharedState, health: HealthBoard, targets: Sequence[Target]
+) -> Iterator[str]:
     total = state.counters.total
     yield from family(BUILD, [({"version": __version__}, 1)])
     yield from family(REQUESTS, _requests(state))
@@ -220,6 +228,7 @@ def _lines(state: SharedState, health: HealthBoard) -> Iterator[str]:
         (DURATION, Series.REQUEST),
         (TTFT, Series.TTFT),
         (FIRST_BYTE, Series.UPSTREAM),
+        *TIMES,
     ):
         yield from histogram(metric, [_histo(state, series, {}, LATENCY_BOUNDS_US)])
     yield from histogram(
@@ -227,6 +236,7 @@ def _lines(state: SharedState, health: HealthBoard) -> Iterator[str]:
         [_histo(state, one, {"stage": one.name.lower()}, STAGE_BOUNDS_US) for one in _STAGES],
     )
     yield from _upstreams(health)
+    yield from routing_lines(state, health.rows, targets)
 
 
 def _requests(state: SharedState) -> Iterable[tuple[Labels, int]]:

@@ -12,7 +12,6 @@ Policy = Literal[
     "chain", "local-first", "cheapest", "fastest", "quality", "weighted", "difficulty",
     "local-only", "cloud-only",
 ]  # fmt: skip
-Check = Literal["schema", "tools", "refusal", "empty", "cut", "agreement"]
 
 
 class Queue(Section, frozen=True):
@@ -27,7 +26,7 @@ class Queue(Section, frozen=True):
     """Seconds after its last request for which a loaded model is not swapped for another."""
 
 
-class ModelRouting(Section, frozen=True):
+class ModelRouting(Section, frozen=True, kw_only=True):
     """The part of a model's section that says how its targets are chosen."""
 
     policy: Policy = "chain"
@@ -37,7 +36,7 @@ class ModelRouting(Section, frozen=True):
     """For `weighted`: one a target, in the chain's order."""
     strong_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     """For `difficulty`: the share of prompts for the strongest target."""
-    verify: list[Check] = []
+    verify: list[str] = []
     """Checks of a local draft; if one fails, the next target answers."""
     hedge_after_ms: Positive | None = None
     """Without a first token after so long, the next target is asked, too."""
@@ -52,5 +51,7 @@ class Routing(Section, frozen=True):
     """For all targets of a chain together, until the first token."""
     key_policies: list[str] = []
     """`NUMBER=policy`: what a key may, by the number that `pihub keys list` shows."""
+    difficulty: bool = True
+    """Keep the weights loaded (65 KiB), so that `x-pihub-policy: difficulty` works anywhere."""
     keep_warm: bool = False
     """Load the model that is expected to be used next, before it is."""

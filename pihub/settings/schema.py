@@ -98,7 +98,7 @@ class Upstream(Section, frozen=True):
     simulated: bool = False
 
 
-class Model(ModelRouting, frozen=True):
+class Model(ModelRouting, frozen=True, kw_only=True):
     chain: Annotated[list[str], msgspec.Meta(min_length=1)]
     """`upstream/model` targets in the order in which they are tried."""
     max_tokens: Positive | None = None

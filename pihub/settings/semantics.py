@@ -8,6 +8,7 @@ from os.path import isabs, isfile
 from typing import Any
 
 from pihub.domain.http_fields import HOP_BY_HOP
+from pihub.settings import routing_rules
 from pihub.settings.addresses import (
     is_loopback,
     is_private,
@@ -58,6 +59,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     manage = settings.ollama.manage
     if manage and getattr(settings.upstreams.get(manage), "kind", "") != "ollama":
         faults.add(("ollama", "manage"), f'there is no upstream "{manage}" of kind "ollama"')
+    routing_rules.check(settings, faults)
     check_webhooks(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:
@@ -242,3 +244,4 @@ def _models(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
             elif target in seen:
                 faults.add(chain, f'"{target}" stands in the chain twice')
             seen.add(target)
+        routing_rules.check_model(path, model, faults)

@@ -20,9 +20,9 @@ from pihub._core.histogram import Histogram
 from pihub._core.inflight import Inflight
 from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
-from pihub._core.queue import Queue
 from pihub._core.limiter import Limiter
 from pihub._core.names import Names
+from pihub._core.queue import Queue
 from pihub._core.ring import Ring
 from pihub._core.speeds import Speeds
 from pihub._core.streams import Streams
@@ -93,6 +93,7 @@ class Plan:
             ("queues", Queue.size_for(MAX_UPSTREAMS)),
             ("speeds", Speeds.size_for(SPEEDS)),
             ("routing", Counters.size_for(n, ROUTING)),
+            ("cooldowns", Counters.size_for(n, MAX_UPSTREAMS)),
             ("local", Board.size_for(BOARD_BYTES)),
             ("dns", Board.size_for(BOARD_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
@@ -128,6 +129,7 @@ class SharedState:
         self.queues = Queue(arena, "queues", MAX_UPSTREAMS)
         self.speeds = Speeds(arena, "speeds", SPEEDS)
         self.routing = Counters(arena, "routing", n, ROUTING)
+        self.cooldowns = Counters(arena, "cooldowns", n, MAX_UPSTREAMS)
         self.local = Board(arena, "local")
         self.dns = Board(arena, "dns")
         self.cache = Cache(arena, "cache")

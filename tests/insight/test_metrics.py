@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pihub.domain.target import Target
 from pihub.insight.metrics import METRICS, render
 from pihub.settings.schema import Breaker
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
@@ -21,6 +22,7 @@ from pihub.shared.metrics import (
     route_column,
     upstream_column,
 )
+from pihub.shared.routing import Cell, Speeds
 from pihub.shared.state import SharedState
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -44,7 +46,11 @@ def scrape(
 
 def test_every_family_appears_and_is_documented(state: SharedState) -> None:
     state.routes.add(1, route_column(Route.OPENAI_CHAT, 200), 1)
-    text = render(state, HealthBoard(state, upstream_rows(["ollama"]))).decode()
+    target = Target("ollama", "ollama", "llama")
+    for cell in Cell:
+        Speeds(state).learn(target, cell, 2.0)
+    text = render(state, HealthBoard(state, upstream_rows(["ollama"])), (target,)).decode()
+    assert 'pihub_model_load_seconds{target="ollama/llama"} 2' in text
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert shown == {metric.name: metric.kind for metric in METRICS}
     documented = re.findall(r"^\| `(\w+)` \| (\w+) \|", DOCS.read_text(), re.MULTILINE)

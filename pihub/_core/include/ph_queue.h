@@ -1,10 +1,11 @@
 /* A bounded, fair queue before an upstream that serves few requests at a time.
  *
- *   queue     | width, capacity | virtual time | model served last | holders | tickets |
+ *   queue    | width, capacity | virtual time | model served last | holders | tickets |
  *   ticket   | word: slot << 8 | state | tag | key | model | cost ms | swap ms | since | began |
  *
- * Fair: each ticket's tag is its key's last tag, or the queue's virtual time if that is later,
- * plus its own predicted cost (start-time fair queueing: Goyal, Vin, Cheng 1996), so a key
+ * Fair: each ticket's tag is its key's last tag, or the queue's virtual time (the tag that was
+ * served last) if that is later, plus its own predicted cost (self-clocked fair queueing:
+ * Golestani 1994), so a key
  * with a hundred requests does not hold up one with a single. A ticket whose model is not the
  * one that served last counts its predicted swap on top: A B A B becomes A A B B, and since
  * tags only grow nobody waits for ever.
@@ -117,7 +118,7 @@ static inline int ph_queue_turn(ph_queue *queue, int ticket, uint64_t now, uint6
     ph_ticket *mine = &queue->tickets[ticket];
     uint32_t width = ph_load_rlx32(&queue->width);
     uint64_t ahead = 0, none;
-    int position = 1;
+    int position = 1, places = 0;
     *eta = 0;
     if (ph_ticket_state(mine) == PH_TICKET_RUNS) {
         return 0;
@@ -135,10 +136,10 @@ static inline int ph_queue_turn(ph_queue *queue, int ticket, uint64_t now, uint6
     for (uint32_t i = 0; i < width; i++) {
         none = 0;
         /* The first `position` free places are for those before it. */
-        if (ph_load_rlx(&queue->holders[i]) == 0 && --position == 0 &&
+        if (ph_load_rlx(&queue->holders[i]) == 0 && ++places == position &&
             ph_cas_acqrel(&queue->holders[i], &none, (uint64_t)ticket + 1)) {
-            uint64_t v = ph_load_rlx(&queue->virtual_ms), start = mine->tag - mine->cost;
-            while (v < start && !ph_cas_rlx(&queue->virtual_ms, &v, start)) {
+            uint64_t v = ph_load_rlx(&queue->virtual_ms);
+            while (v < mine->tag && !ph_cas_rlx(&queue->virtual_ms, &v, mine->tag)) {
             }
             mine->began = now;
             ph_store_rlx32(&queue->model, mine->model);
@@ -148,7 +149,7 @@ static inline int ph_queue_turn(ph_queue *queue, int ticket, uint64_t now, uint6
         }
     }
     *eta = ahead / (width ? width : 1);
-    return position < 1 ? 1 : position;
+    return position;
 }
 
 static inline void ph_queue_free(ph_queue *queue, int ticket) {

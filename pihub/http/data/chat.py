@@ -68,6 +68,8 @@ class ChatEndpoint:
                 forward,
                 env.get("pihub.begun"),
                 env.get("REMOTE_ADDR", ""),
+                env.get("HTTP_X_PIHUB_POLICY"),
+                env.get("HTTP_X_PIHUB_DEADLINE_MS"),
             )
         )
         body = reply.body

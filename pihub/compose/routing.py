@@ -1,0 +1,98 @@
+"""Routing of one worker, from the settings: planner, queues, learner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from pihub.domain.ports import Waiter
+from pihub.gateway.care import Care, RetryBudget
+from pihub.gateway.context import ContextGuard
+from pihub.gateway.learn import Learner
+from pihub.gateway.plan import Planner, Rules
+from pihub.gateway.turns import Lane, Turns
+from pihub.settings.addresses import is_private
+from pihub.settings.schema import Settings
+from pihub.shared.difficulty import Difficulty, load
+from pihub.shared.routing import LocalState, Speeds
+
+if TYPE_CHECKING:
+    from pihub.app import Hub
+
+
+class RoutingParts(NamedTuple):
+    planner: Planner
+    care: Care
+    learn: Learner
+
+
+def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
+    """RAM: some KiB a worker; the weights of the difficulty are the hub's, shared by fork."""
+    settings, state = hub.settings, hub.state
+    speeds, models = Speeds(state), LocalState(state)
+    lanes = {
+        name: Lane(hub.rows[name], one.queue.patience, one.queue.hold)
+        for name, one in settings.upstreams.items()
+        if one.queue.parallel
+    }
+    turns = Turns(lanes, speeds, models, waiter, state, slot)
+    local = local_upstreams(settings)
+    planner = Planner(
+        model_rules(settings),
+        local,
+        frozenset(lanes),
+        key_policies(settings),
+        speeds,
+        models,
+        turns,
+        hub.prices,
+        hub.difficulty,
+        state,
+        slot,
+        chain_seconds=settings.routing.chain_seconds,
+    )
+    guard = ContextGuard(models, state, slot)
+    retries = RetryBudget(settings.routing.retry_share)
+    care = Care(turns, guard, retries, local, hub.rows, state, slot)
+    return RoutingParts(planner, care, Learner(speeds, state, slot))
+
+
+def model_rules(settings: Settings) -> dict[str, Rules]:
+    """By the model's name."""
+    return {
+        alias: Rules(
+            policy=model.policy,
+            deadline_ms=None if model.deadline_ms is None else float(model.deadline_ms),
+            weights=tuple(model.weights),
+            strong_share=model.strong_share,
+            verify=tuple(model.verify),
+            hedge_after_ms=None if model.hedge_after_ms is None else float(model.hedge_after_ms),
+        )
+        for alias, model in settings.models.items()
+    }
+
+
+def local_upstreams(settings: Settings) -> frozenset[str]:
+    """Ollama's, and OpenAI-compatible servers on private addresses (llama.cpp, vLLM)."""
+    return frozenset(
+        name
+        for name, one in settings.upstreams.items()
+        if one.kind == "ollama"
+        or (one.kind == "openai" and is_private(urlsplit(one.url).hostname or ""))
+    )
+
+
+def key_policies(settings: Settings) -> dict[int, str]:
+    """Number of a key to its policy; the settings' check has refused what is malformed."""
+    found = {}
+    for text in settings.routing.key_policies:
+        number, _, policy = text.partition("=")
+        found[int(number)] = policy.strip()
+    return found
+
+
+def difficulty_for(settings: Settings) -> Difficulty | None:
+    """Loaded only where something may ask for it."""
+    wanted = any(model.policy == "difficulty" for model in settings.models.values())
+    keyed = any("difficulty" in one for one in settings.routing.key_policies)
+    return load() if wanted or keyed or settings.routing.difficulty else None

@@ -1,0 +1,41 @@
+"""What types cannot say about routing."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pihub.domain.routing import POLICIES
+from pihub.settings.faults import Faults, Path
+
+if TYPE_CHECKING:
+    from pihub.settings.schema import Model, Settings
+
+CHECKS = ("schema", "tools", "refusal", "empty", "cut", "agreement")
+_KEY = re.compile(r"([1-9][0-9]{0,8})\s*=\s*([a-z-]+)\s*")
+
+
+def check(settings: Settings, faults: Faults) -> None:
+    where = ("routing", "key_policies")
+    for text in settings.routing.key_policies:
+        found = _KEY.fullmatch(text)
+        if found is None or found[2] not in POLICIES:
+            faults.add(
+                where,
+                f'"{text[:40]}" must be NUMBER=policy, such as "3=local-only"; policies: '
+                + ", ".join(POLICIES),
+            )
+
+
+def check_model(path: Path, model: Model, faults: Faults) -> None:
+    if model.policy == "weighted" and len(model.weights) != len(model.chain):
+        faults.add((*path, "weights"), "needs one number a target of the chain")
+    elif model.weights and model.policy == "weighted" and not sum(model.weights):
+        faults.add((*path, "weights"), "are all 0, so no target could be drawn")
+    for one in model.verify:
+        if one not in CHECKS:
+            faults.add((*path, "verify"), f'"{one[:20]}" is none of {", ".join(CHECKS)}')
+    if len(model.chain) < 2:
+        for name in ("verify", "hedge_after_ms"):
+            if getattr(model, name):
+                faults.warn((*path, name), "has no effect: the chain has one target only")
