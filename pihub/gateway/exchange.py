@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-
 from pihub.domain.cacheable import CacheWish
 from pihub.domain.chat import Answer, Ask, Usage
 from pihub.domain.collect import Collector
