@@ -103,13 +103,11 @@ class NotFound(PihubError):
 
 class PolicyRefused(Forbidden):
     """The policy leaves no target of the model's chain (a local-only key, a cloud-only model)."""
-
     code = "policy_refused"
 
 
 class ContextExceeded(BadRequest):
     """The prompt is longer than any target of the chain can read; nothing was cut."""
-
     code = "context_length_exceeded"
 
 
@@ -256,29 +254,22 @@ class UpstreamBusy(UpstreamError):
 
 class LocalBusy(UpstreamBusy):
     """The queue before a local upstream is full or too slow; `retry_after` predicts the wait."""
-
     code, status, kind = "local_busy", 503, "overloaded"
 
 
 class ModelHeld(UpstreamBusy):
     """Loading the model would evict one that a conversation is using."""
-
     code = "model_held"
 
 
 class DraftRejected(UpstreamError):
     """A local draft did not pass its checks; `check` names the first that failed."""
-
     code, retryable = "draft_rejected", False
-
-    def __init__(self, message: str, *, check: str = "") -> None:
-        super().__init__(message)
-        self.check = check
+    check = ""
 
 
 class ChainDeadline(UpstreamError):
     """The chain's time is used up (`routing.chain_seconds`)."""
-
     code, status, kind = "chain_deadline", 504, "timeout"
 
 

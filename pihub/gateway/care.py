@@ -138,7 +138,9 @@ class Care:
             return
         self.count(REJECTED[failed])
         self._lose(x, target, answer)
-        raise DraftRejected(f"the draft of {target.name} failed its check", check=failed)
+        error = DraftRejected(f"the draft of {target.name} failed its check")
+        error.check = failed
+        raise error
 
     def count(self, event: Event) -> None:
         self._state.routing.add(self._slot, event, 1)
