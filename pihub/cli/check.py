@@ -12,16 +12,24 @@ from pihub.cli import configuration, exits
 
 EXAMPLE = """Examples:
   pihub check
+  pihub check --security
   pihub check --config /etc/pihub/pihub.toml --preflight"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     configuration.add_config(parser)
+    parser.add_argument(
+        "--security", action="store_true", help="say what is weak, and grade it A to F"
+    )
     parser.add_argument("--preflight", action="store_true", help="also import and build everything")
 
 
 def run(args: argparse.Namespace) -> int:
     loaded = configuration.read(args)
+    if args.security:
+        from pihub.cli.posture import report
+
+        return report(loaded)
     if args.preflight:
         from pihub.cli.preflight import build
 

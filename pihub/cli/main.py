@@ -17,6 +17,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "admin": "create and list users of the dashboard, reset a password",
     "audit": "check that the audit log is whole",
+    "edge": "write the configuration of a TLS proxy",
     "budgets": "set and watch limits of money",
     "prices": "show, check and update the price table",
     "route": "explain how the hub routes a prompt",

@@ -39,13 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Becomes the arbiter; returns when the hub has ended."""
-    from pihub.cli import simulators
+    from pihub.cli import posture, simulators
     from pihub.cli.keys import check_folder
     from pihub.errors import StartupError
     from pihub.settings.paths import database
 
     loaded = configuration.read(args)
     check_folder(database(loaded.settings).parent)
+    posture.require(loaded)
     simulated = simulators.start(loaded.settings.upstreams) if loaded.demo else None
     try:
         return _serve(loaded, simulated, _preflight(args))
@@ -88,7 +89,13 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
             select.select([], [], [], 0.01)
         print(banner.banner(loaded, urls, first, narrowed=narrowed is not None), flush=True)
 
-    return serve(lambda: loaded.settings, build, preflight=preflight, on_ready=ready)
+    return serve(
+        lambda: loaded.settings,
+        build,
+        preflight=preflight,
+        on_ready=ready,
+        secrets=tuple(loaded.secrets.values()),
+    )
 
 
 def narrow(settings: Settings) -> Settings | None:

@@ -133,4 +133,5 @@ class DirectStages(Stages):
         return (self.admit, self.inspects, nothing, self._find, self.works)
 
     def _find(self, x: Exchange) -> None:
+        self.inspect.permit(x)
         x.targets = self.route.models.find(x.alias)

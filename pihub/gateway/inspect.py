@@ -23,6 +23,10 @@ class Inspect:
         if x.request.wish_header is not None:
             x.wish = parse_wish(x.request.wish_header)
         x.alias, x.streams, x.temperature = x.request.client.peek(x.request.body)
+        self.permit(x)
+
+    def permit(self, x: Exchange) -> None:
+        """Raises Forbidden for what a restricted key may not do."""
         principal = x.request.principal
         if principal.flags & RESTRICTED:
             if self._scopes is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pihub.server import handover as handover_module
 from pihub.server.application import HubApplication
 from pihub.server.arbiter import HubArbiter, ReadyHook
 from pihub.server.ports import HubFactory, SettingsLoader
+from pihub.server.redact import RedactingFormatter
 
 
 def run(
@@ -19,32 +20,35 @@ def run(
     *,
     preflight: Sequence[str] = (),
     on_ready: ReadyHook | None = None,
+    secrets: Iterable[bytes] = (),
 ) -> int:
     """Serve in the calling process (it becomes the arbiter); returns its exit status.
 
     `load` reads the settings, at the start and again in the new image after a reload.
     `factory` builds the hub before the first fork. `preflight` is a command that exits
     with 0 when code and configuration could be loaded; SIGHUP runs it first. `on_ready`
-    gets the URLs when all workers accept for the first time.
+    gets the URLs when all workers accept for the first time. `secrets` are hidden in logs.
 
     SIGHUP executes the program again with the arguments of this process
     (`sys.orig_argv`), which must lead to the same call. Raises StartupError.
     """
     taken = handover_module.take(os.environ, os.getpid())
     settings = load()
-    _log_to_stderr(settings.server.log_level)
+    _log_to_stderr(settings.server.log_level, secrets)
     app = HubApplication(settings, factory, None if taken is None else taken.inherited())
     return HubArbiter(app, handover=taken, preflight=preflight, on_ready=on_ready).run()
 
 
-def _log_to_stderr(level: str) -> None:
+def _log_to_stderr(level: str, secrets: Iterable[bytes]) -> None:
     """Where nobody configured logging, `pihub` loggers write to stderr."""
     logger = logging.getLogger("pihub")
     logger.setLevel(level.upper())
     if not logger.handlers and not logging.getLogger().handlers:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(
-            logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+            RedactingFormatter(
+                "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s", secrets
+            )
         )
         logger.addHandler(handler)
         logger.propagate = False

@@ -16,5 +16,3 @@ class Access(Section, frozen=True):
     session_length: Annotated[float, msgspec.Meta(ge=300, le=2592000)] = 43200.0
     trusted_proxies: list[str] = []
     """Addresses whose X-Forwarded-For and -Proto are believed."""
-    cors_origins: list[str] = []
-    cors_credentials: bool = False

@@ -69,3 +69,19 @@ class Access:
         if self._scopes is None:
             raise Forbidden("this API key is restricted")
         return self._scopes
+
+    def permit(
+        self, principal: Principal, address: str, *, model: str = "", api: str = ""
+    ) -> None:
+        """What a restricted key may not do, from where or with which model or API, is refused.
+
+        Raises Forbidden.
+        """
+        scopes = self.scopes(principal)
+        if scopes is None:
+            return
+        scopes.check_network(principal.key, address)
+        if model:
+            scopes.check_model(principal.key, model)
+        if api:
+            scopes.check_api(principal.key, api)

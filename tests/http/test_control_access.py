@@ -229,6 +229,32 @@ def test_a_disabled_user_is_out_at_the_next_request(
     assert ben.login("ben") == 401
 
 
+def test_one_s_own_password_and_second_factor(
+    control: Control, ann: Browser, files: Services
+) -> None:
+    other = Browser(control)
+    other.login()
+    assert len(ann.call("GET", f"{API}/me/sessions")[2]["items"]) == 2
+    page = "/dashboard/account"
+    wrong = {"do": "totp", "old": "wrong", "csrf": ann.jar["pihub_csrf"]}
+    assert ann.form(page, **wrong)[0] == 401
+    status, _, shown = ann.form(page, **{**wrong, "old": PASSWORD})
+    assert status == 200 and b"otpauth://totp/" in shown
+    assert Browser(control).login() == 401
+    files.accounts.forget_totp(1)
+    change = {"do": "password", "old": PASSWORD, "csrf": ann.jar["pihub_csrf"]}
+    assert ann.form(page, **change, password="short")[0] == 400
+    assert ann.form(page, **change, password="another long sentence")[0] == 303
+    assert ann.call("GET", f"{API}/me")[0] == 200
+    assert other.call("GET", f"{API}/me")[0] == 401
+    assert Browser(control).login() == 401
+    third = Browser(control)
+    assert third.login(password="another long sentence") == 303
+    number = third.call("GET", f"{API}/me/sessions")[2]["items"][-1]["id"]
+    assert ann.write("DELETE", f"{API}/me/sessions/{number}")[0] == 200
+    assert third.call("GET", f"{API}/me")[0] == 401
+
+
 def test_every_change_stands_in_the_audit_log(
     control: Control, ann: Browser, files: Services
 ) -> None:

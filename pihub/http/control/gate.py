@@ -21,15 +21,29 @@ OPEN = ("/dashboard/login", "/dashboard/setup", "/dashboard/static/")
 PAGES = "/dashboard"
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM = 64 * 1024
+HEADERS = (
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+)
+"""On every answer that has none of its own; pages bring a wider policy (dashboard/policy.py)."""
 _RID_CHARS = frozenset("0123456789abcdef")
 
 
 class Gate:
     """Falcon middleware."""
 
-    def __init__(self, identity: Identity | None, public_url: str = "") -> None:
+    def __init__(
+        self, identity: Identity | None, public_url: str = "", level: str = "home"
+    ) -> None:
         """Without an identity everybody is the socket's owner: tests of pages alone."""
         self._identity = identity
+        self._level = level
         self._public_host = urlsplit(public_url).hostname or ""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -78,10 +92,14 @@ class Gate:
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, req_succeeded: bool
     ) -> None:
-        resp.set_header("x-content-type-options", "nosniff")
+        for name, value in HEADERS:
+            if resp.get_header(name) is None:
+                resp.set_header(name, value)
+        resp.set_header("x-security-level", self._level)
         resp.set_header("x-pihub-request-id", req.env.get("pihub.rid_hex", ""))
-        if resp.get_header("cache-control") is None:
-            resp.set_header("cache-control", "no-store")
+        who = req.env.get("pihub.who")
+        if who is not None and who.secure:
+            resp.set_header("strict-transport-security", "max-age=31536000")
 
     def _nobody(self, req: falcon.Request, *, may_read: bool) -> None:
         if may_read:

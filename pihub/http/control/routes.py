@@ -37,7 +37,12 @@ def build_control_app(
             services.proxies,
             services.public_url,
         )
-    app: App = falcon.App(middleware=[Compression(saved), Gate(identity, services.public_url)])
+    app: App = falcon.App(
+        middleware=[
+            Compression(saved),
+            Gate(identity, services.public_url, services.level),
+        ]
+    )
     app.req_options.auto_parse_qs_csv = False
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True

@@ -87,6 +87,7 @@ def run_control(
         webhooks or NoDesk(),
         control=control,
         proxies=tuple(settings.access.trusted_proxies),
+        level=settings.access.mode,
     )
 
     def saved(number: int) -> None:

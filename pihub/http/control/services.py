@@ -29,6 +29,8 @@ class ControlServices:
     control: Control | None = None
     """Users, sessions, audit log; None in tests of pages alone."""
     proxies: tuple[str, ...] = ()
+    level: str = "home"
+    """`access.mode`"""
 
     @property
     def access(self) -> Control:

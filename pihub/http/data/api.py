@@ -59,10 +59,7 @@ class ApiSink:
                     env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY")
                 )
                 self._access.hit(principal)
-                scopes = self._access.scopes(principal)
-                if scopes is not None:
-                    scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
-                    scopes.check_api(principal.key, self._name)
+                self._access.permit(principal, env.get("REMOTE_ADDR", ""), api=self._name)
             if size > self._max_body:
                 raise TooLarge("the body is larger than the hub accepts (limits.body)")
             path, _question, query = env.get("RAW_URI", req.path).partition("?")

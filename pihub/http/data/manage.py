@@ -41,6 +41,7 @@ class Manage:
         env = req.env
         who = self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
         self._access.hit(who)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""))
         link = self._link
         if link is None or who.key not in self._keys:
             raise Forbidden(

@@ -67,9 +67,9 @@ class OneModel:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         env = req.env
-        self._access.hit(
-            self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
-        )
+        who = self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
+        self._access.hit(who)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""), model=name)
         self._models.find(name)
         client = self._anthropic if "HTTP_ANTHROPIC_VERSION" in env else self._openai
         resp.content_type = "application/json"
@@ -87,9 +87,9 @@ class OllamaRunning:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         env = req.env
-        self._access.hit(
-            self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
-        )
+        who = self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
+        self._access.hit(who)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""))
         resp.content_type = "application/json"
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
         resp.data = self._running(self._waiter.client_fd(env))
