@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from pihub.compose.local_models import start_local_watch
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.http.control.service import run_control
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 THREADS = 24
 """Requests at once; live pages hold one each (at most 16). RAM: about 100 KiB a thread."""
 
+PATIENCE = 5.0
+"""Seconds for what was learnt to be saved."""
+
 
 def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> None:
     """Blocks until `stop`, then stores what is left."""
     hub.state.process_began(slot)
+    local = start_local_watch(hub, stop)
     add = partial(pages, stop=stop)
     webhooks = ControlWebhooks(hub, serve)
     webhooks.start()
@@ -43,6 +48,8 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
         )
     finally:
         webhooks.finish()
+        if local is not None:
+            local.join(PATIENCE)
 
 
 def serve(

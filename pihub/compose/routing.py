@@ -66,7 +66,6 @@ def model_rules(settings: Settings) -> dict[str, Rules]:
             weights=tuple(model.weights),
             strong_share=model.strong_share,
             verify=tuple(model.verify),
-            hedge_after_ms=None if model.hedge_after_ms is None else float(model.hedge_after_ms),
         )
         for alias, model in settings.models.items()
     }

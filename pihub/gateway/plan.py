@@ -34,7 +34,6 @@ class Rules:
     weights: tuple[float, ...] = ()
     strong_share: float = 0.5
     verify: tuple[str, ...] = ()
-    hedge_after_ms: float | None = None
 
     @property
     def plain(self) -> bool:
@@ -59,7 +58,7 @@ class Plan:
     waited_ms: int = 0
     """In a queue, or for a model to be loaded."""
     note: str = ""
-    """What happened since: a draft was rejected, a hedge won."""
+    """What happened since, such as a draft that was verified."""
 
 
 class Scorer(Protocol):

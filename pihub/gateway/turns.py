@@ -13,7 +13,7 @@ from pihub.domain.target import Target
 from pihub.errors import ChainDeadline, LocalBusy, ModelHeld
 from pihub.gateway.exchange import Exchange
 from pihub.shared.metrics import Series
-from pihub.shared.routing import Event, LocalState, Speeds, now_ms
+from pihub.shared.routing import Cell, Event, LocalState, Speeds, now_ms
 from pihub.shared.state import SharedState
 
 NEXT = 0.01
@@ -78,6 +78,8 @@ class Turns:
         Raises LocalBusy (full, or not one's turn in time), ModelHeld and ClientGone.
         """
         lane = self._lanes.get(target.upstream)
+        if target.kind == "ollama":
+            self._ask_for(target)
         if lane is None:
             return None
         table, number = self._state.queues, self._state.names.intern(target.model)
@@ -142,6 +144,13 @@ class Turns:
         raise ModelHeld(
             f"another model is in use on {target.upstream}", retry_after=float(ceil(left))
         )
+
+    def _ask_for(self, target: Target) -> None:
+        """The control process loads it: on a connection that does not leave."""
+        seen = self._models.model(target)
+        if seen is not None and not seen.loaded:
+            self._speeds.learn(target, Cell.WANTED, 1.0)
+            self._count(Event.LOAD_ASKED)
 
     def _cost(self, x: Exchange, target: Target) -> tuple[int, int]:
         """(predicted ms of service with loading, of loading alone)"""

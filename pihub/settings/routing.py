@@ -38,20 +38,14 @@ class ModelRouting(Section, frozen=True, kw_only=True):
     """For `difficulty`: the share of prompts for the strongest target."""
     verify: list[str] = []
     """Checks of a local draft; if one fails, the next target answers."""
-    hedge_after_ms: Positive | None = None
-    """Without a first token after so long, the next target is asked, too."""
 
 
 class Routing(Section, frozen=True):
-    ping: Seconds = 10.0
-    """How often a waiting streaming client hears from the hub."""
     retry_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
-    """Retries and hedges, at most, as a share of the calls."""
+    """Retries, at most, as a share of the calls."""
     chain_seconds: Seconds = 900.0
     """For all targets of a chain together, until the first token."""
     key_policies: list[str] = []
     """`NUMBER=policy`: what a key may, by the number that `pihub keys list` shows."""
     difficulty: bool = True
     """Keep the weights loaded (65 KiB), so that `x-pihub-policy: difficulty` works anywhere."""
-    keep_warm: bool = False
-    """Load the model that is expected to be used next, before it is."""

@@ -35,7 +35,5 @@ def check_model(path: Path, model: Model, faults: Faults) -> None:
     for one in model.verify:
         if one not in CHECKS:
             faults.add((*path, "verify"), f'"{one[:20]}" is none of {", ".join(CHECKS)}')
-    if len(model.chain) < 2:
-        for name in ("verify", "hedge_after_ms"):
-            if getattr(model, name):
-                faults.warn((*path, name), "has no effect: the chain has one target only")
+    if len(model.chain) < 2 and model.verify:
+        faults.warn((*path, "verify"), "has no effect: the chain has one target only")

@@ -51,13 +51,9 @@ class Event(IntEnum):
     DRAFT_EMPTY = 14
     DRAFT_CUT = 15
     DRAFT_AGREEMENT = 16
-    HEDGED = 17
-    HEDGE_WON = 18
     RETRIED = 19
     RETRY_DENIED = 20
-    PINGS = 21
-    SPEND_DENIED = 22
-    DRAFT_LOGPROB = 23
+    LOAD_ASKED = 21
 
 
 def now_ms() -> int:
