@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("gateway", "recorder")
+NAMES = ("core", "gateway", "recorder")
 LONG = ("store", "webhooks")
 """Run only when named: they take minutes."""
 

@@ -1,1 +1,5 @@
-"""The core's structures: one question a module (python -m benchmarks, docs/benchmarks.md)."""
+"""The core: its cache beside others, its primitives in nanoseconds and instructions."""
+
+from benchmarks.core.run import run
+
+__all__ = ["run"]

@@ -63,6 +63,7 @@ cdef extern from "ph_cacheput.h" nogil:
     int ph_cache_put(const ph_cache *c, const ph_cache_item *item, uint32_t now)
     int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now)
     uint32_t ph_cache_recover(const ph_cache *c, uint32_t owner)
+    uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page)
     void ph_cache_clear(const ph_cache *c)
     void ph_cache_start(const ph_cache *c)
     void ph_cache_count(const ph_cache *c, ph_cache_stats *out)

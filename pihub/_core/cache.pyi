@@ -46,6 +46,9 @@ class Cache:
     def set_room(self, thousandths: int) -> None:
         """How much of each log is used from now on: less while memory is short."""
     def room(self) -> int: ...
+    def trim(self) -> int:
+        """Give the memory beyond the room back to the system: bytes of the page-aligned
+        spans. What was kept there, and all that is older, is let go."""
     def recover(self, owner: int) -> int:
         """Free the locks that a dead worker (slot << 16 | incarnation) holds."""
     def set_owner(self, owner: int) -> None:

@@ -18,6 +18,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
+from posix.unistd cimport _SC_PAGESIZE, sysconf
 
 from pihub._core.arena cimport PH_KIND_CACHE, Arena, ph_head
 from pihub._core.atomics cimport ph_coarse_ns, ph_load_rlx, ph_store_rlx
@@ -194,6 +195,10 @@ cdef class Cache:
         if not 1 <= thousandths <= 1000:
             raise ValueError(f"a log's room is 1 to 1000 thousandths, not {thousandths}")
         ph_store_rlx(&self.c.head.room, thousandths if thousandths < 1000 else 0)
+
+    def trim(self):
+        self.arena.must_write()
+        return ph_cache_trim(&self.c, ph_cache_ticks(ph_coarse_ns()), sysconf(_SC_PAGESIZE))
 
     def room(self):
         return ph_load_rlx(&self.c.head.room) or 1000

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pihub.errors import Overloaded
 from pihub.gateway.exchange import Exchange
+from pihub.shared.memory import refuses
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
 
 
 class Admit:
-    """Refuses with 503 when the worker holds `limit` requests, the lane's included.
+    """Refuses with 503 when the worker holds `limit` requests, the lane's included, or when
+    memory is so short that the cache's room is spent (shared.memory).
 
     The gauge is the count: this worker alone writes its row. RAM: a request in flight
     costs its body, one answer and about 30 KiB of stack.
@@ -17,6 +19,7 @@ class Admit:
 
     def __init__(self, state: SharedState, slot: int, limit: int) -> None:
         self._counters = state.counters
+        self._cache = state.cache
         self._slot = slot
         self._limit = limit
 
@@ -24,6 +27,8 @@ class Admit:
         self._counters.add(self._slot, Column.IN_FLIGHT, 1)
         if x.request.begun is not None:
             return  # admitted by the lane, and perhaps paid for
+        if refuses(self._cache):
+            raise Overloaded("the machine is short of memory", retry_after=10)
         if self._counters.get(self._slot, Column.IN_FLIGHT) > self._limit:
             raise Overloaded("the hub is at its limit of open requests", retry_after=1)
 

@@ -12,6 +12,7 @@ from pihub.insight.live import Live, UpstreamInfo
 from pihub.insight.recorder import Recorder
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
+from pihub.shared.memory import MemoryManager
 from pihub.shared.state import SharedState
 from pihub.store.rows import EventStore
 
@@ -22,7 +23,7 @@ PATIENCE = 8.0
 
 
 class Observers:
-    """Three services and their threads; `start` once, `finish` once."""
+    """Four services and their threads; `start` once, `finish` once."""
 
     def __init__(
         self, settings: Settings, state: SharedState, health: HealthBoard, store: EventStore
@@ -38,6 +39,7 @@ class Observers:
         )
         self.live = Live(state, health, upstream_info(settings), store, self.recorder)
         self.dns = DnsPublisher(state.dns, hosts(settings))
+        self.memory = MemoryManager(state.cache)
         self.failed = False
         """The recorder died: the process must end, so that it is started anew."""
         self._stop = threading.Event()
@@ -49,7 +51,10 @@ class Observers:
             target=self._record, args=(on_death,), name="recorder", daemon=True
         )
         live = threading.Thread(target=self.live.run, args=(self._stop,), name="live", daemon=True)
-        for thread in (self._recorder, live, *self.dns.threads(self._stop)):
+        memory = threading.Thread(
+            target=self.memory.run, args=(self._stop,), name="memory", daemon=True
+        )
+        for thread in (self._recorder, live, memory, *self.dns.threads(self._stop)):
             thread.start()
 
     def finish(self) -> bool:

@@ -5,6 +5,8 @@
 #ifndef PH_CACHEPUT_H
 #define PH_CACHEPUT_H
 
+#include <sys/mman.h>
+
 #include "ph_cachelog.h"
 
 enum { PH_PUT_OK = 1, PH_PUT_LARGE = 0, PH_PUT_BUSY = -1 };
@@ -145,6 +147,37 @@ static void ph_cache_clear(const ph_cache *c) {
             ph_cache_unlock(s);
         }
     }
+}
+
+/* Give back to the system what lies beyond the room of each log; returns the bytes. What is
+ * kept there, and what is older, is let go. Pages that were never touched count as well. */
+static uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page) {
+    uint64_t bytes = 0, cap = ph_log_cap(c);
+    for (uint32_t i = 0; i < c->n_shards && cap < c->cap; i++) {
+        ph_shard *s = ph_cache_nth(c, i);
+        if (!ph_cache_lock(c, s, PH_LOCK_LONG_NS)) {
+            continue;
+        }
+        ph_effort none = {.units = 0};
+        if ((ph_load_rlx(&s->head) & PH_OFF_MASK) > cap) {
+            ph_store_rlx(&s->tail, ph_load_rlx(&s->head)); /* all of it lies there, or goes with it */
+            ph_shard_recount(c, s);
+            uint64_t next = ph_pos((ph_load_rlx(&s->head) >> PH_OFF_BITS) + 1, 0);
+            ph_store_rlx(&s->tail, next);
+            ph_store_rel(&s->head, next);
+        }
+        while (ph_load_rlx(&s->tail) >> PH_OFF_BITS < ph_load_rlx(&s->head) >> PH_OFF_BITS) {
+            ph_log_pass(c, s, now, &none);
+        }
+        uintptr_t from = (uintptr_t)s + c->log_at + cap * PH_UNIT, to = (uintptr_t)s + c->log_at + c->cap * PH_UNIT;
+        from = (from + page - 1) / page * page;
+        to = to / page * page;
+        if (from < to && madvise((void *)from, to - from, MADV_REMOVE) == 0) {
+            bytes += to - from;
+        }
+        ph_cache_unlock(s);
+    }
+    return bytes;
 }
 
 /* O(1): the entries stay as garbage until the log comes round. */

@@ -1,0 +1,139 @@
+"""The caches that the core's is measured beside, each as a pair of functions (get, set).
+
+Those that are not installed are left out and named: pip install cachetools cachebox theine
+diskcache redis[hiredis] pymemcache; apt install redis-server memcached.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pihub._core.arena import Arena
+from pihub._core.cache import Cache
+
+Loop = Callable[[], None]
+"""Gets, or sets, each key once."""
+Make = Callable[[bytes, int, ExitStack], tuple[Loop, Loop]]
+
+
+def over(get: Callable[[Any], Any], put: Callable[[Any, Any], Any], names: list[Any],
+         value: bytes) -> tuple[Loop, Loop]:  # fmt: skip
+    def gets() -> None:
+        for name in names:
+            get(name)
+
+    def sets() -> None:
+        for name in names:
+            put(name, value)
+
+    return gets, sets
+
+
+def pihub(value: bytes, n: int, _: ExitStack) -> tuple[Loop, Loop]:
+    size = Cache.size_for(4 * n * (len(value) + 64))
+    cache = Cache(Arena.create([("cache", size)], 1), "cache")
+    cache.set_owner(1)
+    keys = [
+        ((i + 1) * 0x9E3779B97F4A7C15 % 2**64, (i + 7) * 0xBF58476D1CE4E5B9 % 2**64)
+        for i in range(n)
+    ]
+    get, put = cache.get, cache.put
+
+    def gets() -> None:
+        for h1, h2 in keys:
+            get(h1, h2, 1)
+
+    def sets() -> None:
+        for h1, h2 in keys:
+            put(h1, h2, 1, value, 600.0)
+
+    return gets, sets
+
+
+def plain_dict(value: bytes, n: int, _: ExitStack) -> tuple[Loop, Loop]:
+    held: dict[bytes, bytes] = {}
+    return over(held.get, held.__setitem__, [b"key:%d" % i for i in range(n)], value)
+
+
+def lru_cache(value: bytes, n: int, _: ExitStack) -> tuple[Loop, Loop]:
+    cached = functools.lru_cache(maxsize=2 * n)(lambda _: value)
+    return over(cached, lambda name, _: cached(name), [b"key:%d" % i for i in range(n)], value)
+
+
+def mapping(module: str, name: str) -> Make:
+    def make(value: bytes, n: int, _: ExitStack) -> tuple[Loop, Loop]:
+        held = getattr(importlib.import_module(module), name)(2 * n)
+        return over(held.get, held.__setitem__, [b"key:%d" % i for i in range(n)], value)
+
+    return make
+
+
+def theine(value: bytes, n: int, _: ExitStack) -> tuple[Loop, Loop]:
+    held = importlib.import_module("theine").Cache(2 * n)
+    return over(held.get, held.set, [f"key:{i}" for i in range(n)], value)
+
+
+def diskcache(value: bytes, n: int, stack: ExitStack) -> tuple[Loop, Loop]:
+    module = importlib.import_module("diskcache")
+    folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm"))
+    held = module.Cache(folder)
+    stack.callback(held.close)
+    return over(held.get, held.set, list(range(n)), value)
+
+
+def _server(stack: ExitStack, command: list[str], socket: Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise ImportError(command[0])
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(server.wait)
+    stack.callback(server.terminate)
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        if time.monotonic() > deadline:
+            raise ImportError(f"{command[0]} did not start")
+        time.sleep(0.01)
+
+
+def redis(value: bytes, n: int, stack: ExitStack) -> tuple[Loop, Loop]:
+    module = importlib.import_module("redis")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    path = folder / "redis.sock"
+    program = "valkey-server" if shutil.which("valkey-server") else "redis-server"
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", ""]
+    _server(stack, command, path)
+    client = module.Redis(unix_socket_path=str(path))
+    stack.callback(client.close)
+    return over(client.get, client.set, list(range(n)), value)
+
+
+def memcached(value: bytes, n: int, stack: ExitStack) -> tuple[Loop, Loop]:
+    module = importlib.import_module("pymemcache.client.base")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    path = folder / "memcached.sock"
+    _server(stack, ["memcached", "-s", str(path), "-u", "nobody", "-a", "777"], path)
+    client = module.Client(str(path))
+    stack.callback(client.close)
+    put = functools.partial(client.set, noreply=False)
+    return over(client.get, put, [str(i) for i in range(n)], value)
+
+
+ALL: dict[str, Make] = {
+    "dict": plain_dict,
+    "pihub": pihub,
+    "lru_cache": lru_cache,
+    "cachetools": mapping("cachetools", "LRUCache"),
+    "cachebox": mapping("cachebox", "LRUCache"),
+    "theine": theine,
+    "diskcache": diskcache,
+    "memcached": memcached,
+    "redis": redis,
+}
