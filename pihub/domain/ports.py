@@ -123,6 +123,9 @@ class UpstreamFormat(Protocol):
     def notes(self, ask: Ask, model: str) -> tuple[str, ...]:
         """Names of what `request` would drop or change (for a warning header)."""
 
+    def unwatched(self, ask: Ask) -> tuple[str, ...]:
+        """Stop sequences that the upstream does not take: the hub must watch for them."""
+
     def patch_request(self, body: bytes, model: str, *, stream: bool) -> bytes:
         """The client's own body of the same protocol, changed only in `model`
         (and, for OpenAI streams, `stream_options.include_usage`)."""

@@ -13,8 +13,9 @@ from time import monotonic_ns
 
 import msgspec
 
-from pihub.domain.collect import Collector
+from pihub.domain.collect import Collector, collect, replay
 from pihub.domain.ports import Piece, Waiter
+from pihub.domain.stops import enforced
 from pihub.domain.target import Target
 from pihub.errors import (
     BreakerOpen,
@@ -33,7 +34,7 @@ from pihub.gateway.exchange import Exchange
 from pihub.gateway.link import JSON_BODY, Link
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.pace import Pace
-from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces
+from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces, until
 from pihub.gateway.purse import Purse
 from pihub.gateway.verdict import pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
@@ -168,7 +169,7 @@ class Call:
     def _once(
         self, x: Exchange, target: Target, link: Link, ended: Callable[[], None] | None
     ) -> None:
-        x.notes, x.raw, x.ttft_us = (), b"", 0
+        x.notes, x.raw, x.ttft_us, x.stops = (), b"", 0, ()
         # Ollama sends no header before a non-streamed answer is whole; streamed, the
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
@@ -242,6 +243,8 @@ class Call:
                 x.usage, x.raw_stop = link.format.glance(200, raw)
             else:
                 x.answer = link.format.answer(200, response.headers, raw)
+                if x.stops:
+                    x.answer = collect(enforced(replay(x.answer), x.stops))
             # An upstream may ignore `stream`; then its bytes are not what was asked for.
             x.passes = x.passes and not streams
             x.ttft_us = x.elapsed_us()
@@ -268,6 +271,7 @@ class Call:
             ask = msgspec.structs.replace(ask, max_tokens=limit)
         path, headers, body = link.format.request(ask, target.model, stream=streams)
         x.notes = link.format.notes(ask, target.model)
+        x.stops = link.format.unwatched(ask)
         if x.plan is not None and link.kind == "ollama":
             body = uncut(body)
         return link.path(path), [JSON_BODY, *headers, *link.auth], body
@@ -285,6 +289,8 @@ class Call:
         if x.streams and self._pace is not None:
             pace = self._pace.begin(x.request.client_fd)
         source = read_pieces(link, response, outcome, self._malformed, pace, ended)
+        if x.stops:
+            source = until(source, x.stops, outcome)
         held: list[Piece] = []
         for piece in source:
             held.append(piece)

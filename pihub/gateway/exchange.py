@@ -101,6 +101,8 @@ class Exchange:
     """The answer is checked before anyone sees it."""
     waits: str = ""
     """What it is waiting for, in words."""
+    stops: tuple[str, ...] = ()
+    """Stop sequences that the upstream cannot watch for: the hub does."""
     passes: bool = False
     """The upstream's own bytes go to the client unchanged."""
     raw: bytes = b""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from pihub.domain.ports import Piece
+from pihub.domain.stops import StopWatch
 from pihub.domain.stream import BlockStart, Failed, Finish, Ping, Start
 from pihub.errors import ClientGone, UpstreamError, UpstreamIncomplete
 from pihub.gateway.link import Link
@@ -64,6 +65,24 @@ def read_pieces(
             ended()
         if parser.malformed:
             malformed(parser.malformed)
+
+
+def until(
+    source: Iterator[Piece], stops: tuple[str, ...], outcome: Outcome
+) -> Iterator[Piece]:
+    """The pieces until the first of `stops` in the text; then the upstream is left."""
+    watch = StopWatch(stops)
+    try:
+        for piece in source:
+            events = tuple([out for event in piece.events for out in watch.feed(event)])
+            yield Piece(piece.raw, events, piece.usage_only)
+            if watch.stopped:
+                outcome.ok()
+                return
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
 
 
 class HeldPieces:

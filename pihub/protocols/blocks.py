@@ -12,16 +12,35 @@ from pihub.domain.stream import (
     ThinkingDelta,
     ToolInputDelta,
 )
+from pihub.protocols.thinktags import ThinkSplitter
 
 
 class BlockWriter:
     """Opens, continues and closes blocks by the kind of what arrives."""
 
-    __slots__ = ("index", "open")
+    __slots__ = ("_thoughts", "index", "open")
 
     def __init__(self) -> None:
         self.index = -1
+        self._thoughts: ThinkSplitter | None = ThinkSplitter()
         self.open: Literal["", "text", "thinking", "tool_use"] = ""
+
+    def said(self, text: str, events: list[Event]) -> None:
+        """Text as a model wrote it: thoughts in tags at its beginning are told apart."""
+        splitter = self._thoughts
+        if splitter is None:
+            self.text(text, events)
+            return
+        self._split(splitter.feed(text), events)
+        if splitter.over:
+            self._thoughts = None
+
+    def _split(self, parts: list[tuple[bool, str]], events: list[Event]) -> None:
+        for thought, part in parts:
+            if thought:
+                self.thinking(part, events)
+            else:
+                self.text(part, events)
 
     def text(self, text: str, events: list[Event]) -> None:
         if self.open != "text":
@@ -46,6 +65,12 @@ class BlockWriter:
     def input(self, json: str, events: list[Event]) -> None:
         if json:
             events.append(ToolInputDelta(self.index, json))
+
+    def end(self, events: list[Event]) -> None:
+        """No more text comes: what may have been the beginning of a tag was none."""
+        splitter, self._thoughts = self._thoughts, None
+        if splitter is not None:
+            self._split(splitter.end(), events)
 
     def close(self, events: list[Event]) -> None:
         if self.open:

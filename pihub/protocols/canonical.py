@@ -23,6 +23,7 @@ from pihub.domain.chat import (
     ToolUse,
 )
 from pihub.errors import BadRequest, Unsupported
+from pihub.protocols.imagesize import image_tokens
 
 HARMLESS = frozenset(
     {
@@ -225,7 +226,7 @@ def texts(blocks: Iterable[Block]) -> str:
 def estimate_input(ask: Ask) -> int:
     """A rough number of prompt tokens (4 characters each), for `message_start`.
 
-    Images count 1,000, documents a token for 6 characters of base64.
+    Images count by their pixels (imagesize.py), documents a token for 6 characters of base64.
     """
     size = sum(len(part.text) for part in ask.system)
     size += sum(len(t.name) + len(t.description) + len(t.schema) for t in ask.tools)
@@ -242,9 +243,9 @@ def estimate_input(ask: Ask) -> int:
                     if isinstance(part, Text):
                         size += len(part.text)
                     else:
-                        tokens += 1000
+                        tokens += image_tokens(part.data)
             elif isinstance(block, Image):
-                tokens += 1000
+                tokens += image_tokens(block.data)
             elif isinstance(block, Document):
                 tokens += len(block.data) // 6
     return tokens + size // 4 + 1

@@ -1,12 +1,18 @@
 """The table of translation cases and the tests that prove them: docs/compat.md.
 
-`python -m tests.protocols.compat` writes the file; a test compares it.
+`python -m tests.protocols.compat` runs those tests and writes the file: a tick stands only
+where they passed. A test compares the file with what it says if all of them pass, which
+the whole suite's being green means.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Collection
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "compat.md"
@@ -85,12 +91,46 @@ SECTIONS: dict[str, dict[int, str]] = {
     },
 }
 
+FAULTS = {
+    "F1": "the connection is refused",
+    "F2": "the request is taken, then silence",
+    "F3": "the head of an answer, then silence",
+    "F4": "401 and 403",
+    "F5": "429, with and without `retry-after`",
+    "F6": "500 and 529",
+    "F7": "200 with an error as its body",
+    "F8": "200 with HTML",
+    "F9": "cut after some tokens",
+    "F10": "stalled after some tokens, then cut",
+    "F11": "one malformed event, the rest is fine",
+    "F12": "an error event in the stream",
+    "F13": "the terminal marker twice",
+    "F14": "no terminal marker but `[DONE]`",
+    "F15": "usage missing, late, early",
+    "F16": "the model is loading",
+    "F17": "reset after some tokens",
+    "F18": "the name cannot be resolved",
+}
+MATRIX = "tests/system/test_fault_matrix.py"
+
 HEAD = """# Compatibility
 
-Clients speak OpenAI chat completions, Anthropic messages or Ollama chat; upstreams speak
-any of the three. Each row is a case that translating gateways are known to get wrong. A
-tick stands where a test proves the behaviour; its name begins with `test_case_NN_`. This
-file is written by `python -m tests.protocols.compat` and checked by the test suite.
+Clients speak OpenAI chat completions, completions, responses and embeddings, Anthropic
+messages, Ollama chat, generate and embeddings; upstreams speak OpenAI's, Anthropic's or
+Ollama's own chat. Each row is a case that translating gateways are known to get wrong. A
+tick stands where tests prove the behaviour and have passed; their names begin with
+`test_case_NN_`. This file is written by `python -m tests.protocols.compat`, which runs
+them, and checked by the test suite.
+"""
+
+FAULT_HEAD = """
+## Faults of an upstream
+
+Each with OpenAI, Anthropic and Ollama clients, streamed and not, before each kind of
+upstream: eighteen combinations a row, all of which must pass for its tick.
+
+| | fault | proven |
+|---|---|:-:|
 """
 
 RULES = """
@@ -110,6 +150,18 @@ RULES = """
 - Ollama gets `think` only for models that are known to think, and is never asked to force
   a tool call: `tool_choice` `required` is refused there, so that a chain goes on to a
   model that can.
+- Stop sequences of whitespace alone, which Anthropic refuses, are watched for by the hub.
+- `<think>` at the beginning of an answer is told apart as thinking where it is translated.
+- `/v1/completions` goes to the same endpoint of OpenAI-compatible upstreams and to Ollama's
+  `/api/generate`; Anthropic answers the prompt as a chat of one message. `/api/generate`
+  goes to Ollama as it is and to others as a chat; `raw`, `suffix`, `template` and `context`
+  are refused there.
+- `/v1/responses` is answered by the chat endpoints of all upstreams. Stored responses lie in
+  the shared cache for `gateway.responses_ttl`. Tools that OpenAI runs itself are dropped
+  with a note; `background`, `conversation`, `prompt` and item references are refused.
+- Embeddings go to OpenAI-compatible upstreams and Ollama; token numbers only to the former.
+- `count_tokens` is exact where Anthropic answers, else an estimate that says so.
+- Ollama gets tools in the order of their names, so that its prompt cache holds.
 - `json_object` for Anthropic becomes an instruction in the system prompt, with a note.
 """
 
@@ -125,8 +177,11 @@ def proofs(tests: Path = ROOT / "tests") -> dict[int, list[str]]:
     return found
 
 
-def page() -> str:
-    proven = proofs()
+def page(failed: Collection[str] = ()) -> str:
+    """`failed`: tests that did not pass, as `path::name`."""
+    proven = {
+        number: names for number, names in proofs().items() if not set(names) & set(failed)
+    }
     parts = [HEAD]
     total = 0
     for title, cases in SECTIONS.items():
@@ -136,9 +191,35 @@ def page() -> str:
             total += bool(count)
             parts.append(f"| {number} | {text} | {'✓' if count else ''} | {count or ''} |\n")
     parts.append(f"\n{total} of {sum(map(len, SECTIONS.values()))} cases are proven.\n")
+    parts.append(FAULT_HEAD)
+    for fault, text in FAULTS.items():
+        fine = f"{MATRIX}::test_fault[{fault}]" not in failed
+        parts.append(f"| {fault} | {text} | {'✓' if fine else ''} |\n")
     parts.append(RULES)
     return "".join(parts)
 
 
+class _Failures:
+    """A pytest plugin: which tests did not pass, whatever their parameters; faults by name."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed or report.skipped:
+            matrix = report.nodeid.startswith(MATRIX)
+            self.found.add(report.nodeid if matrix else report.nodeid.partition("[")[0])
+
+
+def failures() -> set[str]:
+    """Run the tests of all cases and faults."""
+    names = sorted({name for names in proofs().values() for name in names})
+    plugin = _Failures()
+    pytest.main(["-q", "-p", "no:cacheprovider", MATRIX, *names], plugins=[plugin])
+    return plugin.found
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    broken = failures()
+    PAGE.write_text(page(broken))
+    sys.exit(f"not proven: {sorted(broken)}" if broken else 0)

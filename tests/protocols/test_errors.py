@@ -58,6 +58,7 @@ def test_every_error_in_every_envelope(cls: type[PihubError]) -> None:
         "not_found_error",
         "request_too_large",
         "rate_limit_error",
+        "billing_error",
         "api_error",
         "overloaded_error",
         "timeout_error",

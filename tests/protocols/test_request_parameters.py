@@ -110,7 +110,8 @@ def test_case_24_stop_is_normalised_and_blank_stops_are_not_sent_to_anthropic() 
     assert carry("openai", "ollama", one)["options"]["stop"] == ["END"]
     some = chat("openai", user(), stop=["\n", "END"], max_tokens=5)
     assert carry("openai", "anthropic", some)["stop_sequences"] == ["END"]
-    assert "stop" in notes("openai", "anthropic", some)
+    assert "stop" not in notes("openai", "anthropic", some), "the hub watches for it itself"
+    assert UPSTREAMS["anthropic"]().unwatched(parse("openai", some)) == ("\n",)
     assert carry("openai", "openai", some)["stop"] == ["\n", "END"]
     ollama = chat("ollama", user(), options={"stop": ["\n\n"]})
     assert carry("ollama", "openai", ollama)["stop"] == ["\n\n"]

@@ -39,7 +39,7 @@ def render(ask: Ask, model: str, *, stream: bool) -> bytes:
         body["system"] = system
     _thinking(ask, can, body)
     _sampling(ask, can, body)
-    if stops := [text for text in ask.stop if text.strip()]:  # blank ones are refused
+    if stops := [text for text in ask.stop if text.strip()]:  # blank ones are the hub's
         body["stop_sequences"] = stops
     if ask.tools:
         body["tools"] = _tools(ask)
@@ -82,8 +82,6 @@ def notes(ask: Ask, model: str) -> tuple[str, ...]:
         found.append("thinking")
     if ask.response_format is not None and ask.response_format.kind == "json_object":
         found.append("response_format")
-    if any(not text.strip() for text in ask.stop):
-        found.append("stop")
     return tuple(found)
 
 

@@ -27,6 +27,9 @@ class AnthropicUpstream:
     def notes(self, ask: Ask, model: str) -> tuple[str, ...]:
         return request.notes(ask, model)
 
+    def unwatched(self, ask: Ask) -> tuple[str, ...]:
+        return tuple(text for text in ask.stop if text and not text.strip())
+
     def patch_request(self, body: bytes, model: str, *, stream: bool) -> bytes:
         return request.patch(body, model, stream=stream)
 

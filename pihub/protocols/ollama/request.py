@@ -184,7 +184,9 @@ def image(block: Image) -> str:
 
 def _tools(ask: Ask) -> list[dict[str, Any]]:
     tools = []
-    for tool in ask.tools:
+    # By name: the prompt's beginning stays the same whatever order a client sends them in,
+    # and with it what Ollama has already read.
+    for tool in sorted(ask.tools, key=lambda tool: tool.name):
         function: dict[str, Any] = {"name": tool.name}
         if tool.description:
             function["description"] = tool.description

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pihub.domain.chat import Answer, Ask, Block, StopReason, Text, Thinking, ToolUse
+from pihub.domain.chat import Answer, Ask, Block, StopReason, Thinking, ToolUse
 from pihub.protocols.canonical import mint, restored_names, settled, texts, unix_seconds
 from pihub.protocols.faults import not_the_format
 from pihub.protocols.jsontext import encode, raw
@@ -19,6 +19,7 @@ from pihub.protocols.ollama.wire import (
     read_usage,
     write_end,
 )
+from pihub.protocols.thinktags import thoughtful
 
 _DECODER = msgspec.json.Decoder(Line)
 
@@ -63,8 +64,7 @@ def _blocks(message: WireMessage) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if message.thinking:
         blocks.append(Thinking(message.thinking))
-    if message.content:
-        blocks.append(Text(message.content))
+    blocks += thoughtful(message.content or "")
     for call in message.tool_calls or ():
         if call.function is not None and call.function.name:
             text = bytes(call.function.arguments).decode()

@@ -71,6 +71,7 @@ class OllamaStreamParser:
         if message is not None:
             self._message(message, events)
         if line.done:
+            self._blocks.end(events)
             self._blocks.close(events)
             word = line.done_reason or ""
             reason = STOPS.get(word, StopReason.END_TURN)
@@ -89,7 +90,9 @@ class OllamaStreamParser:
         if message.thinking:
             self._blocks.thinking(message.thinking, events)
         if message.content:
-            self._blocks.text(message.content, events)
+            self._blocks.said(message.content, events)
+        if message.tool_calls:
+            self._blocks.end(events)
         for call in message.tool_calls or ():
             if call.function is None or not call.function.name:
                 self.malformed += 1

@@ -31,6 +31,9 @@ class OllamaUpstream:
     def notes(self, ask: Ask, model: str) -> tuple[str, ...]:
         return request.notes(ask, model, self._thinkers)
 
+    def unwatched(self, ask: Ask) -> tuple[str, ...]:
+        return ()
+
     def patch_request(self, body: bytes, model: str, *, stream: bool) -> bytes:
         return request.patch(body, model, stream=stream)
 

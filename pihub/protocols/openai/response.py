@@ -21,6 +21,7 @@ from pihub.protocols.openai.wire import (
     read_usage,
     write_usage,
 )
+from pihub.protocols.thinktags import thoughtful
 
 _DECODER = msgspec.json.Decoder(Completion)
 
@@ -110,8 +111,7 @@ def _blocks(message: AnswerMessage) -> tuple[Block, ...]:
         blocks.append(Thinking(thought))
     content = message.content
     if isinstance(content, str):
-        if content:
-            blocks.append(Text(content))
+        blocks += thoughtful(content)
     elif content is not None:
         blocks += [Text(part.text) for part in content if part.type == "text" and part.text]
     if message.refusal:

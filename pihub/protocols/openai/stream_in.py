@@ -62,7 +62,10 @@ class OpenAIStreamParser:
             return Piece(event.raw, (Ping(),) if event.comment else ())
         if data.strip() == b"[DONE]":
             self.done = True
-            return Piece(event.raw, self._finish() if self.finished else ())
+            # Without a finish_reason it ends nothing, and must not tell the client so.
+            if not self.finished:
+                return Piece(b"", ())
+            return Piece(event.raw, self._finish())
         try:
             chunk = _DECODER.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -98,6 +101,7 @@ class OpenAIStreamParser:
             if choice.finish_reason:
                 self._stop = choice.finish_reason
                 self.malformed += self._tools.flush(events)
+                self._blocks.end(events)
                 self._blocks.close(events)
                 self.finished = True
         return tuple(events)
@@ -108,8 +112,9 @@ class OpenAIStreamParser:
             self._blocks.thinking(thought, events)
         if text := delta.content or delta.refusal:
             self.malformed += self._tools.flush(events)
-            self._blocks.text(text, events)
+            self._blocks.said(text, events)
         if delta.tool_calls:
+            self._blocks.end(events)
             for call in delta.tool_calls:
                 if not self._tools.feed(call, events):
                     self.malformed += 1

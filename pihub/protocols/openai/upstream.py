@@ -25,6 +25,9 @@ class OpenAIUpstream:
     def notes(self, ask: Ask, model: str) -> tuple[str, ...]:
         return request.notes(ask)
 
+    def unwatched(self, ask: Ask) -> tuple[str, ...]:
+        return ()
+
     def patch_request(self, body: bytes, model: str, *, stream: bool) -> bytes:
         return request.patch(body, model, stream=stream)
 
