@@ -8,7 +8,7 @@ PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinhe
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: wheels bundle help run install test quicktest lint types law ready meinheld core bench trace asan lock clean
+.PHONY: wheels bundle help run install test quicktest lint types law ready meinheld core bench trace asan lock clean security
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ law: $(STAMP)-dev core  ## the architecture's tests alone
 	$(BIN)/python -m pytest -q tests/law
 
 ready: lint types test  ## may this be committed?
+
+security: $(STAMP)-run core  ## bandit, schemathesis against a hub of its own, pip-audit
+	deploy/security.sh $(BIN)/python
 
 bench: $(STAMP)-dev core  ## the quick benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -21,6 +21,7 @@ from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub._core.ring import Ring
+from pihub.shared.scopes import QUOTA, RESTRICTED
 from tests.model.edge import MAX_BODY, ROUTES, Twin
 
 CODES = {
@@ -415,6 +416,27 @@ def test_the_client_may_pass_the_cache_by() -> None:
     assert hub.call(environ(b"q", HTTP_X_PIHUB_CACHE="bypass")) == [b"app"]
     assert hub.reached[0]["pihub.exact"] == wire_key(hub.secret, 77, 1, b"q")
     assert hub.call(environ(b"q")) == [b"kept"]
+
+
+def test_a_restricted_key_is_never_answered_from_the_cache_here() -> None:
+    hub = Hub()
+    hub.remember(b"q", 7, b"kept")
+    assert hub.call(environ(b"q")) == [b"kept"]
+    hub.keys.put(hub.keys.hash(GOOD.encode()), 5, 7, RESTRICTED, 0)
+    assert hub.call(environ(b"q")) == [b"app"]
+    assert hub.reached[0]["pihub.principal"] == (5, 7, RESTRICTED)
+
+
+def test_a_quota_is_asked_for_keys_of_its_tenant_only() -> None:
+    hub = Hub()
+    hub.edge = Edge(**hub.parts, quotas=hub.limits)
+    hub.limits.configure(7, 90 * 10**9, 1)
+    for _ in range(3):
+        assert hub.call(environ(b"q")) == [b"app"]
+    hub.keys.put(hub.keys.hash(GOOD.encode()), 5, 7, QUOTA, 0)
+    assert hub.call(environ(b"q")) == [b"app"]
+    assert b'"rate_limited"' in hub.call(environ(b"q"))[0]
+    assert dict(hub.sent[-1][1])["retry-after"] == "90"
 
 
 def test_an_endless_body_is_bounded() -> None:
