@@ -12,6 +12,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from pihub.compose.local_models import start_local_watch
+from pihub.compose.otel import otel_exporter
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.http.control.service import run_control
@@ -45,6 +46,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             pages=add,
             previous=hub.previous,
             webhooks=webhooks.desk,
+            exporter=otel_exporter(hub),
         )
     finally:
         webhooks.finish()

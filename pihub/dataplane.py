@@ -93,7 +93,9 @@ class Worker:
         app = build(
             Parts(
                 chats={
-                    what: ChatEndpoint(clients[name], EDGE_ROUTES[path], pipeline, waiter)
+                    what: ChatEndpoint(
+                        clients[name], EDGE_ROUTES[path], pipeline, waiter, state.traces
+                    )
                     for what, name, path in CHATS
                 }
                 | beside.posts,

@@ -122,6 +122,9 @@ cdef class Lane:
         # A flag of the key's may mean anything: only the pipeline knows.
         if ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
             return None
+        # A client's trace goes on to the upstream, which the pipeline sees to.
+        if PyDict_GetItemWithError(environ, "HTTP_TRACEPARENT") is not NULL:
+            return None
         if not ph_lane_read_ask(p, PyBytes_GET_SIZE(body), &said):
             return None
         if said.has_temperature and not said.temperature > self.temperature:

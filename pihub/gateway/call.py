@@ -264,7 +264,8 @@ class Call:
             body = link.format.patch_request(x.request.body, target.model, stream=streams)
             if x.plan is not None and link.kind == "ollama":
                 body = uncut(body)
-            return link.chat_path, link.pass_headers(x.request.forward), body
+            headers = link.pass_headers(x.request.forward)
+            return link.chat_path, [*headers, *x.request.trace], body
         ask = own or x.parsed()
         if ask.max_tokens is None and (target.max_tokens or link.kind == "anthropic"):
             limit = target.max_tokens or DEFAULT_MAX_TOKENS
@@ -274,7 +275,8 @@ class Call:
         x.stops = link.format.unwatched(ask)
         if x.plan is not None and link.kind == "ollama":
             body = uncut(body)
-        return link.path(path), [JSON_BODY, *headers, *link.auth], body
+        headers = [JSON_BODY, *headers, *link.auth, *x.request.trace]
+        return link.path(path), headers, body
 
     def _stream(
         self,

@@ -59,6 +59,8 @@ class Incoming:
     """x-pihub-policy"""
     deadline_ms: str | None = None
     """x-pihub-deadline-ms"""
+    trace: tuple[tuple[str, str], ...] = ()
+    """W3C trace context for the upstream, whatever its protocol."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from pihub.shared.metrics import Column
@@ -87,7 +87,10 @@ class Recorder:
         flush: float,
         retention_days: int,
         clock: Callable[[], float] = time.time,
+        stored: Callable[[Sequence[bytes]], None] | None = None,
     ) -> None:
+        """`stored` gets each batch after its commit."""
+        self._stored = stored
         self._ring = events.ring
         self._rings = events.rings
         self._boot = boot
@@ -140,6 +143,8 @@ class Recorder:
                 self._failed(error)
                 return False
             self._cursors = cursors
+            if self._stored is not None:
+                self._stored(records)
             self._recorded += len(records)
             self._lost += lost
             written = written_bytes() - before

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from pihub.insight.dns import DnsPublisher
@@ -22,12 +23,25 @@ PATIENCE = 8.0
 """Seconds for the last drain and checkpoint."""
 
 
+class Exporter(Protocol):
+    """`insight.otel.OtelExporter`."""
+
+    def stored(self, records: Sequence[bytes]) -> None: ...
+    def run(self, stop: threading.Event) -> None: ...
+
+
 class Observers:
     """Four services and their threads; `start` once, `finish` once."""
 
     def __init__(
-        self, settings: Settings, state: SharedState, health: HealthBoard, store: EventStore
+        self,
+        settings: Settings,
+        state: SharedState,
+        health: HealthBoard,
+        store: EventStore,
+        exporter: Exporter | None = None,
     ) -> None:
+        self._exporter = exporter
         self.recorder = Recorder(
             state.events,
             state.arena.boot_id,
@@ -36,6 +50,7 @@ class Observers:
             state.counters,
             flush=settings.store.flush,
             retention_days=settings.store.retention_days,
+            stored=None if exporter is None else exporter.stored,
         )
         self.live = Live(state, health, upstream_info(settings), store, self.recorder)
         self.dns = DnsPublisher(state.dns, hosts(settings))
@@ -54,6 +69,9 @@ class Observers:
         memory = threading.Thread(
             target=self.memory.run, args=(self._stop,), name="memory", daemon=True
         )
+        if self._exporter is not None:
+            run = self._exporter.run
+            threading.Thread(target=run, args=(self._stop,), name="otel", daemon=True).start()
         for thread in (self._recorder, live, memory, *self.dns.threads(self._stop)):
             thread.start()
 

@@ -13,6 +13,8 @@ import msgspec
 from pihub.settings.access import Access
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
+from pihub.settings.otel import Otel
+from pihub.settings.paging import Paging
 from pihub.settings.routing import ModelRouting, Queue, Routing
 from pihub.settings.section import Positive, Seconds, Section
 from pihub.settings.streams import Streams
@@ -135,6 +137,7 @@ class Api(Section, frozen=True):
     requests_per_minute: Positive | None = None
     burst: Positive | None = None
     cache: ApiCache = ApiCache()
+    paging: Paging = Paging()
     ca_file: str = ""
 
 
@@ -167,6 +170,7 @@ class Settings(Section, frozen=True):
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}
+    otel: Otel = Otel()
     webhooks: dict[str, Webhook] = {}
     subscribers: dict[str, Subscriber] = {}
     actions: dict[str, Action] = {}

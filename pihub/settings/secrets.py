@@ -30,6 +30,9 @@ def read(settings: Settings, environ: Mapping[str, str], faults: Faults) -> dict
             secret = _one((section, name), target, what, environ, faults)
             if secret is not None:
                 found[name if what == "api_key" else f"{section}.{name}"] = secret
+    collector = _one(("otel",), settings.otel, "headers", environ, faults)
+    if collector is not None:
+        found["otel."] = collector
     return found
 
 

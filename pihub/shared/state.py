@@ -2,7 +2,9 @@
 
 RAM of the regions beside the cache, for W worker slots (W = 2 x workers + 3):
 rings W x 1 MiB (touched only as far as records are written), latency W x 9 x 15 KiB,
-everything else under 1 MiB together. `pihub config --memory` prints the sizes.
+traces W x 64 KiB
+(touched when clients send a traceparent), everything else under 1 MiB together.
+`pihub config --memory` prints the sizes.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from pihub.shared.metrics import (
     Series,
     UpstreamColumn,
 )
+from pihub.shared.traces import CAPACITY, TraceLog
 
 RING_RECORDS = 8192
 """Records a worker can be ahead of the recorder: 8192 x 128 B = 1 MiB a worker."""
@@ -79,6 +82,7 @@ class Plan:
             ("upstreams", Counters.size_for(n, MAX_UPSTREAMS * len(UpstreamColumn))),
             ("latency", Histogram.size_for(n, len(Series))),
             ("ring", Ring.size_for(n, RING_RECORDS)),
+            ("traces", Ring.size_for(n, CAPACITY)),
             ("names", Names.size_for(NAMES)),
             ("keys", KeyTable.size_for(KEYS)),
             ("limits", Limiter.size_for(KEYS)),
@@ -115,6 +119,7 @@ class SharedState:
         )
         self.latency = Histogram(arena, "latency", n, len(Series))
         self.ring = Ring(arena, "ring", n, RING_RECORDS)
+        self.traces = TraceLog(Ring(arena, "traces", n, CAPACITY), n)
         self.names = Names(arena, "names")
         self.keys = KeyTable(arena, "keys")
         self.limits = Limiter(arena, "limits", KEYS)

@@ -32,7 +32,7 @@ def sections() -> dict[str, type[schema.Section]]:
         for inner in msgspec.structs.fields(section):
             below = section_of(inner.type)
             if below is not None:
-                shared = below is not schema.ApiCache
+                shared = below not in (schema.ApiCache, schema.Paging)
                 found[f"*.{inner.name}" if shared else f"{heading}.{inner.name}"] = below
     return found
 

@@ -12,7 +12,7 @@ from pihub.errors import StartupError
 from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
-from pihub.insight.service import Observers
+from pihub.insight.service import Exporter, Observers
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.lost_streams import LostStreams
 from pihub.security.keys import KeyService
@@ -52,6 +52,7 @@ def run_control(
     pages: Pages | None = None,
     previous: SharedState | None = None,
     webhooks: Desk | None = None,
+    exporter: Exporter | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
@@ -66,7 +67,7 @@ def run_control(
     keys = control.keys
     log.info("%d keys in force", keys.load())
     store = MetricsStore(database(settings))
-    observers = Observers(settings, state, health, store)
+    observers = Observers(settings, state, health, store, exporter)
     budgets = open_budgets(
         settings,
         state,

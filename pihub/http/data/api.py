@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import falcon
 
@@ -11,6 +12,7 @@ from pihub.domain.ports import Waiter
 from pihub.domain.target import Principal
 from pihub.errors import BadRequest, ClientGone, Internal, PihubError, TooLarge
 from pihub.gateway.api import ApiAnswer, ApiProxy
+from pihub.gateway.api.paging import paged, pages
 from pihub.gateway.api.record import ApiRecorder
 from pihub.http.data.chat import STATUS_LINES
 from pihub.settings.schema import Api
@@ -38,6 +40,7 @@ class ApiSink:
     ) -> None:
         self._prefix = settings.prefix.rstrip("/")
         self._auth = settings.auth
+        self._paging = settings.paging
         self._name = name
         self._proxy = proxy
         self._record = record
@@ -64,20 +67,29 @@ class ApiSink:
                 raise TooLarge("the body is larger than the hub accepts (limits.body)")
             path, _question, query = env.get("RAW_URI", req.path).partition("?")
             self._guard.check(path, query)
-            answer = self._proxy.handle(
-                req.method,
-                self._rest(path),
-                query,
-                fields(env),
-                self._pieces(env["wsgi.input"].read) if chunked else self._body(req, size),
-                self._waiter.client_fd(env),
-                principal.tenant,
-                env["pihub.rid_hex"],
-                time.time(),
-                client_address=env.get("REMOTE_ADDR", ""),
-                scheme=env.get("wsgi.url_scheme", "http"),
-                body_length=-1 if chunked else size,
-            )
+
+            def ask(query: str, body: Any, asked: list[tuple[str, str]]) -> ApiAnswer:
+                return self._proxy.handle(
+                    req.method,
+                    self._rest(path),
+                    query,
+                    asked,
+                    body,
+                    self._waiter.client_fd(env),
+                    principal.tenant,
+                    env["pihub.rid_hex"],
+                    time.time(),
+                    client_address=env.get("REMOTE_ADDR", ""),
+                    scheme=env.get("wsgi.url_scheme", "http"),
+                    body_length=-1 if chunked else size,
+                )
+
+            wish = env.get("HTTP_X_PIHUB_PAGES") if req.method == "GET" else None
+            if wish is None:
+                body = self._pieces(env["wsgi.input"].read) if chunked else self._body(req, size)
+                answer = ask(query, body, fields(env))
+            else:
+                answer = self._walk(ask, query, pages(wish), fields(env), principal)
         except PihubError as error:
             self._finish(req, principal, None, error, size)
             raise
@@ -95,6 +107,27 @@ class ApiSink:
             self._finish(req, principal, answer, None, size)
         else:
             resp.stream = _Recorded(self, req, principal, answer, size)
+
+    def _walk(
+        self,
+        ask: Callable[..., ApiAnswer],
+        query: str,
+        most: int,
+        asked: list[tuple[str, str]],
+        principal: Principal,
+    ) -> ApiAnswer:
+        """All pages as one stream; each counts as a request of the key."""
+        # Read here, so uncoded; and whole, so without conditions or ranges.
+        left_out = ("accept-encoding", "if-none-match", "if-modified-since", "range")
+        plain = [(name, value) for name, value in asked if name not in left_out]
+
+        def one(query: str) -> ApiAnswer:
+            if self._auth:
+                self._access.hit(principal)
+            self._guard.check("", query)
+            return ask(query, None, plain)
+
+        return paged(ask(query, None, plain), one, query, self._paging, most)
 
     def _rest(self, path: str) -> str:
         """The raw path below the prefix."""

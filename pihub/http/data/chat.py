@@ -15,6 +15,8 @@ from pihub.domain.target import Principal
 from pihub.errors import MethodNotAllowed, PihubError
 from pihub.gateway.exchange import Incoming
 from pihub.gateway.pipeline import Pipeline
+from pihub.shared.traces import TraceLog
+from pihub.shared.traces import parse as parse_trace
 
 VENDOR_HEADERS = (
     ("anthropic-version", "HTTP_ANTHROPIC_VERSION"),
@@ -34,8 +36,14 @@ class ChatEndpoint:
     """POST of one protocol's chat request. The edge has authenticated it already."""
 
     def __init__(
-        self, client: ClientFormat, route: int, pipeline: Pipeline, waiter: Waiter
+        self,
+        client: ClientFormat,
+        route: int,
+        pipeline: Pipeline,
+        waiter: Waiter,
+        traces: TraceLog | None = None,
     ) -> None:
+        self._traces = traces
         self._client = client
         self._route = route
         self._handle = pipeline.handle
@@ -70,6 +78,7 @@ class ChatEndpoint:
                 env.get("REMOTE_ADDR", ""),
                 env.get("HTTP_X_PIHUB_POLICY"),
                 env.get("HTTP_X_PIHUB_DEADLINE_MS"),
+                self._trace(env) if "HTTP_TRACEPARENT" in env else (),
             )
         )
         body = reply.body
@@ -86,6 +95,18 @@ class ChatEndpoint:
                 close()
             raise
         return body
+
+    def _trace(self, env: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+        """The client's trace, for the upstream with the hub's span as parent; and for the
+        exporter, which sees the request's record only."""
+        trace = parse_trace(env["HTTP_TRACEPARENT"])
+        if trace is None:
+            return ()
+        if self._traces is not None:
+            self._traces.push(env["pihub.slot"], env["pihub.rid"], trace)
+        found = (("traceparent", trace.child(env["pihub.rid_hex"])),)
+        state = env.get("HTTP_TRACESTATE")
+        return (*found, ("tracestate", state)) if state else found
 
     def _refuse(
         self, env: dict[str, Any], start_response: Callable[..., Any]
