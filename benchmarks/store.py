@@ -81,8 +81,8 @@ def questions(store: MetricsStore, total: int) -> dict[str, Callable[[random.Ran
         found[f"60 minutes by {by}"] = usage("minute", 3600, by)
         found[f"48 hours by {by}"] = usage("hour", 48 * 3600, by)
         found[f"30 days by {by}"] = usage("day", 30 * 86400, by)
-    found["240 minutes by model"] = usage("minute", 240 * 60, "model")
-    found["240 hours by model"] = usage("hour", 240 * 3600, "model")
+    found["168 minutes by model"] = usage("minute", 168 * 60, "model")
+    found["168 hours by model"] = usage("hour", 168 * 3600, "model")
     return found
 
 

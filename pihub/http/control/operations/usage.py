@@ -15,8 +15,8 @@ from pihub.http.control.shapes import Input, Output
 from pihub.insight.live import NANO
 from pihub.store.rows import STEP_SECONDS, Dimension, Step, UsageRow
 
-MOST_SPANS = 240
-"""Four hours of minutes, ten days of hours, eight months of days: an answer takes milliseconds."""
+MOST_SPANS = 168
+"""Three hours of minutes, a week of hours, five months of days: an answer takes milliseconds."""
 Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
 
 
@@ -90,7 +90,7 @@ OPERATIONS = (
         "GET",
         "/usage",
         "usage:read",
-        "Sums by time: at most 240 steps, the last 60 by default",
+        "Sums by time: at most 168 steps, the last 60 by default",
         _usage,
         UsageAnswer,
         query=UsageQuery,
