@@ -7,6 +7,7 @@ composition). argon2 is loaded at the first login, not before.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,7 @@ SHORTEST = 12
 LONGEST = 256
 MEMORY_KIB = 7 * 1024
 PASSES = 5
+M_MMAP_THRESHOLD = -3
 AT_ONCE = 2
 """Hashes at the same time: 14 MiB at most."""
 COMMON = (
@@ -57,11 +59,23 @@ class Passwords:
         if self._hasher is None:
             from argon2 import PasswordHasher
 
+            _return_large_blocks()
             self._hasher = PasswordHasher(
                 time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=1
             )
             self._dummy = self._hasher.hash("nobody")
         return self._hasher
+
+
+def _return_large_blocks() -> None:
+    """Let glibc map blocks from 1 MiB on their own and give them back when they are freed.
+
+    Left to itself it keeps the 7 MiB of a hash for every thread that ever made one.
+    Source: mallopt(3), M_MMAP_THRESHOLD. Other libraries have no such call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def require_strong(password: str, words: Iterable[str] = ()) -> None:

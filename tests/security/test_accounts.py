@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,35 @@ def test_a_password_is_kept_as_argon2id_and_verified() -> None:
     assert passwords.verify(encoded, PASSWORD)
     assert not passwords.verify(encoded, PASSWORD + " ")
     assert not passwords.verify("", "nobody") and not passwords.verify("junk", PASSWORD)
+
+
+def resident() -> int:
+    text = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS")))
+
+
+def test_a_hash_s_memory_is_given_back_whichever_thread_made_it() -> None:
+    passwords, done = Passwords(), threading.Event()
+    encoded = passwords.hash(PASSWORD)
+    verified: list[bool] = []
+
+    def login() -> None:
+        verified.append(passwords.verify(encoded, PASSWORD))
+        done.wait(30)  # as a server's thread that lives on
+
+    before = resident()
+    threads = [threading.Thread(target=login) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 30
+    while len(verified) < len(threads):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    after = resident()
+    done.set()
+    for thread in threads:
+        thread.join(10)
+    assert all(verified) and after - before < 2 * 7168
 
 
 @pytest.mark.parametrize(
