@@ -30,6 +30,7 @@ from pihub._core.journal cimport (
     PH_JOURNAL_STAGES, PH_REASON_FIRST_CHOICE, PH_SERIES_INSPECT, PH_SERIES_UPSTREAM, ph_clamp32,
     ph_journal_close, ph_record,
 )
+from pihub._core.keytable cimport PH_KEY_QUOTA
 from pihub._core.way cimport (
     PH_COLUMN_LANE, Way, ph_head_init, ph_lane_answer, ph_lane_ask,
     ph_lane_cost, ph_lane_head, ph_lane_read_answer, ph_lane_read_ask,
@@ -119,8 +120,8 @@ cdef class Lane:
         cdef Begun begun
         cdef uint32_t slot = self.journal.j.slot
         ways = self.ways[ask.route]
-        # A flag of the key's may mean anything: only the pipeline knows.
-        if ways is None or ask.flags or PyBytes_GET_SIZE(body) > BODY:
+        # A flag of the key's may mean anything; only the quota is the edge's own.
+        if ways is None or ask.flags & ~PH_KEY_QUOTA or PyBytes_GET_SIZE(body) > BODY:
             return None
         # A client's trace goes on to the upstream, which the pipeline sees to.
         if PyDict_GetItemWithError(environ, "HTTP_TRACEPARENT") is not NULL:

@@ -179,7 +179,7 @@ class Call:
         begun, x.request.begun = x.request.begun, None
         if begun is None:
             self._allow(link)
-        outcome = Outcome(link.health)
+        outcome = Outcome(link.health, closed=begun is not None)
         x.attempts += 1
         try:
             start = monotonic_ns() if begun is None else begun.start_ns

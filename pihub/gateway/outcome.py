@@ -15,10 +15,11 @@ class Outcome:
 
     __slots__ = ("_health", "_probe", "_told")
 
-    def __init__(self, health: UpstreamHealth) -> None:
-        """Made right after the breaker allowed the call."""
+    def __init__(self, health: UpstreamHealth, *, closed: bool = False) -> None:
+        """Made right after the breaker allowed the call; `closed`: it was closed then, so
+        this call is no probe, whatever the breaker has become since."""
         self._health = health
-        self._probe = health.probe()
+        self._probe = 0 if closed else health.probe()
         self._told = False
 
     def ok(self) -> None:

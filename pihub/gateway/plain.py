@@ -6,7 +6,7 @@ does beyond passing a chat on must be said here, or that chat would slip past it
 * what the configuration decides, in `why_not_plain`;
 * what changes while a worker lives, by a board and a question in compose/lane.py: the
   question is asked again whenever something was published on the board;
-* what a key decides, by any flag of the key: the lane takes none that has one;
+* what a key decides, by any flag of the key (but the quota's, which is the edge's own);
 * what a request says: any X-Pihub-Cache, X-Pihub-Policy, X-Pihub-Deadline-Ms or
   Anthropic-Beta header, and a body that is more
   than include/ph_lane.h reads, go to the pipeline.
