@@ -1,6 +1,7 @@
 """The lane for chats that pass through, and what the edge tells it."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from pihub._core.cache cimport Cache
 from pihub._core.counters cimport Counters
 from pihub._core.journal cimport Journal
 from pihub._core.way cimport Way, ph_lane_ask
@@ -35,6 +36,8 @@ cdef class Lane:
     cdef object wait, client_fd
     cdef double temperature
     cdef int64_t limit, largest, max_header
+    cdef Cache cache            # its room tells how short memory is
+    cdef uint64_t least_room
     cdef uint8_t *buffer
 
     cdef object run(self, const Ask *ask, bytes body, dict environ, object start_response)

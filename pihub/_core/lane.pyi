@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any, Self, final
 
+from pihub._core.cache import Cache
 from pihub._core.counters import Counters
 from pihub._core.journal import Journal
 from pihub._core.way import Way
@@ -33,7 +34,8 @@ class Lane:
 
     temperature: up to which a chat may be kept, so that it is not the lane's. limit: of
     requests in flight in this worker. largest, max_header: bytes of an answer's body and
-    head. wait, client_fd: the Waiter's.
+    head. wait, client_fd: the Waiter's. least_room: no chat is taken while the cache's room
+    (thousandths) is that or less, for want of memory.
     """
 
     def __new__(
@@ -48,6 +50,8 @@ class Lane:
         max_header: int,
         wait: Callable[..., None],
         client_fd: Callable[[Any], int],
+        cache: Cache,
+        least_room: int,
     ) -> Self: ...
     def add(self, route: int, name: bytes, way: Way) -> None:
         """Chats of `route` for the model `name` go this way, if nothing else speaks against it."""

@@ -82,6 +82,7 @@ cdef class Lane:
     def __cinit__(
         self, *, Journal journal not None, Counters counters not None, Counters upstreams not None,
         double temperature, int64_t limit, int64_t largest, int64_t max_header, wait, client_fd,
+        Cache cache not None, uint64_t least_room,
     ):
         if journal.j.slot >= upstreams.c.rows or journal.j.slot >= counters.c.rows:
             raise IndexError("the slot has no row of its own")
@@ -94,6 +95,8 @@ cdef class Lane:
         self.limit = limit
         self.largest = largest
         self.max_header = max_header
+        self.cache = cache
+        self.least_room = least_room
         self.wait = wait
         self.client_fd = client_fd
         self.ways = [None] * ROUTES
@@ -118,6 +121,7 @@ cdef class Lane:
         cdef PyObject *found
         cdef Way way
         cdef Begun begun
+        cdef uint64_t room
         cdef uint32_t slot = self.journal.j.slot
         ways = self.ways[ask.route]
         # A flag of the key's may mean anything; only the quota is the edge's own.
@@ -135,7 +139,8 @@ cdef class Lane:
         if found is NULL:
             return None
         way = <Way> found
-        if not way.opens():
+        room = ph_load_rlx(&self.cache.c.head.room)
+        if not way.opens() or 0 < room <= self.least_room:
             return None
         if way.version is not None:
             found = PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_VERSION")

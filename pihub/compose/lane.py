@@ -16,6 +16,7 @@ from pihub.protocols.jsontext import encode
 from pihub.settings.sizes import parse_size
 from pihub.shared.httphead import request as request_head
 from pihub.shared.lane import Lane, Way
+from pihub.shared.memory import REFUSES
 from pihub.shared.metrics import UpstreamColumn, upstream_column
 from pihub.upstream.connector.connector import Connector
 
@@ -48,6 +49,8 @@ def build_lane(
         max_header=parse_size(settings.limits.header),
         wait=waiter.wait,
         client_fd=waiter.client_fd,
+        cache=state.cache,
+        least_room=REFUSES,
     )
     rules = model_rules(settings)
     some = False
