@@ -8,7 +8,7 @@ PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinhe
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: wheels bundle help run install test quicktest lint types law ready meinheld core bench trace asan lock clean security
+.PHONY: wheels bundle compat help run install test quicktest lint types law ready meinheld core bench trace asan lock clean security
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ lint: $(STAMP)-dev  ## style of Python and Cython
 types: $(STAMP)-dev core  ## mypy strict, and the core's stubs against the built core
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest pihub._core --concise --allowlist deploy/stubtest-allowlist.txt
+
+compat: $(STAMP)-dev core  ## LangChain's chat classes and litellm against a hub
+	$(PYTHON) -m venv .venv-compat
+	.venv-compat/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-compat.txt
+	$(BIN)/python -m tests.compat .venv-compat/bin/python
 
 law: $(STAMP)-dev core  ## the architecture's tests alone
 	$(BIN)/python -m pytest -q tests/law
