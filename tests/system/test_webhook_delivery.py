@@ -106,7 +106,7 @@ def test_an_action_asks_the_hub_s_own_model_and_writes_back(
     assert receiver.done[-1]["summary"]
     # It went through the hub as everybody's requests do.
     rows = until(lambda: [
-        row for row in hooked.get("/admin/api/v1/requests").json["items"]
+        row for row in admin(hooked, "GET", "/requests")[1]["items"]
         if row["route"] in ("api", "openai_chat")
     ][1:])  # fmt: skip
     assert {row["route"] for row in rows} <= {"api", "openai_chat"}
