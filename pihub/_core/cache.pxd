@@ -11,6 +11,14 @@ cdef extern from "ph_cacheput.h" nogil:
     uint32_t PH_TICK_NS
     uint32_t PH_OWNER_NONE
 
+    int PH_WAYS
+    int PH_UNIT
+
+    ctypedef struct ph_entry:
+        uint32_t units
+        uint32_t tenant
+        uint32_t tag
+
     ctypedef struct ph_cache_head:
         ph_a64 room
 
@@ -64,6 +72,9 @@ cdef extern from "ph_cacheput.h" nogil:
     int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now)
     uint32_t ph_cache_recover(const ph_cache *c, uint32_t owner)
     uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page)
+    int ph_cache_peek(
+        const ph_cache *c, uint32_t shard, uint32_t bucket, unsigned way, uint32_t now,
+        ph_entry *out)
     void ph_cache_clear(const ph_cache *c)
     void ph_cache_start(const ph_cache *c)
     void ph_cache_count(const ph_cache *c, ph_cache_stats *out)

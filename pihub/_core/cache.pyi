@@ -41,6 +41,8 @@ class Cache:
         to it modulo 4096); 0, the tag of all others, is not a tag."""
     def invalidate_tenant(self, tenant: int) -> None: ...
     def clear(self) -> None: ...
+    def census(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """{(tenant, tag): (entries, bytes)}; walks all slots: milliseconds, no lock."""
     def stats(self) -> dict[str, int]:
         """entries, bytes, capacity, puts, refused, evicted, moved, lock_busy"""
     def set_room(self, thousandths: int) -> None:

@@ -35,7 +35,6 @@ cdef extern from *:
 
 cdef enum:
     PACK_FROM = 4096            # bytes; below, LZ4 saves too little for what it costs
-    PACK_UPTO = 0x7E000000
 
 cdef double FOREVER = 8e8   # seconds: beyond the clock of an entry
 cdef int TICKS = 16         # a second
@@ -142,7 +141,7 @@ cdef class Cache:
         item.stale = ph_cache_ticks(last)
         item.flags = flags
         item.saves = saves
-        if compress and PACK_FROM <= item.len <= PACK_UPTO:
+        if compress and PACK_FROM <= item.len <= ph_cache_max_value(&self.c):
             if self.skip[tag & 63]:
                 self.skip[tag & 63] -= 1
             else:
@@ -180,6 +179,21 @@ cdef class Cache:
     def clear(self):
         self.arena.must_write()
         ph_cache_clear(&self.c)
+
+    def census(self):
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef uint32_t shard, bucket
+        cdef unsigned way
+        cdef ph_entry e
+        found = {}
+        for shard in range(self.c.n_shards):
+            for bucket in range(self.c.n_buckets):
+                for way in range(<unsigned> PH_WAYS):
+                    if ph_cache_peek(&self.c, shard, bucket, way, now, &e):
+                        at = (e.tenant, e.tag)
+                        entries, size = found.get(at, (0, 0))
+                        found[at] = (entries + 1, size + <uint64_t> e.units * PH_UNIT)
+        return found
 
     def stats(self):
         cdef ph_cache_stats t

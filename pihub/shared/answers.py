@@ -91,6 +91,10 @@ class AnswerCache:
             key[0], key[1], tenant, self._encode(stored), ttl, saves=saves, compress=True
         )
 
+    def delete(self, key: Key, tenant: int) -> bool:
+        """Whether it was there."""
+        return self._cache.delete(key[0], key[1], tenant)
+
     def put_wire(
         self, key: Key, tenant: int, wire: Wire, ttl: float, saves: float = LEAST_NANO
     ) -> bool:

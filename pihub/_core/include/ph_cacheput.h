@@ -180,6 +180,20 @@ static uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page) {
     return bytes;
 }
 
+/* A copy of the header that a slot points at: 1 if it is a living entry's. No lock. */
+static int ph_cache_peek(const ph_cache *c, uint32_t shard, uint32_t bucket, unsigned way, uint32_t now,
+                         ph_entry *out) {
+    ph_shard *s = ph_cache_nth(c, shard);
+    const ph_bucket *b = (const ph_bucket *)(const void *)((uint8_t *)s + sizeof *s) + bucket;
+    uint64_t slot = ph_load_acq(&b->slot[way]);
+    if (slot == 0) {
+        return 0;
+    }
+    memcpy(out, ph_cache_at(c, s, slot & PH_POS_MASK), sizeof *out);
+    ph_fence_acq();
+    return (slot & PH_POS_MASK) >= ph_load_rlx(&s->tail) && !ph_entry_dead(c, out, now);
+}
+
 /* O(1): the entries stay as garbage until the log comes round. */
 static inline void ph_cache_tag_next(const ph_cache *c, uint32_t tag) {
     if (tag) {
