@@ -15,6 +15,7 @@ from pihub.compose.local_models import start_local_watch
 from pihub.compose.otel import otel_exporter
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
+from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
     """Blocks until `stop`, then stores what is left."""
     hub.state.process_began(slot)
     local = start_local_watch(hub, stop)
-    add = partial(pages, stop=stop)
+    add = partial(
+        pages,
+        stop=stop,
+        sources=lambda services: Sources(services, hub.loaded, hub.prices, hub.state),
+    )
     webhooks = ControlWebhooks(hub, serve)
     webhooks.start()
     try:

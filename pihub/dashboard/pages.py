@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +15,13 @@ from pihub import __version__
 from pihub.dashboard import words
 from pihub.dashboard.assets import Assets, StaticFile
 from pihub.dashboard.chart import charts, table
+from pihub.dashboard.entries import ENTRIES
 from pihub.dashboard.feed import MOST_VIEWERS, Feed
 from pihub.dashboard.login import login_pages
+from pihub.dashboard.menu import Entry, ScreenPage
 from pihub.dashboard.policy import guard
 from pihub.dashboard.search import Query, find
+from pihub.dashboard.sources import Sources
 from pihub.dashboard.view import row
 from pihub.errors import ControlUnavailable
 from pihub.insight.live import Live, request
@@ -40,17 +44,27 @@ class Services(Protocol):
     def control(self) -> Control | None: ...
 
 
-def pages(services: Services, stop: threading.Event) -> list[tuple[str, object]]:
-    """(URI template, resource); streams end within two seconds of `stop`."""
+def pages(
+    services: Services,
+    stop: threading.Event,
+    sources: Callable[[Services], Sources] | None = None,
+) -> list[tuple[str, object]]:
+    """(URI template, resource); streams end within two seconds of `stop`.
+
+    `sources`: what the screens look at; without it there are none (tests of single pages).
+    """
     assets = Assets(HERE / "static")
     feed = Feed(services.live, services.store, stop, assets.build)
-    templates = Templates(assets)
+    entries = ENTRIES if sources is not None else ()
+    templates = Templates(assets, entries)
+    seen = None if sources is None else sources(services)
     return [
         ("/dashboard", Overview(feed, templates)),
         ("/dashboard/", Moved()),
         ("/dashboard/events", Events(feed)),
         ("/dashboard/requests", Requests(services.store, templates)),
         ("/dashboard/static/{name}", StaticFile(assets)),
+        *[(f"/dashboard/{one.name}", ScreenPage(one, seen, templates)) for one in entries],
         *([] if services.control is None else login_pages(services.control, templates)),
     ]
 
@@ -58,7 +72,7 @@ def pages(services: Services, stop: threading.Event) -> list[tuple[str, object]]
 class Templates:
     """Jinja2 with escaping always on."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, menu: tuple[Entry, ...] = ()) -> None:
         self._jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -67,7 +81,11 @@ class Templates:
             lstrip_blocks=True,
         )
         self._jinja.globals.update(
-            asset=assets.url, build=assets.build, version=__version__, blank=defaultdict(str)
+            asset=assets.url,
+            build=assets.build,
+            version=__version__,
+            blank=defaultdict(str),
+            menu=menu,
         )
 
     def answer(self, resp: falcon.Response, name: str, **values: Any) -> None:

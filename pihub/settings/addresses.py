@@ -89,4 +89,4 @@ def sqlite_path(text: str) -> str:
         raise ValueError('must be "sqlite://" and an absolute path: "sqlite:///path/pihub.db"')
     if "\0" in path or "?" in path:
         raise ValueError("the path must not hold ? or NUL")
-    return path
+    return "/" + path.lstrip("/")

@@ -1,0 +1,30 @@
+"""The menu: every screen of the dashboard beside overview, requests and account."""
+
+from __future__ import annotations
+
+from pihub.dashboard.menu import Entry
+from pihub.dashboard.screens import (
+    audit,
+    cache,
+    costs,
+    hooks,
+    keys,
+    models,
+    playground,
+    streams,
+    system,
+)
+
+ENTRIES: tuple[Entry, ...] = (
+    # name, title, permission, what builds it
+    Entry("costs", "Costs", "usage:read", costs.build),
+    Entry("streams", "Streams", "streams:read", streams.build),
+    Entry("models", "Models", "models:read", models.build),
+    Entry("cache", "Cache", "cache:read", cache.build),
+    Entry("webhooks", "Webhooks", "webhooks:read", hooks.build),
+    Entry("keys", "Keys", "keys:read", keys.build),
+    Entry("playground", "Playground", "models:read", playground.build, "playground.html"),
+    Entry("system", "System", "config:read", system.build),
+    Entry("audit", "Audit", "audit:read", audit.build),
+    Entry("reference", "API", "status:read", playground.reference, "reference.html"),
+)

@@ -1,0 +1,210 @@
+"""Costs & savings: what was paid, what was not paid, by whom, and the limits."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pihub.dashboard import words
+from pihub.dashboard.parts import (
+    Action,
+    Bar,
+    Bars,
+    Card,
+    Cards,
+    Cell,
+    Field,
+    Line,
+    Screen,
+    Table,
+    Tone,
+)
+from pihub.dashboard.sources import Sources
+from pihub.ops.budgets import HUB, BudgetState
+from pihub.store.rows import Dimension, EventStore, UsageRow
+
+NANO = 10**9
+DAYS = 30
+
+
+def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
+    now = datetime.now()  # noqa: DTZ005 - the owner's days
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight - timedelta(days=DAYS - 1)
+    store = sources.services.store
+    start, end = int(first.timestamp()), int(time.time()) + 1
+    rows = store.usage(start, end, "hour", "none")
+    by_day: defaultdict[str, list[UsageRow]] = defaultdict(list)
+    for row in rows:
+        by_day[datetime.fromtimestamp(row.start).strftime("%d %b")].append(row)  # noqa: DTZ006
+    days = [(first + timedelta(days=n)).strftime("%d %b") for n in range(DAYS)]
+    today, month = by_day[days[-1]], [r for r in rows if r.start >= _month(midnight)]
+    unpriced = sum(row.unpriced for row in month)
+    return Screen(
+        "Costs & savings",
+        (
+            Cards(
+                (
+                    Card("Spent today", _usd(_cost(today)),
+                         words.many(_requests(today), "request")),
+                    Card("Saved today", _usd(_saved(today)), "against the chains' paid models"),
+                    Card("Spent this month", _usd(_cost(month)),
+                         words.many(_requests(month), "request")),
+                    Card("Saved this month", _usd(_saved(month)), _part(month)),
+                )
+            ),
+            Bars(
+                "Last 30 days",
+                tuple(
+                    Bar(
+                        day,
+                        _cost(by_day[day]) / NANO,
+                        _usd(_cost(by_day[day])),
+                        _saved(by_day[day]) / NANO,
+                        _usd(_saved(by_day[day])),
+                    )
+                    for day in days
+                ),
+                ("Spent", "Saved"),
+            ),
+            _budgets(sources.services.budgets.states(), sources),
+            _who("By model, 30 days", store, start, end, "model"),
+            _who("By key, 30 days", store, start, end, "key", _names(sources)),
+        ),
+        refresh=10,
+        notes=(
+            "Saved: what the same tokens would have cost at the first paid model of the chain, "
+            "minus what they did cost here (electricity included, where [energy] says its price).",
+            *(
+                [f"{words.many(unpriced, 'request')} this month had no known price: "
+                 "see pihub prices check."] if unpriced else []
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _budgets(states: list[BudgetState], sources: Sources) -> Table:
+    names = _names(sources)
+    lines = []
+    for state in states:
+        budget = state.budget
+        word, tone = _state(state)
+        remove = Action(
+            "Remove", "DELETE", f"/budgets/{state.id}", sure="Remove this budget?",
+            permission="budgets:write",
+        )  # fmt: skip
+        approve = Action(
+            "Allow more today",
+            "POST",
+            f"/budgets/{state.id}/approvals",
+            (Field("usd", "USD", "number", "1", required=True),),
+            permission="budgets:write",
+        )
+        label = names.get(budget.name, budget.name) if budget.scope == "key" else budget.name
+        lines.append(
+            Line(
+                (
+                    Cell(f"{budget.scope} {label}".strip(), budget.at_limit),
+                    Cell(word, tone=tone),
+                    Cell(_of(state.spent_day, budget.day_nano, state.extra_day)),
+                    Cell(_of(state.spent_month, budget.month_nano, state.extra_month)),
+                ),
+                () if state.id == HUB else (approve, remove),
+            )
+        )
+    return Table(
+        "Budgets",
+        ("Of", "State", "#Today", "#This month"),
+        tuple(lines),
+        "No budget is set: a key can spend whatever its upstreams allow.",
+        forms=(
+            Action(
+                "Set a budget",
+                "POST",
+                "/budgets",
+                (
+                    Field("scope", "Of a", "select", "key", ("key", "tenant", "user", "model")),
+                    Field("name", "Its name", required=True),
+                    Field("per_day_usd", "USD a day", "number"),
+                    Field("per_month_usd", "USD a month", "number"),
+                    Field("at_limit", "At the limit", "select", "refuse",
+                          ("refuse", "downgrade", "ask")),
+                ),
+                permission="budgets:write",
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _who(
+    title: str,
+    store: EventStore,
+    start: int,
+    end: int,
+    by: Dimension,
+    names: Mapping[str, str] | None = None,
+) -> Table:
+    sums: defaultdict[str, list[UsageRow]] = defaultdict(list)
+    for row in store.usage(start, end, "hour", by):
+        sums[row.group].append(row)
+    ranked = sorted(sums.items(), key=lambda item: (-_cost(item[1]), -_requests(item[1])))
+    lines = tuple(
+        Line(
+            (
+                Cell((names or {}).get(group, group) or "none"),
+                Cell(_usd(_cost(rows))),
+                Cell(_usd(_saved(rows))),
+                Cell(words.count(_requests(rows))),
+                Cell(words.count(sum(r.in_tok + r.out_tok for r in rows))),
+            )
+        )
+        for group, rows in ranked[:20]
+    )
+    head = (by.capitalize(), "#Spent", "#Saved", "#Requests", "#Tokens")
+    return Table(title, head, lines, "Nothing was asked yet.")
+
+
+def _names(sources: Sources) -> dict[str, str]:
+    return {str(key.id): key.name for key in sources.services.keys.list()} | {"0": "nobody"}
+
+
+def _state(state: BudgetState) -> tuple[str, Tone]:
+    budget = state.budget
+    part = max(
+        state.spent_day / (budget.day_nano + state.extra_day) if budget.day_nano else 0.0,
+        state.spent_month / (budget.month_nano + state.extra_month) if budget.month_nano else 0.0,
+    )
+    if part >= 1:
+        return "spent", "down"
+    return ("nearly spent", "look") if part >= budget.soft_percent / 100 else ("room left", "well")
+
+
+def _of(spent: int, limit: int, extra: int) -> str:
+    return f"{_usd(spent)} of {_usd(limit + extra)}" if limit else _usd(spent)
+
+
+def _month(midnight: datetime) -> int:
+    return int(midnight.replace(day=1).timestamp())
+
+
+def _usd(nano: int) -> str:
+    return words.money(nano / NANO)
+
+
+def _cost(rows: list[UsageRow]) -> int:
+    return sum(row.cost_nano for row in rows)
+
+
+def _saved(rows: list[UsageRow]) -> int:
+    return sum(row.saved_nano for row in rows)
+
+
+def _requests(rows: list[UsageRow]) -> int:
+    return sum(row.requests for row in rows)
+
+
+def _part(rows: list[UsageRow]) -> str:
+    whole = _cost(rows) + _saved(rows)
+    return f"{words.percent(_saved(rows) / whole)} of what it could have cost" if whole else ""
