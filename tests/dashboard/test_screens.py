@@ -1,0 +1,188 @@
+"""Every screen of the menu, on a phone and at a desk; what its buttons do to the hub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pihub.cli.control_client import call
+from pihub.dashboard.entries import ENTRIES
+from pihub.security.opening import open_control
+from pihub.settings.schema import Settings, Store
+from tests.dashboard.browser import DESK, NARROW, OVERFLOW, PATIENCE, PHONE, Open, ask, until
+from tests.dashboard.test_accessibility import serious
+from tests.system.hub import HubProcess, Upstreams
+
+PASSWORD = "a banana is bent by the sun"  # noqa: S105 - of a user of this test
+
+
+@pytest.fixture(scope="module")
+def house(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub with an owner, so that its pages ask for a login."""
+    folder = tmp_path_factory.mktemp("house")
+    with HubProcess(folder, upstreams) as hub:
+        control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
+        control.accounts.create("olga", PASSWORD)
+        control.close()
+        for n in range(3):
+            ask(hub, f"question {n % 2}")
+            ask(hub, f"paid question {n % 2}", model="cloud")
+        yield hub
+
+
+@pytest.fixture
+def olga(house: HubProcess, chromium: Browser) -> Iterator[Page]:
+    """Her browser, logged in; a message of the console fails the test."""
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    said: list[str] = []
+    page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    until_login(page, house)
+    yield page
+    context.close()
+    assert [one for one in said if "400 (Bad Request)" not in one] == []
+
+
+def until_login(page: Page, house: HubProcess) -> None:
+    page.goto(f"{house.url}/dashboard/costs")
+    assert "/dashboard/login" in page.url, "nobody sees the costs without a login"
+    page.fill("[name=user]", "olga")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url("**/dashboard/costs")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_every_screen_fits_and_everybody_can_use_it(
+    hub: HubProcess, open_page: Open, entry: object, viewport: dict[str, int]
+) -> None:
+    ask(hub, "for the screens")
+    name = entry.name  # type: ignore[attr-defined]
+    scheme = "dark" if viewport is PHONE else "light"
+    page = open_page(f"/dashboard/{name}", viewport=viewport, color_scheme=scheme)
+    page.wait_for_selector(f"nav a[aria-current=page][href='/dashboard/{name}']")
+    until(page, "document.querySelectorAll('main .panel').length > 0")
+    assert page.text_content("h1")
+    assert serious(page) == []
+    assert page.evaluate(OVERFLOW) <= 0
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    assert page.evaluate(OVERFLOW) <= 0
+
+
+def test_a_budget_is_set_raised_and_removed_on_the_page(house: HubProcess, olga: Page) -> None:
+    socket = house.folder / "run" / "control.sock"
+    olga.click("summary:has-text('Set a budget')")
+    olga.fill(".make [name=name]", "test")
+    olga.fill(".make [name=per_day_usd]", "0.25")
+    olga.select_option(".make [name=at_limit]", "ask")
+    olga.click(".make button")
+    olga.wait_for_selector("text=Done.")
+    (row,) = call(socket, "GET", "/budgets")["items"]
+    assert (row["scope"], row["per_day_usd"], row["at_limit"]) == ("key", 0.25, "ask")
+    olga.fill(".acts [name=usd]", "2")
+    olga.click("text=Allow more today")
+    olga.wait_for_selector("text=of $2.25")
+    olga.on("dialog", lambda dialog: dialog.accept())
+    olga.click("text=Remove")
+    olga.wait_for_selector("text=No budget is set")
+    assert call(socket, "GET", "/budgets")["items"] == []
+
+
+def test_a_key_is_shown_once_and_revoked(house: HubProcess, olga: Page) -> None:
+    olga.goto(f"{house.url}/dashboard/keys")
+    olga.click("summary:has-text('Make a key')")
+    olga.fill(".make [name=name]", "from the page")
+    olga.click(".make button")
+    olga.wait_for_selector(".said code")
+    token = olga.text_content(".said code") or ""
+    assert re.fullmatch(r"ph_[\w-]{40,}", token)
+    headers = {"authorization": f"Bearer {token}"}
+    assert house.request("GET", "/v1/models", **headers).status == 200
+    olga.on("dialog", lambda dialog: dialog.accept())
+    olga.click("tr:has-text('from the page') >> text=Revoke")
+    olga.wait_for_selector("tr:has-text('from the page'):has-text('revoked')")
+    assert house.request("GET", "/v1/models", **headers).status == 401
+
+
+def test_what_the_hub_refuses_is_told_and_changes_nothing(house: HubProcess, olga: Page) -> None:
+    olga.click("summary:has-text('Set a budget')")
+    olga.fill(".make [name=name]", "nobody's key")
+    olga.fill(".make [name=per_day_usd]", "1")
+    with olga.expect_response("**/budgets") as seen:
+        olga.click(".make button")
+    assert seen.value.status == 400
+    olga.wait_for_selector(".said:has-text(\"nobody's key\")")
+    assert call(house.folder / "run" / "control.sock", "GET", "/budgets")["items"] == []
+
+
+def test_a_live_stream_is_seen_and_ended(
+    house: HubProcess, upstreams: Upstreams, olga: Page
+) -> None:
+    upstreams.pace(5.0)  # half a minute for an answer
+    body = {
+        "model": "cloud",
+        "stream": True,
+        "max_tokens": 500,
+        "messages": [{"role": "user", "content": "for long [[tokens:150]]"}],
+    }
+    olga.on("dialog", lambda dialog: dialog.accept())
+    olga.goto(f"{house.url}/dashboard/streams")
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(house.post, "/v1/chat/completions", body)
+            olga.wait_for_selector("main table:has-text('claude-haiku-4-5')")
+            olga.click("text=End it")
+            assert b"stream_cancelled" in answer.result(timeout=30).body
+        olga.wait_for_selector("text=No stream is open")
+    finally:
+        upstreams.pace(0.0)
+
+
+def test_two_models_answer_side_by_side(house: HubProcess, olga: Page) -> None:
+    olga.goto(f"{house.url}/dashboard/playground")
+    olga.fill("[name=key]", house.key)
+    olga.select_option("[data-side=right] select", "cloud")
+    olga.click("text=Ask both")
+    for side in ("left", "right"):
+        until(olga, f"document.querySelector('[data-side={side}] .answer').textContent.length > 5")
+        olga.wait_for_selector(f"[data-side={side}] th:has-text('route')")
+    assert "claude/" in (olga.text_content("[data-side=right] tbody") or "")
+
+
+def test_a_viewer_gets_no_buttons(house: HubProcess, chromium: Browser) -> None:
+    control = open_control(Settings(store=Store(url=f"sqlite://{house.folder}/pihub.db")))
+    control.accounts.create("vera", PASSWORD, "analyst")
+    control.close()
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{house.url}/dashboard/login")
+    page.fill("[name=user]", "vera")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.goto(f"{house.url}/dashboard/costs")
+    assert "Budgets" in (page.text_content("main") or "")
+    assert page.query_selector_all("form.act") == []
+    assert page.goto(f"{house.url}/dashboard/audit").status == 403  # type: ignore[union-attr]
+    context.close()
+
+
+def test_the_documentation_lists_every_operation(hub: HubProcess, open_page: Open) -> None:
+    page = open_page("/dashboard/reference")
+    document = hub.get("/admin/api/openapi.json", authorization="")
+    paths = document.json["paths"]
+    count = sum(1 for methods in paths.values() for what in methods.values() if "responses" in what)
+    until(page, f"document.querySelectorAll('#operations details').length === {count}")
+    assert count > 20
+
+
+def test_the_screens_need_no_file_of_elsewhere() -> None:
+    for path in (Path(__file__).parents[2] / "pihub" / "dashboard").rglob("*.html"):
+        assert "http://" not in path.read_text() and "https://" not in path.read_text(), path
