@@ -18,7 +18,7 @@ from tests.dashboard.browser import DESK, NARROW, OVERFLOW, PATIENCE, PHONE, Ope
 from tests.dashboard.test_accessibility import serious
 from tests.system.hub import HubProcess, Upstreams
 
-PASSWORD = "a banana is bent by the sun"  # noqa: S105 - of a user of this test
+PASSWORD = "a banana is bent by the sun"
 
 
 @pytest.fixture(scope="module")
