@@ -86,7 +86,7 @@ cdef class Lane:
     ):
         if journal.j.slot >= upstreams.c.rows or journal.j.slot >= counters.c.rows:
             raise IndexError("the slot has no row of its own")
-        if max(PH_COLUMN_IN_FLIGHT, PH_COLUMN_LANE) >= counters.c.columns:
+        if <uint32_t> max(PH_COLUMN_IN_FLIGHT, PH_COLUMN_LANE) >= counters.c.columns:
             raise ValueError("too few columns of counters")
         self.journal = journal
         self.counters = counters
