@@ -28,7 +28,7 @@ CORE = (
     "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "edge",
     "stackpool", "jsonscan", "httphead", "budget", "streams",
     "difficulty", "ridge", "lane", "way", "intake",
-    "queue", "speeds",
+    "queue", "speeds", "scanner",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

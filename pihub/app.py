@@ -22,6 +22,7 @@ from pihub.domain.ports import Waiter
 from pihub.domain.pricing import PriceTable
 from pihub.errors import ArenaError, ConfigError
 from pihub.gateway.route import ModelTable, chain_targets
+from pihub.security.scanner.keywords import load as load_keywords
 from pihub.server.ports import Inherited
 from pihub.settings.loaded import Loaded
 from pihub.settings.paths import run_dir
@@ -29,7 +30,6 @@ from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
 from pihub.settings.workers import worker_count
-from pihub.shared.guard import Guard
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.stackpool import install as install_stackpool
 from pihub.shared.state import Plan, SharedState
@@ -52,7 +52,7 @@ class Hub:
         self.control_socket: Path = self.run_dir / "control.sock"
         self.state, self.previous = _state(plan(self.settings), inherited)
         self.health = HealthBoard(self.state, self.rows)
-        self.guard = Guard()
+        self.keywords = load_keywords()
         self._worker: Any = None
         self._configure()
         self._announce()

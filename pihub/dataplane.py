@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
 from pihub.compose.routing import build_routing
+from pihub.compose.scanner import scanner_gate, scanner_judge
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import ClientFormat, Waiter
@@ -83,6 +84,8 @@ class Worker:
         self._scopes = Scopes(state.scopes)
         access = Access(state.keys, state.limits, state.quotas, self._scopes)
         links = self._links(hub)
+        core, self._judge = scanner_judge(hub, slot)
+        errors = ErrorMapper(clients)
         pipeline = self._pipeline(hub, waiter, links)
         beside = Beside(
             hub, slot, waiter, self.connector, links, pipeline, self._answers, clients
@@ -126,7 +129,7 @@ class Worker:
                     "ollama_manage": manage_sink(hub, links, access, self.connector, waiter),
                 },
                 apis=self._apis(hub, waiter, access),
-                errors=ErrorMapper(clients),
+                errors=errors,
             )
         )
         edge = build_edge(
@@ -148,7 +151,9 @@ class Worker:
                 self._purse.open_for,
             ),
         )
-        self.app = with_cors(edge, settings.server.cors_origins)
+        self.app = with_cors(
+            scanner_gate(edge, core, self._judge, errors), settings.server.cors_origins
+        )
 
     def tick(self, leaving: bool) -> None:
         """About once a second: keep the leases of open flights, close idle connections."""
@@ -241,7 +246,9 @@ class Worker:
                 max_cached=min(cache.max_value, parse_size(hub.settings.cache.max_value)),
             )
             record = ApiRecorder(state, self._slot, name)
-            sinks[api.prefix] = ApiSink(api, proxy, record, access, waiter, hub.guard, limit, name)
+            sinks[api.prefix] = ApiSink(
+                api, proxy, record, access, waiter, self._judge, limit, name
+            )
         return sinks
 
     def _links(self, hub: Hub) -> dict[str, Link]:

@@ -16,6 +16,7 @@ from pihub.settings.ollama import OllamaManagement
 from pihub.settings.otel import Otel
 from pihub.settings.paging import Paging
 from pihub.settings.routing import ModelRouting, Queue, Routing
+from pihub.settings.scanner import Scanner
 from pihub.settings.section import Positive, Seconds, Section
 from pihub.settings.streams import Streams
 from pihub.settings.webhooks import Action, Subscriber, Webhook
@@ -167,6 +168,7 @@ class Settings(Section, frozen=True):
     money: Money = Money()
     energy: Energy = Energy()
     streams: Streams = Streams()
+    scanner: Scanner = Scanner()
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}

@@ -29,6 +29,7 @@ from pihub._core.ring import Ring
 from pihub._core.speeds import Speeds
 from pihub._core.streams import Streams
 from pihub.shared.events import EventLog
+from pihub.shared.findings import ALLOWED_BYTES, FINDINGS, FindingLog
 from pihub.shared.metrics import (
     MAX_UPSTREAMS,
     STATUS_CLASSES,
@@ -100,6 +101,8 @@ class Plan:
             ("cooldowns", Counters.size_for(n, MAX_UPSTREAMS)),
             ("local", Board.size_for(BOARD_BYTES)),
             ("dns", Board.size_for(BOARD_BYTES)),
+            ("findings", Ring.size_for(n, FINDINGS)),
+            ("allowed", Board.size_for(ALLOWED_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
 
@@ -137,6 +140,8 @@ class SharedState:
         self.cooldowns = Counters(arena, "cooldowns", n, MAX_UPSTREAMS)
         self.local = Board(arena, "local")
         self.dns = Board(arena, "dns")
+        self.findings = FindingLog(Ring(arena, "findings", n, FINDINGS), n)
+        self.allowed = Board(arena, "allowed")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n)
 

@@ -11,8 +11,11 @@ import pytest
 from pihub.errors import ClientGone, PihubError, UpstreamIncomplete, UpstreamUnreachable
 from pihub.gateway.api import ApiAnswer
 from pihub.http.data.api import PIECE, WHOLE, ApiSink
+from pihub.security.scanner.judge import Judge
+from pihub.security.scanner.keywords import load
+from pihub.settings.scanner import Scanner as Rules
 from pihub.settings.schema import Api
-from pihub.shared.guard import Guard
+from pihub.shared.scanning import Scanner
 from tests.http.data_parts import KEY, Plane, Said, environ, read
 from tests.upstream.waiter import PollWaiter
 
@@ -56,6 +59,11 @@ class Proxy:
         return self.answer
 
 
+def judge() -> Judge:
+    core = Scanner(load(), bytes(32))
+    return Judge(Rules(), core, frozenset(), lambda finding: None)
+
+
 class Shop:
     """One API behind the data plane."""
 
@@ -70,7 +78,7 @@ class Shop:
             lambda **record: self.records.append(record),  # type: ignore[arg-type]
             self.plane.access,
             PollWaiter(),
-            Guard(),
+            judge(),
             1 << 20,
         )
         self.plane = Plane(apis={"/apis/shop": sink})

@@ -30,6 +30,9 @@ def sections() -> dict[str, type[schema.Section]]:
         heading = f"{field.name}.NAME" if named else field.name
         found[heading] = section
         for inner in msgspec.structs.fields(section):
+            many = named_sections_of(inner.type)
+            if many is not None:
+                found[f"{heading}.{inner.name}.NAME"] = many
             below = section_of(inner.type)
             if below is not None:
                 shared = below not in (schema.ApiCache, schema.Paging)

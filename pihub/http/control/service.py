@@ -18,6 +18,7 @@ from pihub.ops.lost_streams import LostStreams
 from pihub.security.keys import KeyService
 from pihub.security.opening import open_control
 from pihub.security.publish import Publisher
+from pihub.security.scanner.keeper import Keeper, open_keeper
 from pihub.settings.paths import database
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
@@ -77,6 +78,7 @@ def run_control(
         control.key_users,
     )
     streams = LiveStreams(state.streams, state.names, STREAMS)
+    keeper = open_keeper(settings, state, store.database)
     services = ControlServices(
         keys,
         store,
@@ -89,6 +91,7 @@ def run_control(
         control=control,
         proxies=tuple(settings.access.trusted_proxies),
         level=settings.access.mode,
+        scanner=keeper,
     )
 
     def saved(number: int) -> None:
@@ -101,6 +104,8 @@ def run_control(
     watch.start()
     lost = lost_streams(settings, state, slot, store, observers, streams)
     threading.Thread(target=budgets.run, args=(stop, lost.look), name="money", daemon=True).start()
+    found = threading.Thread(target=keeper.run, args=(stop,), name="findings", daemon=True)
+    found.start()
     if previous is not None:
         rest = (previous, state, database(settings), settings, stop)
         threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
@@ -109,10 +114,12 @@ def run_control(
     finally:
         stop.set()
         watch.join(REFRESH)
+        found.join(REFRESH)
         if observers.finish():
             _close(store)
         _close(keys)
         _close(budgets)
+        _close(keeper)
     if observers.failed:
         raise StartupError("the recorder ended with an error; the log has it")
 
@@ -159,7 +166,7 @@ def _seen(keys: KeyService, store: MetricsStore, since: int) -> None:
         keys.used(used.items())
 
 
-def _close(closing: MetricsStore | KeyService | BudgetService) -> None:
+def _close(closing: MetricsStore | KeyService | BudgetService | Keeper) -> None:
     try:
         closing.close()
     except StoreFault as error:

@@ -8,6 +8,7 @@ from pihub.insight.live import Live
 from pihub.ops.budgets import BudgetService
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
+from pihub.security.scanner.keeper import NoFindings, ScannerDesk
 from pihub.shared.streams import LiveStreams
 from pihub.store.rows import EventStore
 from pihub.webhooks.desk import Desk, NoDesk
@@ -26,6 +27,7 @@ class ControlServices:
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""
     webhooks: Desk = field(default_factory=NoDesk)
+    scanner: ScannerDesk = field(default_factory=NoFindings)
     control: Control | None = None
     """Users, sessions, audit log; None in tests of pages alone."""
     proxies: tuple[str, ...] = ()

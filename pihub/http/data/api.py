@@ -15,13 +15,16 @@ from pihub.gateway.api import ApiAnswer, ApiProxy
 from pihub.gateway.api.paging import paged, pages
 from pihub.gateway.api.record import ApiRecorder
 from pihub.http.data.chat import STATUS_LINES
+from pihub.security.scanner.judge import Judge
 from pihub.settings.schema import Api
 from pihub.shared.access import Access
-from pihub.shared.guard import Guard
 
 WHOLE = 256 * 1024
 """Request bodies up to this size are sent as they are, larger ones in pieces."""
 PIECE = 64 * 1024
+
+
+Body = bytes | Iterator[bytes] | None
 
 
 class ApiSink:
@@ -34,7 +37,7 @@ class ApiSink:
         record: ApiRecorder,
         access: Access,
         waiter: Waiter,
-        guard: Guard,
+        judge: Judge,
         max_body: int,
         name: str = "",
     ) -> None:
@@ -46,7 +49,7 @@ class ApiSink:
         self._record = record
         self._access = access
         self._waiter = waiter
-        self._guard = guard
+        self._judge = judge
         self._max_body = max_body
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
@@ -66,7 +69,11 @@ class ApiSink:
             if size > self._max_body:
                 raise TooLarge("the body is larger than the hub accepts (limits.body)")
             path, _question, query = env.get("RAW_URI", req.path).partition("?")
-            self._guard.check(path, query)
+            body: Body = None
+            wish = env.get("HTTP_X_PIHUB_PAGES") if req.method == "GET" else None
+            if wish is None:
+                body = self._pieces(env["wsgi.input"].read) if chunked else self._body(req, size)
+                body, chunked, size = self._judged(env, principal, body, chunked, size)
 
             def ask(query: str, body: Any, asked: list[tuple[str, str]]) -> ApiAnswer:
                 return self._proxy.handle(
@@ -84,9 +91,7 @@ class ApiSink:
                     body_length=-1 if chunked else size,
                 )
 
-            wish = env.get("HTTP_X_PIHUB_PAGES") if req.method == "GET" else None
             if wish is None:
-                body = self._pieces(env["wsgi.input"].read) if chunked else self._body(req, size)
                 answer = ask(query, body, fields(env))
             else:
                 answer = self._walk(ask, query, pages(wish), fields(env), principal)
@@ -145,6 +150,34 @@ class ApiSink:
                 raise ClientGone("the client closed its connection")
             return data
         return iter(lambda: req.bounded_stream.read(PIECE), b"")
+
+    def _judged(
+        self, env: dict[str, Any], principal: Principal, body: Body, chunked: bool, size: int
+    ) -> tuple[Body, bool, int]:
+        """The body after the scanner saw all of it, if it is of a kind that it judges.
+
+        Raises InputRefused; TooLarge for one that may be blocked and is too long to be judged.
+        """
+        path = env["PATH_INFO"]
+        kind = self._judge.takes_body(path, env.get("CONTENT_TYPE", ""))
+        if body is None or not kind:
+            return body, chunked, size
+        if self._judge.too_large(size, kind, path):
+            raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+        if not isinstance(body, bytes):
+            if not self._judge.whole(kind, path):
+                return body, chunked, size
+            parts, said, size = [], 0 if chunked else size, 0
+            for piece in body:
+                parts.append(piece)
+                size += len(piece)
+                if self._judge.too_large(size, kind, path):
+                    raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+            if size < said:
+                raise ClientGone("the client closed its connection")
+            body, chunked = b"".join(parts), False
+        self._judge.body(body, kind, path, principal.tenant)
+        return body, chunked, size
 
     def _pieces(self, read: Callable[[int], bytes]) -> Iterator[bytes]:
         """A body of unknown length. Raises TooLarge beyond the limit."""

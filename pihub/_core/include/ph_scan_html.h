@@ -1,0 +1,254 @@
+/* Cross-site scripting: markup as an HTML tokenizer sees it, and script in whatever context.
+ *
+ * Tags, attributes and values as in the HTML standard, section 13.2.5; an injection may begin inside
+ * of a tag or a quoted attribute, so event handlers count after any quote too. Formatting alone
+ * (<b>, <p>) is no attack.
+ */
+#ifndef PH_SCAN_HTML_H
+#define PH_SCAN_HTML_H
+
+#include "ph_scan_lex.h"
+
+/* A script URL from p[i] on: white space and controls inside are dropped, as browsers do. */
+static int ph_script_url(const uint8_t *p, size_t n, size_t i) {
+    static const char *const schemes[] = {"javascript:", "vbscript:", "livescript:", "data:text", "data:image/svg",
+        "data:application", "data:;base64", "mhtml:", "mocha:", "data:,"};
+    while (i < n && (p[i] <= ' ' || p[i] == '"' || p[i] == '\'' || p[i] == '`')) {
+        i++;
+    }
+    if (i >= n || !(p[i] == 'j' || p[i] == 'v' || p[i] == 'l' || p[i] == 'd' || p[i] == 'm')) {
+        return 0;
+    }
+    for (size_t s = 0; s < sizeof schemes / sizeof *schemes; s++) {
+        const char *w = schemes[s];
+        size_t k = i;
+        while (*w && k < n && k < i + 48) {
+            if (p[k] == (uint8_t)*w) {
+                w++;
+            } else if (p[k] > ' ' && p[k] != 0x7F) {
+                break;
+            }
+            k++;
+        }
+        if (!*w) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+enum { X_TAG, X_PLAIN, X_EVENT, X_URL, X_STYLE, X_CLOSE, X_DECL, X_SINK, X_OBJ, X_FUCK, X_BREAK, X_ARROW, X_WEAK };
+
+/* The attributes of a tag from p[i] on. Returns where it ends. */
+static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v, uint64_t *seen) {
+    while (i < n && p[i] != '>') {
+        if (p[i] == '<') {
+            return i;
+        }
+        if (!ph_lower(p[i])) {
+            i++;
+            continue;
+        }
+        size_t name = i;
+        while (i < n && (ph_alnum(p[i]) || p[i] == ':' || p[i] == '-' || p[i] == '_')) {
+            i++;
+        }
+        size_t len = i - name, j = i;
+        while (j < n && (ph_space(p[j]) || p[j] < 32)) {
+            j++;
+        }
+        if (len > 4 && p[name] == 'o' && p[name + 1] == 'n' && (j >= n || p[j] == '=')) {
+            ph_once(v, PH_S_XSS, seen, X_EVENT, j < n ? 80 : 40, "event-handler", name);
+        }
+        if (j >= n || p[j] != '=') {
+            continue;
+        }
+        i = j + 1;
+        while (i < n && (ph_space(p[i]) || p[i] < 32)) {
+            i++;
+        }
+        if (ph_script_url(p, n, i)) {
+            ph_once(v, PH_S_XSS, seen, X_URL, 80, "script-url", i);
+        }
+        int style = ph_at(p, n, name, "style") || ph_at(p, n, name, "fo");
+        if (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
+            || ph_at(p, n, name, "v-") || ph_at(p, n, name, "ng-") || ph_at(p, n, name, "autofocus")) {
+            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-attribute", name);
+        }
+        uint8_t q = i < n && ph_quote(p[i]) ? p[i] : 0;
+        i += q != 0;
+        size_t start = i;
+        while (i < n && (q ? p[i] != q : p[i] != '>' && !ph_space(p[i]))) {
+            if (style && p[i] == '(' && i - start >= 3 && (ph_at(p, n, i - 3, "url") || ph_at(p, n, i - 3, "ion"))) {
+                ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
+            }
+            if (style && (ph_at(p, n, i, "-moz-binding") || ph_at(p, n, i, "behavior") || ph_at(p, n, i, "@import"))) {
+                ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
+            }
+            if (p[i] == '<' && (!q || i - start > 4096)) {
+                return i;
+            }
+            i++;
+        }
+        i += q && i < n;
+    }
+    return i;
+}
+
+/* All markup of a value. */
+static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdict *v) {
+    uint64_t seen = 0;
+    size_t i = 0;
+    while (i < n && v->score[PH_S_XSS] < 80) {
+        const uint8_t *lt = (const uint8_t *)memchr(p + i, '<', n - i);
+        if (!lt) {
+            return;
+        }
+        size_t at = i = (size_t)(lt - p) + 1;
+        if (i >= n) {
+            return;
+        }
+        if (p[i] == '!' || p[i] == '?') {
+            if (ph_at(p, n, i, "!--#")) {
+                ph_add(v, PH_S_SHELL, 70, "server-side-include", at);
+            } else if (ph_at(p, n, i, "?php") || ph_at(p, n, i, "?=")) {
+                ph_add(v, PH_S_CODE, 70, "php-tag", at);
+            } else if (ph_at(p, n, i, "?xml-stylesheet") || ph_at(p, n, i, "?import") || ph_at(p, n, i, "![cdata")) {
+                ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "xml-stylesheet", at);
+            } else if (ph_at(p, n, i, "!entity") || ph_at(p, n, i, "!attlist")) {
+                ph_add(v, PH_S_XXE, 70, "entity", at);
+            } else if (ph_at(p, n, i, "!doctype") || ph_at(p, n, i, "!element")) {
+                size_t k = i + 8, end = n < i + 96 ? n : i + 96;
+                while (k < end && p[k] != '[' && p[k] != '>' && !ph_at(p, n, k, "system") && !ph_at(p, n, k, "public")) {
+                    k++;
+                }
+                ph_add(v, PH_S_XXE, k < end && p[k] != '>' ? 70 : 20, "doctype", at);
+            }
+            continue;
+        }
+        int close = p[i] == '/';
+        i += (size_t)close;
+        while (i < n && close && (p[i] == '/' || p[i] < ' ')) {
+            i++;
+        }
+        uint32_t h = PH_WORD_SEED;
+        size_t name = i;
+        if (i < n && !close && (ph_space(p[i]) || p[i] == '/' || p[i] == '\\')) {  /* filters that trim */
+            while (i < n && i < name + 4 && (ph_space(p[i]) || p[i] == '/' || p[i] == '\\')) {
+                i++;
+            }
+            name = i;
+        }
+        while (i < n && (ph_alnum(p[i]) || p[i] == '_')) {
+            h = ph_word_step(h, p[i++]);
+        }
+        if (i == name || !ph_lower(p[name])) {
+            continue;
+        }
+        uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name, h) : 0;
+        int bound = i >= n || p[i] == '>' || p[i] == '/' || ph_space(p[i]) || p[i] < 32 || p[i] == ':' || p[i] == '"'
+            || p[i] == '\'' || p[i] == '\\' || p[i] == '<' || p[i] == '(' || p[i] == '=';
+        if (bound && kinds & K_TAG) {
+            ph_once(v, PH_S_XSS, &seen, close ? X_CLOSE : X_TAG, close && p[name] != 's' ? 40 : 70, "active-tag", at);
+        } else if (ph_at(p, n, name, "script") || ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "iframe")) {
+            ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
+        } else if (ph_at(p, n, name, "esi:") || ph_at(p, n, name, "#")) {
+            ph_add(v, PH_S_SHELL, 60, "edge-side-include", at);
+        } else if (bound && kinds & K_MARKUP) {
+            ph_once(v, PH_S_XSS, &seen, X_PLAIN, close ? 20 : 30, "markup", at);
+        } else if (!close && bound) {
+            ph_once(v, PH_S_XSS, &seen, X_WEAK, 10, "markup", at);
+        }
+        if (ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "xsl:")) {
+            ph_add(v, PH_S_XXE, 70, "xinclude", at);
+        }
+        if (!close) {
+            i = ph_attributes(p, n, i, v, &seen);
+        }
+    }
+}
+
+/* Script at token i, in any context. */
+static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+    uint32_t k = t[i].kinds;
+    uint8_t c = t[i].type, after = t[i + 1].type;
+    if (c == '[' && after == ']') {
+        *seen += 1ull << 40;
+        if (*seen >> 40 >= 8) {
+            ph_once(v, PH_S_XSS, seen, X_FUCK, 60, "symbols-only-script", t[i].at);
+        }
+        return;
+    }
+    if (c != TK_WORD) {
+        return;
+    }
+    const uint8_t *w = x->p + t[i].at;
+    if (w[0] == 'o' && w[1] == 'n' && t[i].len > 4 && after == '=' && t[i + 2].type != '=') {
+        uint8_t b = i ? t[i - 1].type : 0;
+        int code = t[i + 2].kinds & (K_SINK | K_OBJ) || t[i + 3].type == '(' || t[i + 4].type == '('
+            || t[i + 3].kinds & K_SINK || t[i + 2].type == '(' || t[i + 3].type == '`' || t[i + 2].type == '{';
+        int edge = ph_quote(b) || b == '/' || b == '>' || b == '\\' || t[i].flags & (F_SPACE | F_FIRST);
+        if (code || (edge && ph_quote(b))) {
+            ph_once(v, PH_S_XSS, seen, X_EVENT, code ? 70 : 50, "event-handler", t[i].at);
+        } else if (edge && t[i].flags & F_SPACE) {
+            ph_once(v, PH_S_XSS, seen, X_WEAK, 20, "event-handler", t[i].at);
+        }
+    }
+    if (k & K_SINK) {
+        int loud = ph_is_any(x, &t[i], "alert prompt confirm eval settimeout setinterval msgbox execscript setimmediate expression");
+        if (after == '(' && !(t[i + 1].flags & F_SPACE && t[i + 2].flags & F_SPACE)) {
+            int spaced = t[i + 1].flags & F_SPACE && !(t[i + 1].flags & F_COMMENT);
+            ph_once(v, PH_S_XSS, seen, X_SINK, loud && !spaced ? 60 : ph_is_any(x, &t[i], "print fetch write") ? 20 : 30,
+                "script-call", t[i].at);
+        } else if (after == '`' || (after == '.' && ph_is_any(x, &t[i + 2], "call apply bind"))
+                   || (loud && after == ')' && t[i + 2].type == '(') || (loud && after == '?' && t[i + 2].type == '.')) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, loud ? 60 : 30, "script-call", t[i].at);
+        } else if (loud && i && (t[i - 1].type == '=' || t[i - 1].type == ',') && i > 1
+                   && (after == ';' || after == ',' || after == ')' || after == '}')) {
+            ph_once(v, PH_S_XSS, seen, X_ARROW, 40, "script-alias", t[i].at);
+        } else if (loud && i && ph_quote(t[i - 1].type) && ph_quote(after) && i > 1
+                   && (t[i - 2].type == '[' || t[i - 2].type == '(')) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 50, "script-call", t[i].at);
+        }
+    }
+    if (k & K_SINK && i > 1 && t[i - 1].type == '{' && t[i - 2].type == '$' && after == '}') {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    }
+    if (!(k & K_OBJ)) {
+        return;
+    }
+    if (ph_is_any(x, &t[i], "call apply") && i && t[i - 1].type == '.' && after == '`') {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    } else if (ph_is(x, &t[i], "binding") && i > 1 && ph_is(x, &t[i - 2], "moz")) {
+        ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", t[i].at);
+    }
+    const ph_tok *m = &t[i + 2];
+    if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
+        ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
+    } else if (ph_is(x, &t[i], "document") && after == '.') {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "cookie domain write writeln location body url "
+            "documenturi referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
+            "document", t[i].at);
+    } else if (after == '[' && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
+                                           "navigation")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_quote(m->type) || m->type == '(' || m->type == '/' ? 60 : m->type == TK_WORD
+            ? 40 : 20, "computed-member", t[i].at);
+    } else if (after == '.' && ph_is_any(x, &t[i], "window self top parent frames globalthis this")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, m->kinds & (K_SINK | K_OBJ) || ph_is_any(x, m, "open name onerror onload") ? 60
+            : 0, "global-member", t[i].at);
+    } else if (after == '.' && ph_is_any(x, &t[i], "string localstorage sessionstorage reflect location navigator")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "fromcharcode fromcodepoint getitem setitem apply href hash "
+            "search assign replace raw sendbeacon") ? ph_is(x, &t[i], "location") ? 40 : 60 : 0, "script-object", t[i].at);
+    } else if (after == '=' && ph_is_any(x, &t[i], "location innerhtml outerhtml")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
+            "assignment", t[i].at);
+    } else if (ph_is(x, &t[i], "constructor") && (after == '(' || after == '.' || after == '[' || ph_quote(after))
+               && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type))) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "constructor", t[i].at);
+    } else if (ph_is(x, &t[i], "function") && after == '(' && i && ph_is(x, &t[i - 1], "new")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
+    } else if (ph_is_any(x, &t[i], "xmlhttprequest")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 40, "script-object", t[i].at);
+    }
+}
+#endif

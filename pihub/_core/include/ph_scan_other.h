@@ -1,0 +1,176 @@
+/* Template and code injection, JNDI look-ups, LDAP filters, NoSQL operators, header splitting,
+ * serialized objects.
+ */
+#ifndef PH_SCAN_OTHER_H
+#define PH_SCAN_OTHER_H
+
+#include "ph_scan_lex.h"
+
+enum { O_TPL, O_PHP, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL, O_PHPW };
+
+/* Between { and }: an expression, not a placeholder or JSON. */
+static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
+    int j = i, found = 0;
+    for (; j < i + 24 && t[j].type != TK_END && t[j].type != '}'; j++) {
+        uint8_t c = t[j].type, d = t[j + 1].type;
+        if (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE)) {
+            found = 2;
+        } else if ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
+                   || d == '|' || d == '^')) {
+            found = 2;
+        } else if (c == TK_WORD && (d == '.' || d == '[') && found < 1) {
+            found = 1;
+        } else if (c == '|' && d == TK_WORD && found < 1) {
+            found = 1;
+        } else if (c == TK_WORD && ph_is_any(x, &t[j], "config request self session settings class t __class__ mro app "
+                                             "__globals__ cycler lipsum namespace exit debug env")) {
+            found = found < 1 ? 1 : found;
+        } else if (c == TK_WORD && x->p[t[j].at] == '_' && ph_at(x->p, x->n, t[j].at, "__")) {
+            found = 2;
+        }
+        if (c == ':' && found < 2 && ph_quote(j > i ? t[j - 1].type : 0)) {
+            return 0;                                     /* "key": JSON */
+        }
+    }
+    return found;
+}
+
+static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+    uint8_t c = t[i].type, d = t[i + 1].type;
+    if (c == '{' && (d == '{' || d == '%') && !(t[i + 1].flags & F_SPACE)) {
+        int e = ph_expression(x, t, i + 2);
+        if (d == '%') {
+            int tag = ph_is_any(x, &t[i + 2], "for if set include import extends block macro raw debug load with print "
+                "autoescape python csrf_token ssi now filter");
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, tag || e ? 60 : 20, "template-tag", t[i].at);
+        } else {
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e ? 60 : 20, "template-expression", t[i].at);
+        }
+    } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
+        int e = ph_expression(x, t, i + 2);
+        if (t[i + 2].kinds & K_EVIL || (c == '$' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2],
+                "lower upper env sys java main date ctx log4j jndi bundle web docker k8s spring sd map base64 marker"))
+            || (c == '$' && t[i + 2].type == ':' && t[i + 3].type == ':')
+            || (c == '$' && t[i + 2].type == '$' && t[i + 3].type == '{')) {
+            ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
+        } else if (c == '$' && ph_at(x->p, x->n, t[i + 2].at, "jn")) {
+            ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
+        } else {
+            unsigned points = e == 2 ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
+        }
+    } else if (c == '<' && (d == '%' || d == '#' || (d == '@' && t[i + 2].type == TK_WORD)) && !(t[i + 1].flags & F_SPACE)) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, d == '#' && t[i + 2].type != TK_WORD ? 10 : 60, "template-tag", t[i].at);
+    } else if (c == '#' && t[i + 2].type == '(' && ph_is_any(x, &t[i + 1], "set foreach include parse evaluate")) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "velocity", t[i].at);
+    } else if (c == '@' && (d == '(' || d == '{') && (t[i + 2].type == TK_NUM || (t[i + 2].type == '[' && d == '{'))) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
+    } else if (c == '{' && ph_is_any(x, &t[i + 1], "php literal system include eval") && t[i + 2].type == '}') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
+    } else if (c == '{' && d == '$' && t[i + 2].type == '{') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "php-interpolation", t[i].at);
+    } else if (c == '[' && d == '[' && t[i + 2].type == '$' && t[i + 3].type == '{') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "thymeleaf", t[i].at);
+    }
+}
+
+static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+    uint8_t c = t[i].type, d = t[i + 1].type;
+    uint32_t k = t[i].kinds;
+    if (c == TK_WORD && k) {
+        if (k & K_PHP && d == '(') {
+            int loud = ph_is_any(x, &t[i], "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode "
+                "file_get_contents file_put_contents unserialize gzinflate create_function call_user_func preg_replace "
+                "call_user_func_array highlight_file show_source file_exists posix_getpwuid php_uname readfile "
+                "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert");
+            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
+                t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60 : 20, "php-function", t[i].at);
+        } else if (k & K_PHPX && (d == '[' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
+            ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
+        } else if (k & K_PHPX && d == '=') {
+            ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-setting", t[i].at);
+        }
+        if (k & K_JAVA && (d == '.' || d == '(' || (i && t[i - 1].type == '.'))) {
+            int loud = t[i].len > 9 || ph_is_any(x, &t[i], "forname getclass ognl");
+            ph_once(v, PH_S_CODE, seen, O_JAVA, loud ? 60 : t[i + 2].kinds & K_JAVA ? 60 : 30, "java-class", t[i].at);
+        } else if (k & K_JAVA && t[i].len > 12) {
+            ph_once(v, PH_S_CODE, seen, O_JAVA, 50, "java-class", t[i].at);
+        }
+        if (k & K_NODE) {
+            unsigned points = ph_is_any(x, &t[i], "child_process spawnsync execsync mainmodule __proto__") ? 60
+                : ph_is(x, &t[i], "require") && d == '(' && ph_quote(t[i + 2].type) ? 60
+                : ph_is(x, &t[i], "process") && ((d == '.' && ph_is_any(x, &t[i + 2], "mainmodule binding env exit kill"))
+                    || d == '[') ? 60
+                : ph_is(x, &t[i], "constructor") && d == '.' && ph_is_any(x, &t[i + 2], "prototype constructor") ? 60 : 0;
+            if (points) {
+                ph_once(v, PH_S_CODE, seen, O_NODE, points, "node-object", t[i].at);
+            }
+        }
+    } else if (c == TK_WORD && (x->p[t[i].at] == 'j' || x->p[t[i].at] == 'c' || x->p[t[i].at] == 'o') && d == '.') {
+        if ((ph_is(x, &t[i], "java") && ph_is_any(x, &t[i + 2], "lang io util net nio")) || (ph_is_any(x, &t[i], "com org")
+             && ph_is_any(x, &t[i + 2], "sun opensymphony apache") && t[i + 3].type == '.' && (ph_is_any(x, &t[i + 4],
+             "org xwork2 commons struts2 collections") || ph_is(x, &t[i + 2], "sun")) && t[i + 5].type != '-')) {
+            ph_once(v, PH_S_CODE, seen, O_JAVA, 60, "java-class", t[i].at);
+        }
+    } else if (c == '@' && d == '{' && t[i + 2].type == '[') {
+        ph_once(v, PH_S_CODE, seen, O_PERL, 60, "perl-interpolation", t[i].at);
+    } else if (c == '$' && d == '$' && ph_is(x, &t[i + 2], "nd_func")) {
+        ph_once(v, PH_S_CODE, seen, O_NODE, 80, "serialized-function", t[i].at);
+    } else if (c == '$' && d == TK_WORD && ph_is_any(x, &t[i + 1], "_get _post _request _server _cookie _session _files _env")) {
+        ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
+    } else if (c == '$' && d == TK_WORD && (i == 0 || t[i - 1].type == '[' || ph_quote(t[i - 1].type) || t[i].flags & F_SPACE)
+               && ph_is_any(x, &t[i + 1], "ne gt lt gte lte eq regex where in nin exists or and not nor elemmatch expr "
+                   "function jsonschema type mod text options all size")
+               && (t[i + 2].type == ']' || ph_quote(t[i + 2].type) || t[i + 2].type == ':' || t[i + 2].type == TK_END)) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, t[i + 2].type == TK_END && v->where != PH_W_KEY ? 40 : 60, "operator", t[i].at);
+    } else if (c == '(' || c == ')' || c == '*') {
+        if ((c == ')' && d == '(' && (t[i + 2].type == '|' || t[i + 2].type == '&' || t[i + 2].type == '!'
+                || (t[i + 2].type == TK_WORD && (t[i + 3].type == '=' || t[i + 3].type == '<' || t[i + 3].type == '>'
+                    || t[i + 3].type == '~' || t[i + 3].type == ':'))))
+            || (c == '(' && (d == '|' || d == '&') && t[i + 2].type == '(') || (c == '*' && d == ')' && t[i + 2].type == '(')
+            || (c == '*' && d == '(' && (t[i + 2].type == '|' || t[i + 2].type == '&'))
+            || (c == '(' && d == TK_WORD && t[i + 2].type == '=' && t[i + 3].type == '*' && t[i + 4].type == ')')
+            || (c == ')' && d == '(' && (t[i + 2].type == '&' || t[i + 2].type == '|'))
+            || (c == '*' && d == ')' && t[i + 2].type == ')') || (c == '*' && d == ')' && t[i + 2].type == TK_END && i == 0)) {
+            ph_once(v, PH_S_LDAP, seen, O_LDAP, 60, "filter", t[i].at);
+        }
+    } else if (t[i].flags & F_LINE && c != TK_WORD) {
+        return;
+    }
+    if (c == TK_WORD && t[i].flags & F_LINE) {
+        if ((d == ':' && ph_is_any(x, &t[i], "location host")) || ((d == '-') && ph_is_any(x, &t[i],
+                "set content x access transfer refresh") && ph_is_any(x, &t[i + 2], "cookie cookie2 type length xss "
+                "forwarded encoding control disposition security powered") && (t[i + 3].type == ':' || t[i + 3].type == '-'))) {
+            ph_once(v, PH_S_HEADER, seen, O_HEADER, 60, "header-after-newline", t[i].at);
+        } else if (ph_is_any(x, &t[i], "http get post put head delete") && (d == '/' || ph_is(x, &t[i + 1], "http"))) {
+            ph_once(v, PH_S_HEADER, seen, O_HEADER, 60, "request-after-newline", t[i].at);
+        }
+    }
+}
+
+/* On the text as it came: what changes with its case. */
+static void ph_serialized(const uint8_t *p, size_t n, ph_verdict *v) {
+    static const struct { const char *mark; unsigned points; const char *rule; } marks[] = {
+        {"rO0AB", 60, "java-object"}, {"aced0005", 60, "java-object"}, {"ACED0005", 60, "java-object"},
+        {"KztAAU", 60, "java-object"}, {"Cs7QAF", 60, "java-object"}, {"AAEAAAD/////", 60, "net-object"},
+        {"XyQkTkRfRlVOQyQkX", 80, "serialized-function"}, {"XyQkXHUwMDRl", 80, "serialized-function"},
+        {"ADw-", 60, "utf-7"},
+    };
+    for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+        const uint8_t *at = (const uint8_t *)memmem(p, n, marks[m].mark, strlen(marks[m].mark));
+        if (at) {
+            ph_add(v, PH_S_CODE, marks[m].points, marks[m].rule, (size_t)(at - p));
+            return;
+        }
+    }
+    if (n > 5 && (p[0] == 'O' || p[0] == 'a' || p[0] == 'C') && p[1] == ':' && ph_digit(p[2])) {
+        size_t k = 2;
+        while (k < n && ph_digit(p[k])) {
+            k++;
+        }
+        if (k + 1 < n && p[k] == ':' && (p[k + 1] == '"' || p[k + 1] == '{')) {
+            ph_add(v, PH_S_CODE, 60, "php-object", 0);
+        }
+    }
+}
+#endif

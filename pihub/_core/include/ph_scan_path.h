@@ -1,0 +1,196 @@
+/* Path traversal and files that no request names: climbs counted on the decoded bytes, targets
+ * told from the tokens around a directory's name, whatever separates them.
+ */
+#ifndef PH_SCAN_PATH_H
+#define PH_SCAN_PATH_H
+
+#include "ph_scan_lex.h"
+
+static inline int ph_sep(const uint8_t *p, size_t n, size_t i) {
+    return i < n && (p[i] == '/' || p[i] == '\\' || ph_at(p, n, i, "0x2f") || ph_at(p, n, i, "0x5c")
+        || ph_at(p, n, i, "%2f") || ph_at(p, n, i, "%5c"));
+}
+
+/* Segments of dots. Points by how far they climb. */
+static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
+    unsigned climbs = 0, stays = 0, odd = 0, rooted = 0;
+    size_t first = 0;
+    for (size_t i = 0; i < n;) {
+        size_t run = i, dots = 0;
+        if (p[i] == '.') {
+            while (i < n && p[i] == '.') {
+                i++;
+            }
+            dots = i - run;
+        } else if (p[i] == '0' && ph_at(p, n, i, "0x2e")) {
+            while (ph_at(p, n, i, "0x2e") || ph_at(p, n, i, "x2e")) {
+                i += p[i] == '0' ? 4 : 3;
+                dots++;
+            }
+            odd = 1;
+        } else {
+            i++;
+            continue;
+        }
+        int before = run == 0 || p[run - 1] == '/' || p[run - 1] == '\\' || p[run - 1] == '=' || p[run - 1] == ':'
+            || (run >= 4 && ph_sep(p, n, run - 4)) || p[run - 1] < 32 || p[run - 1] == ' ';
+        int after = ph_sep(p, n, i);
+        int loose = after || i >= n || p[i] == ';' || p[i] == '{' || p[i] == '?' || p[i] < 32 || p[i] == '%';
+        if (dots >= 2 && ((before && loose) || after)) {
+            if (after && i + 1 < n && p[i] == '\\') {
+                odd |= 2;
+            }
+            if (i < n && p[i] == ';') {
+                odd |= 4;
+            }
+            if (!climbs++) {
+                first = run;
+                rooted = run <= 1;
+            }
+            climbs += dots > 8 && i - run > 8;
+        } else if (dots == 1 && before && after) {
+            stays++;
+        } else if (dots >= 8 && run <= 1) {
+            climbs += 2;
+        }
+    }
+    if (climbs >= 2 || stays >= 4) {
+        ph_add(v, PH_S_PATH, climbs >= 3 || rooted || odd || stays >= 4 || v->where == PH_W_PATH ? 70 : 60, "climb", first);
+    } else if (climbs == 1) {
+        ph_add(v, PH_S_PATH, odd || v->where == PH_W_PATH || (first <= 1 && v->where != PH_W_JSON) ? 60 : 40, "climb", first);
+    }
+}
+
+/* Names of files found whatever separates them: "etc", up to twelve bytes of junk, "passwd". */
+static const char *const ph_file_names[] = {"etc", "boot.ini", "win.ini", "system32", "php.ini", "httpd.conf",
+    "etcpasswd", "inetpub", "global.asa", "c:/win", "c:\\win", "system.ini", NULL};
+
+static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdict *v) {
+    static const char *const after[] = {"passwd", "issue", "shadow", "hosts", "group", "master.passwd", "hostname", NULL};
+    ph_hit hit = {0, 0};
+    for (size_t from = 0; from < n; from = hit.at + 1) {
+        hit = ph_teddy_find(names, p, n, from);
+        if (hit.index == UINT32_MAX) {
+            return;
+        }
+        if (hit.index) {
+            ph_add(v, PH_S_PATH, hit.index == 7 ? 40 : 60, "system-file", hit.at);
+            return;
+        }
+        for (size_t k = hit.at + 4; k < hit.at + 16 && k < n && !ph_space(p[k - 1]); k++) {
+            for (const char *const *w = after; *w && p[k] != '.'; w++) {
+                if (ph_at(p, n, k, *w)) {
+                    ph_add(v, PH_S_PATH, 60, "system-file", hit.at);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+static int ph_ends_with(const ph_lexer *x, const ph_tok *t, const char *word) {
+    size_t k = strlen(word);
+    return t->type == TK_WORD && t->len >= k && t->len <= k + 4 && memcmp(x->p + t->at + t->len - k, word, k) == 0;
+}
+
+/* One of `words` ends a token within the next `far` ones, with no space between. */
+static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, const char *const *words) {
+    for (int j = i + 1; j <= i + far && t[j].type != TK_END && !(t[j].flags & F_SPACE); j++) {
+        for (const char *const *w = words; *w; w++) {
+            if (ph_ends_with(x, &t[j], *w)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Names of files at token i. */
+static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
+    static const char *const etc[] = {"passwd", "shadow", "group", "hosts", "issue", "hostname", "crontab", "fstab",
+        "sudoers", "resolv", "httpd", "apache2", "apache", "nginx", "motd", "profile", "mysql", "php", "ssh", "security",
+        "inittab", "services", "networks", "init", "redhat", "release", "http", "my", NULL};
+    static const char *const win[] = {"system32", "win", "system", "repair", "drivers", "php", "boot", "ini", "hosts", NULL};
+    static const char *const ini[] = {"ini", NULL};
+    static const char *const inf[] = {"inf", NULL};
+    static const char *const proc[] = {"self", "version", "cpuinfo", "net", "sys", "mounts", "meminfo", "cmdline", "environ",
+        NULL};
+    static const char *const var[] = {"log", "spool", "www", "run", "lib", "mail", "backups", "adm", "cron", "local", NULL};
+    static const char *const usr[] = {"bin", "local", "lib", "sbin", "src", "share", NULL};
+    static const char *const wp[] = {"config", NULL};
+    if (ph_ends_with(x, &t[i], "etcpasswd")) {
+        ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
+    }
+    if (!(t[i].kinds & K_FILE)) {
+        return;
+    }
+    uint8_t before = i ? t[i - 1].type : 0, after = t[i + 1].type;
+    int rooted = before == '/' || before == '\\';
+    int start = rooted && (i == 1 || t[i - 1].flags & F_SPACE || ph_quote(t[i - 2].type) || t[i - 2].type == '=');
+    unsigned points = 0;
+    if (ph_is(x, &t[i], "etc")) {
+        points = after != TK_END && after != '.' && after != ',' && ph_within_reach(x, t, i, 7, etc) ? 60
+            : start && after == '/' ? 60 : 0;
+    } else if (ph_is_any(x, &t[i], "windows winnt")) {
+        points = ph_within_reach(x, t, i, 6, win) ? 60 : 0;
+    } else if (ph_is_any(x, &t[i], "boot win system") && after == '.') {
+        points = ph_within_reach(x, t, i, 2, ini) ? 60 : 0;
+    } else if (ph_is(x, &t[i], "proc") && rooted) {
+        points = ph_within_reach(x, t, i, 2, proc) || (after == '/' && t[i + 2].type == TK_NUM) ? 60 : 0;
+    } else if (ph_is(x, &t[i], "var") && rooted) {
+        points = ph_within_reach(x, t, i, 2, var) ? 60 : 0;
+    } else if (ph_is(x, &t[i], "usr") && start) {
+        points = ph_within_reach(x, t, i, 2, usr) ? 60 : 0;
+    } else if (ph_is_any(x, &t[i], "bin sbin") && start && v->where != PH_W_PATH) {
+        points = after == '/' ? 60 : 0;
+    } else if (ph_is_any(x, &t[i], "root home sys dev opt tmp private") && start) {
+        points = after == '/' && v->where != PH_W_PATH ? ph_is_any(x, &t[i], "root sys private") ? 60 : 30 : 0;
+    } else if (ph_is_any(x, &t[i], "web meta") && after == '-') {
+        points = ph_within_reach(x, t, i, 2, inf) ? 60 : 0;
+    } else if (ph_is(x, &t[i], "wp") && after == '-') {
+        points = ph_within_reach(x, t, i, 2, wp) && t[i + 3].type == '.' ? 60 : 0;
+    } else if (before == '.' && !(i > 1 && t[i - 2].type == TK_WORD && !(t[i - 1].flags & F_SPACE))) {
+        int dir = ph_is_any(x, &t[i], "git svn hg aws ssh claude cursor kube plandex codex gemini continue aider windsurf "
+            "gnupg docker") && after == '/';
+        points = dir || ph_is_any(x, &t[i], "htaccess htpasswd bash_history bashrc bash_profile mysql_history npmrc netrc "
+            "dockerenv ds_store git") || (ph_is(x, &t[i], "env") && (after == TK_END || after == '.')) ? 60 : 0;
+    } else if (ph_is(x, &t[i], "id_rsa")) {
+        points = 60;
+    } else if (ph_is(x, &t[i], "passwd") && rooted && i == 1 && after == TK_END) {
+        points = 40;
+    }
+    if (points) {
+        ph_add(v, PH_S_PATH, points, "system-file", t[i].at);
+    }
+}
+
+/* scheme:// at token i: files, wrappers, other services, and hosts that are not for us. */
+static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
+    if (t[i + 1].type != ':' || !(t[i].kinds & K_SCHEME)) {
+        return;
+    }
+    int slashes = t[i + 2].type == '/' && t[i + 3].type == '/';
+    if (ph_is_any(x, &t[i], "file php phar expect zip glob gopher dict netdoc ogg ssh2 rar local_file tftp sftp")) {
+        if (slashes || (ph_is(x, &t[i], "file") && t[i + 2].type == '/')) {
+            ph_add(v, PH_S_PATH, 60, "wrapper", t[i].at);
+        }
+    } else if (ph_is(x, &t[i], "jar") && t[i + 2].kinds & K_SCHEME) {
+        ph_add(v, PH_S_SSRF, 60, "wrapper", t[i].at);
+    } else if (ph_is(x, &t[i], "url") && i == 0 && t[i + 2].kinds & K_SCHEME) {
+        ph_add(v, PH_S_SSRF, 60, "wrapper", t[i].at);
+    } else if (ph_is_any(x, &t[i], "ldap ldaps") && slashes) {
+        ph_add(v, PH_S_SSRF, 40, "wrapper", t[i].at);
+    } else if (ph_is(x, &t[i], "data") && (slashes || ph_at(x->p, x->n, t[i].at, "data:text/html")
+               || ph_at(x->p, x->n, t[i].at, "data:text/plain;base64"))) {
+        ph_add(v, PH_S_CODE, 60, "data-url", t[i].at);
+    } else if (slashes && i == 0 && v->where != PH_W_HEADER) {
+        const ph_tok *h = &t[4];
+        size_t at = h->at;
+        if (h->type == '[' || ph_at(x->p, x->n, at, "169.254.") || ph_at(x->p, x->n, at, "0x")
+            || ph_at(x->p, x->n, at, "127.") || ph_at(x->p, x->n, at, "localhost") || ph_at(x->p, x->n, at, "metadata.")
+            || (h->type == TK_NUM && h->len >= 8 && !memchr(x->p + at, '.', h->len))) {
+            ph_add(v, PH_S_SSRF, 30, "internal-host", at);
+        }
+    }
+}
+#endif

@@ -1,0 +1,223 @@
+/* SQL injection: shapes around each keyword, quote, semicolon and comment, wherever they stand.
+ *
+ * What blocks is a shape that only SQL has (union select 1, or 1=1, sleep(5), a quote followed by a
+ * clause); single words and prose never do.
+ */
+#ifndef PH_SCAN_SQL_H
+#define PH_SCAN_SQL_H
+
+#include "ph_scan_lex.h"
+
+enum { Q_CMP, Q_FUNC, Q_FUNC2, Q_FUNC3, Q_SUB, Q_ORDER, Q_BREAK, Q_TAIL, Q_CASE, Q_CONCAT, Q_FROM, Q_AT, Q_NULLS,
+    Q_LOGIC, Q_QUOTE, Q_META, Q_OPS };
+
+typedef struct ph_sql {
+    uint64_t seen;
+    unsigned quotes;
+    uint8_t open;               /* the first quote, if an operator stands after it */
+} ph_sql;
+
+static inline int ph_sql_open(uint8_t t) {
+    return t == '(' || t == '+' || t == '-' || t == '~' || t == '!';
+}
+
+/* A value from token i on: 0 none, 1 constant, 2 function or sub-select, 3 column or word,
+ * 4 a variable. *next: the token after it. */
+static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
+    int j = i, what = 0;
+    while (j < i + 8 && (ph_sql_open(t[j].type) || ph_is(x, &t[j], "not") || ph_is(x, &t[j], "binary"))) {
+        j++;
+    }
+    if (t[j].type == TK_NUM) {
+        what = 1;
+        j++;
+    } else if (ph_quote(t[j].type)) {
+        uint8_t q = t[j].type;
+        int k = j + 1;
+        while (k < j + 8 && t[k].type != q && t[k].type != TK_END) {
+            k++;
+        }
+        what = 1;
+        j = k + (t[k].type == q);
+    } else if (t[j].type == '@') {
+        what = 4;
+        while (t[j].type == '@') {
+            j++;
+        }
+        j += t[j].type == TK_WORD;
+    } else if (t[j].type == TK_WORD) {
+        what = t[j].kinds & K_CONST ? 1 : 3;
+        if (t[j].kinds & K_SELECT) {
+            what = 2;
+        }
+        j++;
+        while (t[j].type == '.' && t[j + 1].type == TK_WORD && j < i + 14) {
+            j += 2;
+        }
+        if (t[j].type == '(') {
+            int depth = 0, k = j;
+            do {
+                depth += t[k].type == '(' ? 1 : t[k].type == ')' ? -1 : 0;
+                k++;
+            } while (depth && k < i + 24 && t[k].type != TK_END);
+            what = 2;
+            j = k;
+        }
+    }
+    while (t[j].type == ')' && j < i + 30) {
+        j++;
+    }
+    *next = j;
+    return what;
+}
+
+static inline int ph_sql_compare(const ph_lexer *x, const ph_tok *t, int i, int *next) {
+    uint8_t c = t[i].type;
+    int j = i;
+    if (c == '=' || c == '<' || c == '>' || c == '!' || c == '^') {
+        while (j < i + 3 && (t[j].type == '=' || t[j].type == '<' || t[j].type == '>' || t[j].type == '!'
+            || t[j].type == '^')) {
+            j++;
+        }
+        *next = j;
+        return c != '!' || j > i + 1;
+    }
+    if (t[i].kinds & K_CMP) {
+        while (j < i + 3 && t[j].kinds & K_CMP) {
+            j++;
+        }
+        *next = j;
+        return 1 + (ph_is(x, &t[i], "is") || ph_is(x, &t[i], "in"));
+    }
+    return 0;
+}
+
+static inline int ph_sql_ends(const ph_tok *t) {
+    return t->type == TK_END || t->type == TK_CMT || t->type == '#' || t->type == ';';
+}
+
+/* The list of a select: 2 unmistakable, 1 perhaps, 0 prose. */
+static int ph_sql_list(const ph_lexer *x, const ph_tok *t, int i) {
+    int j = i, next;
+    while (j < i + 4 && (ph_is_any(x, &t[j], "all distinct top distinctrow sql_no_cache") || t[j].type == '(')) {
+        j++;
+    }
+    if (j > i && t[j].type == TK_NUM && ph_is(x, &t[j - 1], "top")) {
+        j++;
+    }
+    if (t[j].kinds & K_SELECT) {
+        return 2;
+    }
+    int what = ph_sql_value(x, t, j, &next);
+    if (t[j].type == '*') {
+        return ph_is(x, &t[j + 1], "from") || ph_sql_ends(&t[j + 1]) || t[j + 1].type == ',' ? 2 : 1;
+    }
+    if (what == 3) {
+        if (t[next].type == ',' || ph_quote(t[next].type) || t[next].type == '|') {
+            return 2;
+        }
+        return ph_is(x, &t[next], "from") ? 1 : 0;
+    }
+    if (what == 1) {
+        return t[j].type != TK_NUM || t[next].type != TK_WORD || t[next].kinds & K_CLAUSE ? 2 : 1;
+    }
+    return what ? 2 : 0;
+}
+
+/* A statement that begins at keyword i: points. */
+static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
+    const ph_tok *a = &t[i + 1], *b = &t[i + 2];
+    if (t[i].kinds & K_SELECT) {
+        int list = ph_sql_list(x, t, i + 1);
+        return list == 2 ? 60 : list == 1 ? 40 : 0;
+    }
+    if (ph_is(x, &t[i], "insert")) {
+        return ph_is(x, a, "into") && b->type == TK_WORD && (t[i + 3].type == '(' || t[i + 3].type == '.'
+            || ph_is_any(x, &t[i + 3], "values select set")) ? 70 : 0;
+    }
+    if (ph_is(x, &t[i], "update")) {
+        return a->type == TK_WORD && ph_is(x, b, "set") && t[i + 3].type == TK_WORD && t[i + 4].type == '='
+            ? 70 : 0;
+    }
+    if (ph_is(x, &t[i], "delete")) {
+        return ph_is(x, a, "from") && b->type == TK_WORD && (ph_sql_ends(&t[i + 3])
+            || ph_is_any(x, &t[i + 3], "where limit using")) ? 60 : 0;
+    }
+    if (ph_is_any(x, &t[i], "drop create alter truncate")) {
+        return a->kinds & K_TABLE && (b->type == TK_WORD || ph_quote(b->type) || b->type == '[') ? 60 : 0;
+    }
+    if (ph_is_any(x, &t[i], "exec execute")) {
+        int k = i + 1;
+        while (k < i + 8 && (t[k].type == '.' || ph_is_any(x, &t[k], "master dbo sp_executesql immediate"))) {
+            k++;
+        }
+        return t[k].kinds & K_SIDE || a->type == '@' || a->type == '(' || ph_at(x->p, x->n, t[k].at, "xp_")
+            || ph_at(x->p, x->n, t[k].at, "sp_") || ph_is(x, a, "master") ? 60 : 0;
+    }
+    if (ph_is(x, &t[i], "declare")) {
+        return a->type == '@' ? 70 : 0;
+    }
+    if (ph_is(x, &t[i], "waitfor")) {
+        return ph_is_any(x, a, "delay time") ? 80 : 0;
+    }
+    if (ph_is(x, &t[i], "load")) {
+        return ph_is(x, a, "data") && (ph_is_any(x, b, "infile local")) ? 70 : 0;
+    }
+    if (ph_is_any(x, &t[i], "grant revoke")) {
+        return ph_is_any(x, b, "on to from") || b->type == ',' ? 60 : 0;
+    }
+    if (ph_is_any(x, &t[i], "shutdown reconfigure begin")) {
+        return ph_sql_ends(a) || ph_is(x, a, "with") ? 20 : 0;
+    }
+    if (ph_is(x, &t[i], "copy")) {
+        return ph_is_any(x, b, "from to") && ph_quote(t[i + 3].type) ? 60 : 0;
+    }
+    return 0;
+}
+
+/* After a quote or bracket that ends somebody's string: does a clause follow? */
+static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
+    int next, more;
+    const ph_tok *k = &t[j];
+    if (k->kinds & K_LOGIC || ((k->type == '|' || k->type == '&') && t[j + 1].type == k->type)) {
+        j += k->type == TK_WORD ? 1 : 2;
+        int what = ph_sql_value(x, t, j, &next);
+        if (what == 2 || what == 4) {
+            return 60;
+        }
+        if (what && ph_sql_compare(x, t, next, &more)) {
+            return 60;
+        }
+        return what == 1 && (ph_sql_ends(&t[next]) || t[next].kinds & (K_LOGIC | K_UNION)) ? 60 : what ? 10 : 0;
+    }
+    if (k->kinds & K_UNION) {
+        return ph_is_any(x, &t[j + 1], "select all distinct") || t[j + 1].type == '(' ? 60 : 0;
+    }
+    if (ph_is_any(x, k, "order group")) {
+        return ph_is(x, &t[j + 1], "by") ? 50 : 0;
+    }
+    if (ph_is_any(x, k, "having where")) {
+        int what = ph_sql_value(x, t, j + 1, &next);
+        return what && ph_sql_compare(x, t, next, &more) ? 60 : 0;
+    }
+    if (ph_is(x, k, "limit")) {
+        return t[j + 1].type == TK_NUM ? 50 : 0;
+    }
+    if (ph_is_any(x, k, "procedure into")) {
+        return ph_is_any(x, &t[j + 1], "analyse outfile dumpfile") ? 70 : 0;
+    }
+    if (ph_is(x, k, "as")) {
+        return t[j + 1].type == TK_WORD && ph_is_any(x, &t[j + 2], "where union limit order") ? 60 : 0;
+    }
+    if (k->kinds & K_CMP) {
+        int what = ph_sql_compare(x, t, j, &next) ? ph_sql_value(x, t, next, &more) : 0;
+        return what == 1 || what == 2 ? 50 : 0;
+    }
+    if (k->type == ';') {
+        return t[j + 1].kinds & (K_STMT | K_SELECT) ? 30 + ph_sql_statement(x, t, j + 1)
+            : ph_sql_ends(&t[j + 1]) ? 20 : 0;
+    }
+    return 0;
+}
+#include "ph_scan_sql_rules.h"
+#endif

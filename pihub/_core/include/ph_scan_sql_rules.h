@@ -1,0 +1,220 @@
+/* The anchors of ph_scan_sql.h: what is asked at each token. */
+#ifndef PH_SCAN_SQL_RULES_H
+#define PH_SCAN_SQL_RULES_H
+
+static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
+    int j = i + 1, next;
+    s->quotes++;
+    while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
+        j++;
+    }
+    unsigned points = ph_sql_clause(x, t, j);
+    const ph_tok *b = i ? &t[i - 1] : &t[i + 1];
+    int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%", b->type, 12));
+    if (s->quotes == 1 && (t[i + 1].kinds & (K_LOGIC | K_CMP) || (t[i + 1].type > TK_CMT
+            && memchr("+-*/|&=<>!^%", t[i + 1].type, 12)))) {
+        s->open = t[i].type;
+    } else if (s->quotes == 2 && s->open == t[i].type && joins && t[i + 1].type <= TK_NUM
+               && (t[i + 1].type == TK_END || t[i + 2].type == TK_END || ph_sql_ends(&t[i + 2]))) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "quote-operator-quote", t[i].at);
+    }
+    if (points >= 50) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, points, "quote-then-clause", t[i].at);
+    }
+    if (t[j].type == TK_CMT || t[j].type == '#' || (t[j].type == ';' && t[j + 1].type == TK_CMT)) {
+        int k = j + 1 + (t[j].type == ';');
+        int tail = t[k].type == TK_END || t[k].flags & F_SPACE || t[k].type == '-' || t[k].type == '+'
+            || t[k].type == TK_CMT;
+        if (t[j].type == '#' ? t[k].type == TK_END || (t[k].flags & F_SPACE && s->quotes & 1) : tail) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
+        }
+    }
+    uint8_t op = t[j].type;
+    if (op == '|' && t[j + 1].type == '|') {
+        int what = ph_sql_value(x, t, j + 2, &next);
+        ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, what == 2 ? 60 : what == 1 ? 50 : 20, "concatenation", t[i].at);
+    } else if (op == '+' || op == '-' || op == '*' || op == '^' || op == '/' || op == '%' || op == '&' || op == ',') {
+        int what = ph_sql_value(x, t, j + 1, &next);
+        if (what == 2 && op != ',' && t[j + 1].type != TK_WORD) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 50, "concatenation", t[i].at);
+        } else if (what == 1 && ph_quote(t[j + 1].type) && t[j + 1].type == t[i].type && op != ',' && op != '/'
+                   && op != '-') {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 30, "concatenation", t[i].at);
+        }
+    } else if ((op == '=' || op == '<' || op == '>') && j == i + 1 && t[j + 1].type == t[i].type) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, 40, "quoted-comparison", t[i].at);
+    }
+}
+
+static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, ph_sql *s, ph_verdict *v) {
+    int next, more, end;
+    int a = ph_sql_value(x, t, after, &next);
+    if (!a) {
+        return;
+    }
+    int cmp = ph_sql_compare(x, t, next, &more);
+    int b = cmp ? ph_sql_value(x, t, more, &end) : 0;
+    int broken = i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_NUM
+        || t[i].flags & F_COMMENT);
+    if (a == 1 && b == 1) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "tautology", t[i].at);
+    } else if (cmp && b && (a == 2 || b == 2 || a == 4 || b == 4)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, a == 2 || t[more].type == '(' ? 60 : broken ? 60 : 30,
+            "computed-comparison", t[i].at);
+    } else if (cmp && b && broken && t[i - 1].type != TK_NUM) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 50, "comparison-after-break", t[i].at);
+    } else if (cmp && b && (broken || cmp == 1)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, a == 3 && b == 3 ? 10 : 30, "comparison", t[i].at);
+    } else if (a == 1 && broken && ph_sql_ends(&t[next]) && t[next].type != TK_END) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+    } else if (a == 2 && t[after].type == '(' && t[after + 1].kinds & K_SELECT) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "sub-select", t[i].at);
+    } else if (a == 2 && broken && t[after].kinds & (K_FUNC | K_SIDE)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 50, "function-after-break", t[i].at);
+    }
+}
+
+static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
+    uint32_t k = t[i].kinds;
+    int starts = t[i].flags & F_FIRST || i == 0 || t[i - 1].type == '(' || t[i - 1].type == ';'
+        || ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_CMT || t[i].flags & F_COMMENT;
+    if (k & K_UNION) {
+        int j = i + 1;
+        while (j < i + 6 && (ph_is_any(x, &t[j], "all distinct") || t[j].type == '(')) {
+            j++;
+        }
+        if (t[j].kinds & K_SELECT) {
+            int list = ph_sql_list(x, t, j + 1);
+            int bare = t[j + 1].type == TK_END;
+            unsigned points = list == 2 ? 80 : j > i + 1 || t[j].flags & F_COMMENT ? 60 : list || starts ? 50 : 40;
+            ph_add(v, PH_S_SQL, bare && !starts && j == i + 1 ? 40 : points, "union-select", t[i].at);
+        } else if (t[j].type == TK_WORD && j > i + 1 && ph_at(x->p, x->n, t[j].at, "select")) {
+            ph_add(v, PH_S_SQL, 60, "union-select", t[i].at);
+        }
+    }
+    if (k & K_LOGIC) {
+        ph_sql_logic(x, t, i, i + 1, s, v);
+    }
+    if (k & (K_SELECT | K_STMT)) {
+        unsigned points = ph_sql_statement(x, t, i);
+        if (points && (starts || points >= 60)) {
+            int sub = i > 0 && t[i - 1].type == '(' && k & K_SELECT;
+            int stacked = i > 0 && t[i - 1].type == ';';
+            if (points == 60 && !starts) {
+                points = 30;
+            }
+            ph_once(v, PH_S_SQL, &s->seen, Q_SUB, points + (stacked ? 20 : sub && points >= 40 ? 10 : 0),
+                sub ? "sub-select" : stacked ? "stacked-statement" : "statement", t[i].at);
+        }
+        if (k & K_SELECT) {
+            for (int j = i + 1; j < i + 30 && t[j].type != TK_END; j++) {
+                if (ph_is(x, &t[j], "from") && (t[j + 1].type == TK_WORD || t[j + 1].type == '(')
+                    && (ph_sql_ends(&t[j + 2]) || t[j + 2].type == ')' || t[j + 2].type == ',' || t[j + 2].type == '.'
+                        || ph_is_any(x, &t[j + 2], "where limit order union group join inner left having"))) {
+                    ph_once(v, PH_S_SQL, &s->seen, Q_FROM, ph_sql_list(x, t, i + 1) ? 30 : 0, "select-from", t[i].at);
+                    break;
+                }
+            }
+        }
+    }
+    if (k & K_SIDE && t[i + 1].type == '(') {
+        int plain = ph_is_any(x, &t[i], "sleep ") && t[i + 2].type != TK_NUM && t[i + 2].type != '('
+            && t[i + 2].type != TK_END;
+        ph_add(v, PH_S_SQL, plain ? 20 : 60, "function-with-effect", t[i].at);
+    } else if (k & K_SIDE && ph_at(x->p, x->n, t[i].at, "xp_")) {
+        ph_add(v, PH_S_SQL, 60, "stored-procedure", t[i].at);
+    } else if (k & K_SIDE && t[i + 1].type == '.' && t[i + 2].type == TK_WORD) {
+        ph_add(v, PH_S_SQL, 50, "function-with-effect", t[i].at);
+    }
+    if (k & K_FUNC && t[i + 1].type == '(') {
+        int q = Q_FUNC + (s->seen >> Q_FUNC & 1) + (s->seen >> Q_FUNC2 & 1);
+        ph_once(v, PH_S_SQL, &s->seen, q, ph_is_any(x, &t[i], "if left right values user count exp") ? 10 : 20,
+            "function", t[i].at);
+        if (ph_is_any(x, &t[i], "chr char") && t[i + 2].type == TK_NUM && t[i + 3].type == ')') {
+            ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 30, "encoded-string", t[i].at);
+        }
+        if (ph_is_any(x, &t[i], "version user database schema") && t[i + 2].type == ')') {
+            ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 30, "fingerprint", t[i].at);
+        }
+    }
+    if (k & K_META && (s->seen || t[i + 1].type == '.' || i == 0 || !ph_is_any(x, &t[i], "rdb column_name table_name"))) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_META,
+            ph_is_any(x, &t[i], "rdb column_name table_name table_schema") ? 20 : 60, "catalogue", t[i].at);
+    }
+    if (ph_is_any(x, &t[i], "order group") && ph_is(x, &t[i + 1], "by")) {
+        int next;
+        int what = ph_sql_value(x, t, i + 2, &next);
+        if (what == 1 && t[i + 2].type == TK_NUM) {
+            while (t[next].type == ',' && next < i + 20) {
+                ph_sql_value(x, t, next + 1, &next);
+            }
+            unsigned points = ph_sql_ends(&t[next]) ? t[next].type == TK_END && !starts ? 50 : 60 : 20;
+            ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, points + (t[next].kinds & K_CLAUSE ? 20 : 0), "order-by-number", t[i].at);
+        } else if (what == 2) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 50, "order-by-expression", t[i].at);
+        } else if (what == 3 && (t[next].type == TK_CMT || ph_is_any(x, &t[next], "having"))) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 50, "order-by", t[i].at);
+        }
+    }
+    if (ph_is_any(x, &t[i], "having where when")) {
+        ph_sql_logic(x, t, i, i + 1, s, v);
+    } else if (ph_is_any(x, &t[i], "if iif") && t[i + 1].type == '(' && t[i + 2].type == TK_NUM && t[i + 3].type == '='
+               && t[i + 4].type == TK_NUM && t[i + 5].type == ',') {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "tautology", t[i].at);
+    }
+    if (ph_is(x, &t[i], "case") && ph_is(x, &t[i + 1], "when")) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_CASE, 50, "case-when", t[i].at);
+    }
+    if (ph_is(x, &t[i], "into") && ph_is_any(x, &t[i + 1], "outfile dumpfile")) {
+        ph_add(v, PH_S_SQL, 70, "into-outfile", t[i].at);
+    }
+    if (ph_is(x, &t[i], "procedure") && ph_is(x, &t[i + 1], "analyse")) {
+        ph_add(v, PH_S_SQL, 70, "procedure-analyse", t[i].at);
+    }
+}
+
+/* One token of the value. */
+static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
+    uint8_t c = t[i].type;
+    int next;
+    if (c == TK_WORD) {
+        if (t[i].kinds) {
+            ph_sql_word(x, t, i, s, v);
+        }
+    } else if (c == '\'' || c == '"' || c == '`') {
+        ph_sql_quote(x, t, i, s, v);
+    } else if (c == ')') {
+        unsigned points = ph_sql_clause(x, t, i + 1);
+        if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC)) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 50, "bracket-then-clause", t[i].at);
+        }
+    } else if ((c == '|' || c == '&') && t[i + 1].type == c) {
+        if (i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == TK_NUM || ph_sql_value(x, t, i + 2, &next) == 1)) {
+            ph_sql_logic(x, t, i, i + 2, s, v);
+        }
+    } else if (c == ':' && t[i + 1].type == ':' && i && (ph_quote(t[i - 1].type) || t[i - 1].type == ')')
+               && ph_is_any(x, &t[i + 2], "json jsonb int text integer varchar numeric bytea regclass")) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_AT, 60, "type-cast", t[i].at);
+    } else if (c == '@' && t[i + 1].type == '@' && t[i + 2].type == TK_WORD) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_AT, 40, "server-variable", t[i].at);
+    } else if (c == ';' && t[i + 1].kinds & (K_STMT | K_SELECT)) {
+        unsigned points = ph_sql_statement(x, t, i + 1);
+        if (points >= 20) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, points >= 40 ? 60 : 50, "stacked-statement", t[i].at);
+        }
+    } else if (c == TK_NUM || c == TK_CMT) {
+        int more, end;
+        if (c == TK_CMT && t[i].flags & F_SPACE && i > 1 && t[i + 1].type == TK_END && s->seen) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
+        } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? 40
+                : t[i - 1].type == TK_NUM && i == 1 ? 60 : 20, "trailing-comment", t[i].at);
+        } else if (c == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) && ph_sql_compare(x, t, i + 1, &more)
+                   && ph_sql_value(x, t, more, &end) == 1 && t[more].type == TK_NUM) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 30, "constant-comparison", t[i].at);
+        }
+    } else if (c == '#' && t[i + 1].type == TK_END && i > 0 && s->seen) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
+    }
+}
+#endif

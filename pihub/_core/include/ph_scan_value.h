@@ -1,0 +1,192 @@
+/* One value through all stages: class scan, keywords, decoding, verifiers. */
+#ifndef PH_SCAN_VALUE_H
+#define PH_SCAN_VALUE_H
+
+#include "ph_scan_decode.h"
+#include "ph_scan_html.h"
+#include "ph_scan_other.h"
+#include "ph_scan_path.h"
+#include "ph_scan_shell.h"
+#include "ph_scan_sql.h"
+
+typedef struct ph_scanner {
+    ph_words words;
+    ph_teddy keys;              /* literals that a value without unusual bytes needs to be looked at */
+    ph_teddy files;             /* names that no separator can hide */
+    ph_tok window[PH_TOKENS + PH_AHEAD + 1];
+    uint8_t *scratch;
+    size_t room;
+    uint8_t *outer;             /* of a document around the values */
+    size_t outer_room;
+} ph_scanner;
+
+static int ph_files_build(ph_teddy *t) {
+    size_t used = 0;
+    t->lits = (ph_literal *)calloc(32, sizeof *t->lits);
+    t->text = (uint8_t *)calloc(1, 512);
+    if (!t->lits || !t->text) {
+        return 0;
+    }
+    for (; ph_file_names[t->count]; t->count++) {
+        ph_literal *l = &t->lits[t->count];
+        l->at = (uint32_t)used;
+        l->len = (uint32_t)strlen(ph_file_names[t->count]);
+        l->index = t->count;
+        memcpy(t->text + used, ph_file_names[t->count], l->len);
+        memcpy(&l->word, t->text + used, l->len < 4 ? l->len : 4);
+        memset(&l->mask, 0xFF, l->len < 4 ? l->len : 4);
+        used += l->len;
+    }
+    ph_teddy_build(t);
+    return 1;
+}
+
+static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
+    if (n + 64 <= *room) {
+        return 1;
+    }
+    uint8_t *grown = (uint8_t *)realloc(*at, n + 4096);
+    if (!grown) {
+        return 0;
+    }
+    *at = grown;
+    *room = n + 4096;
+    return 1;
+}
+
+/* Every token of a decoded view, with its neighbours in reach. */
+static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_verdict *v) {
+    ph_lexer x = {&s->words, p, n, 0, 0};
+    ph_sql sql = {0, 0, 0};
+    uint64_t script = 0, shell = 0, other = 0;
+    ph_tok *t = s->window;
+    int have = 0, from = 0;
+    for (;;) {
+        int end = 0;
+        while (have < PH_TOKENS) {
+            t[have] = ph_lex(&x);
+            if (t[have].type == TK_END) {
+                end = 1;
+                break;
+            }
+            have++;
+        }
+        for (int k = 0; k <= PH_AHEAD && end; k++) {
+            t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0};
+        }
+        int to = end ? have : have - PH_AHEAD;
+        for (int i = from; i < to; i++) {
+            ph_sql_at(&x, t, i, &sql, v);
+            ph_script(&x, t, i, &script, v);
+            ph_shell(&x, t, i, &shell, v);
+            ph_template(&x, t, i, &other, v);
+            ph_code(&x, t, i, &other, v);
+            if (t[i].type == TK_WORD) {
+                ph_target(&x, t, i, v);
+                ph_scheme(&x, t, i, v);
+            }
+        }
+        if (end) {
+            break;
+        }
+        int keep = have - to + PH_BEHIND;
+        memmove(t, t + have - keep, (size_t)keep * sizeof *t);
+        have = keep;
+        from = PH_BEHIND;
+    }
+    (void)markup;
+}
+
+static void ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph_verdict *v) {
+    ph_serialized(p, n, v);
+    n = ph_flatten(p, n, flags);
+    uint32_t classes = ph_class_scan(p, n);
+    if (classes & PH_C_ANGLE) {
+        ph_html(&s->words, p, n, v);
+    }
+    if (classes & PH_C_SLASH) {
+        ph_climbs(p, n, v);
+    }
+    if (v->where != PH_W_JSON || classes & PH_C_SLASH) {
+        ph_files(&s->files, p, n, v);
+    }
+    ph_tokens(s, p, n, (classes & PH_C_ANGLE) != 0, v);
+}
+
+/* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
+static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_verdict *v) {
+    uint32_t classes = ph_class_scan(p, n);
+    if (!(classes & (PH_C_UNUSUAL | PH_C_HIGH)) && (n < 2 || ph_teddy_find(&s->keys, p, n, 0).index == UINT32_MAX)) {
+        return 1;
+    }
+    if (!ph_reserve(&s->scratch, &s->room, 2 * n)) {
+        return 0;
+    }
+    unsigned flags = 0;
+    uint8_t *one = s->scratch, *two = s->scratch + n + 16;
+    size_t m = ph_decode_round(p, n, one, encoded, &flags);
+    unsigned first = flags;
+    memcpy(two, one, m);
+    size_t k = m;
+    for (int round = 0; round < PH_ROUNDS; round++) {
+        unsigned again = 0;
+        size_t shorter = ph_decode_round(two, k, two, 0, &again);
+        flags |= again;
+        if (!(again & PH_D_CHANGED)) {
+            k = shorter;
+            break;
+        }
+        k = shorter;
+    }
+    if (k != m || memcmp(one, two, m) != 0) {
+        ph_verdict other = *v;
+        unsigned f = first;
+        ph_verify(s, one, m, &f, v);
+        ph_verify(s, two, k, &flags, &other);
+        for (int c = 0; c < PH_S_CLASSES; c++) {
+            if (other.score[c] > v->score[c]) {
+                v->score[c] = other.score[c];
+                v->rule[c] = other.rule[c];
+                v->at[c] = other.at[c];
+                v->most[c] = other.most[c];
+            }
+        }
+    } else {
+        ph_verify(s, two, k, &flags, v);
+    }
+    if (flags & PH_D_BROKEN && flags & PH_D_ESCAPE) {
+        ph_add(v, PH_S_PATH, 60, "broken-encoding", 0);
+    }
+    if (k == 1 && two[0] == '<' && n > 3) {
+        ph_add(v, PH_S_XSS, 60, "hidden-bracket", 0);
+    }
+    if (flags & PH_D_CTRL && v->where != PH_W_JSON) {
+        ph_add(v, PH_S_NUL, 60, "control-character", 0);
+    }
+    if (v->where == PH_W_PATH && classes & PH_C_CTRL) {
+        ph_add(v, PH_S_NUL, 60, "control-character", 0);
+    }
+    if (flags & PH_D_NUL) {
+        ph_add(v, PH_S_NUL, 60, "nul-byte", 0);
+    }
+    if (flags & PH_D_OVERLONG && flags & PH_D_SLASHED) {
+        ph_add(v, PH_S_PATH, 60, "hidden-separator", 0);
+    }
+    return 1;
+}
+
+/* Points of the whole: the highest class, and twenty for each further one that is likely. */
+static inline unsigned ph_total(const ph_verdict *v, int *cls) {
+    unsigned best = 0, more = 0;
+    for (int c = 0; c < PH_S_CLASSES; c++) {
+        if (v->score[c] > best) {
+            more += best >= 40 ? 20 : 0;
+            best = v->score[c];
+            *cls = c;
+        } else if (v->score[c] >= 40) {
+            more += 20;
+        }
+    }
+    return best + more > 100 ? 100 : best + more;
+}
+#endif

@@ -1,0 +1,136 @@
+/* The words that mean something to SQL, JavaScript, shells, PHP, Java, and what they mean. */
+#ifndef PH_SCAN_WORDS_H
+#define PH_SCAN_WORDS_H
+
+#include "ph_scan.h"
+
+enum {
+    K_LOGIC = 1 << 0, K_UNION = 1 << 1, K_SELECT = 1 << 2, K_STMT = 1 << 3, K_SIDE = 1 << 4,
+    K_FUNC = 1 << 5, K_META = 1 << 6, K_CONST = 1 << 7, K_CMP = 1 << 8, K_CLAUSE = 1 << 9,
+    K_SINK = 1 << 10, K_OBJ = 1 << 11, K_CMD = 1 << 12, K_TOOL = 1 << 13, K_PHP = 1 << 14,
+    K_JAVA = 1 << 15, K_TABLE = 1 << 16, K_EVIL = 1 << 17, K_NODE = 1 << 18, K_PHPX = 1 << 19,
+    K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23
+};
+
+typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
+
+/* K_TOOL: no other use in a text than to be run. K_CMD: also plain words.
+ * K_SIDE: SQL functions with an effect or a delay; K_FUNC: that injections build values with. */
+static const ph_group ph_groups[] = {
+    {K_LOGIC, "or and xor div"},
+    {K_UNION, "union except intersect minus"},
+    {K_SELECT, "select"},
+    {K_STMT, "insert update delete drop create alter truncate exec execute declare waitfor shutdown "
+        "grant revoke merge replace call load copy rename handler begin backup restore reconfigure kill"},
+    {K_SIDE, "sleep benchmark pg_sleep extractvalue updatexml load_file xp_cmdshell xp_dirtree xp_regread "
+        "utl_inaddr utl_http dbms_pipe dbms_lock dbms_ldap sp_executesql sp_oacreate sp_password openrowset "
+        "opendatasource name_const master_pos_wait randomblob generate_series lo_import lo_export lo_get "
+        "pg_read_file sys_eval sys_exec xmltype ctxsys dbms_xmlquery dbms_java get_lock fn_varbintohexstr "
+        "procedure_analyse gtid_subset st_latfromgeohash st_pointfromgeohash httpuritype sys_context "
+        "dbms_utility pg_ls_dir database_to_xml query_to_xml regexp_substring"},
+    {K_FUNC, "concat concat_ws group_concat char chr nchar ascii ord substring substr mid hex unhex cast convert "
+        "count md5 sha1 elt make_set exp floor rand ifnull nullif coalesce version user database schema "
+        "current_user session_user system_user length len char_length left reverse lower upper ltrim if iif "
+        "isnull json_extract json_depth json_keys json_arrayagg aes_decrypt aes_encrypt uncompress compress "
+        "export_set bin_to_num row_number to_char power abs pow lpad rpad instr locate position find_in_set "
+        "polygon multipoint geometrycollection linestring multipolygon multilinestring string_agg "
+        "nvl decode encode quote strcmp interval field values row conv cot overlay analyse ifnull "
+        "from_base64 to_base64 xmltable randomblob last_insert_id"},
+    {K_META, "information_schema sysobjects syscolumns sysdatabases sysusers all_tables all_tab_columns "
+        "all_users user_tables user_tab_columns pg_catalog pg_shadow pg_user pg_class sqlite_master "
+        "msysobjects sysibm syscat mysql.user mysql.db rdb sqlite_version pg_tables v$version v$session "
+        "sysprocesses sysmaster table_schema column_name table_name user_objects dba_users syslogins "
+        "microsoftversion domain.domains syscat.dbauth innodb_table_stats ack_variable sql_delimit"},
+    {K_CONST, "null true false"},
+    {K_CMP, "like rlike regexp in between is sounds glob similar ilike not match"},
+    {K_CLAUSE, "where having order group limit from into when then else case procedure offset by set end "
+        "as on join all distinct top using escape asc desc returning fetch"},
+    {K_TABLE, "table database view index function procedure trigger schema login role column user tables"},
+    {K_SINK, "alert prompt confirm eval settimeout setinterval setimmediate execscript importscripts atob "
+        "fetch createcontextualfragment showmodaldialog msgbox write writeln expression print"},
+    {K_OBJ, "document window self top parent frames globalthis this location localstorage sessionstorage "
+        "navigation xmlhttprequest string reflect array object function constructor javascript vbscript "
+        "livescript navigator history opener content innerhtml outerhtml insertadjacenthtml call apply binding"},
+    {K_TOOL, "whoami ifconfig netstat uname passwd wget curl nslookup traceroute ipconfig tasklist systeminfo "
+        "lwp-download getent ncat socat telnet netsh regedit chmod chown mkfifo busybox tftp xterm nohup "
+        "cpulimit getenforce lsb_release lsmod dmesg lscpu powershell pwsh cscript wscript certutil bitsadmin "
+        "mshta rundll32 wmic regsvr32 schtasks vssadmin ssh scp rsync sudo crontab nmap strace gdb base64 "
+        "htop rmt perf lsof mtr arping base32 bzip2 irb jq tshark zcat zgrep zless vimdiff visudo crictl bcdedit bcdboot diskpart fsutil icacls takeown setx qwinsta doskey cmdkey auditpol logman tracert pathping gdbserver ltrace pkexec journalctl dpkg rpm yarn pnpm composer bundle gem cpan openssl gpg xargs setfacl logname sysctl nft modprobe insmod fdisk mkfs losetup blkid printenv iptables python3 setarch unshare nsenter xxd hostid groupadd useradd adduser env "
+        "taskset ionice chroot stdbuf tcpdump sshpass rbash zsh ksh csh dash"},
+    {K_CMD, "cat ls id ps pwd dir echo ping sleep type net sh bash cmd nc perl python php ruby node lua awk gawk "
+        "sed grep egrep find head tail more less cp mv rm touch kill killall export set env printf which "
+        "whereis locate uptime w who last df du mount host dig arp route ip ss tee sort uniq cut tr wc od "
+        "tac nl rev vi vim ed nano tar zip gzip unzip ftp reg sc at del copy move ren rmdir md mkdir rd "
+        "start ver vol attrib tree true false test time timeout exec eval source su make gcc git apt yum "
+        "apk pip npm service systemctl docker kubectl mail mysql psql sqlite3 ldd file stat ln hostname "
+        "watch xargs nice read trap ulimit umask alias command while for if do then"},
+    {K_PHP, "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode file_get_contents "
+        "file_put_contents fopen readfile include include_once require require_once assert create_function "
+        "preg_replace call_user_func call_user_func_array array_map array_diff array_filter var_dump "
+        "print_r unserialize gzinflate gzuncompress str_rot13 highlight_file show_source file_exists "
+        "move_uploaded_file ini_set ini_get getenv putenv parse_str extract usort uasort ob_start scandir "
+        "glob chmod unlink fwrite fputs fsockopen curl_exec posix_getpwuid php_uname get_defined_vars "
+        "register_shutdown_function mb_ereg_replace str_replace phpversion die chr bin2hex hex2bin"},
+    {K_PHPX, "globals http_raw_post_data http_post_vars php_value allow_url_include auto_prepend_file"},
+    {K_JAVA, "runtime processbuilder getruntime classloader invokertransformer clonetransformer "
+        "instantiatetransformer constanttransformer chainedtransformer java.lang java.util java.io java.net "
+        "forname getclass getmethod newinstance scriptenginemanager getruntime freemarker velocity "
+        "objectutils ognl opensymphony memberaccess xwork methodutils templatesimpl"},
+    {K_NODE, "child_process spawnsync execsync mainmodule require process prototype __proto__ constructor"},
+    {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
+        "isindex xml foreignobject animate animatetransform animatemotion set import xss portal noembed listing "
+        "plaintext xmp esi vmlframe stylesheet"},
+    {K_MARKUP, "img video audio source input form button textarea body html a details select keygen marquee "
+        "table td div p style image template noscript title image2 track option x area map"},
+    {K_FILE, "etc windows winnt boot win proc var usr bin sbin root home sys dev web meta git svn env ssh htaccess "
+        "htpasswd aws bash_history wp claude cursor id_rsa inetpub system32 etcpasswd php inf passwd shadow hg "
+        "plandex npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "
+        "config backup admin phpmyadmin wwwroot codex gemini continue aider windsurf gnupg docker"},
+    {K_SCHEME, "file phar expect zip glob gopher dict jar netdoc ogg php data ldap ldaps ssh2 rar compress local_file "
+        "tftp view javascript vbscript livescript url mhtml sftp http https ftp"},
+    {K_EVIL, "jndi waitfor xp_cmdshell outfile dumpfile infile phpinfo shell_exec passthru"},
+};
+
+#define PH_WORD_SLOTS 4096
+
+typedef struct ph_word { const char *text; uint32_t hash, kinds; uint16_t len; } ph_word;
+
+typedef struct ph_words { ph_word slots[PH_WORD_SLOTS]; uint32_t count; } ph_words;
+
+#define PH_WORD_SEED 2166136261u
+static inline uint32_t ph_word_step(uint32_t h, uint8_t c) { return (h ^ c) * 16777619u; }
+
+static inline ph_word *ph_word_slot(const ph_words *w, const uint8_t *p, size_t len, uint32_t hash) {
+    for (uint32_t i = (hash ^ hash >> 15) & (PH_WORD_SLOTS - 1);; i = (i + 1) & (PH_WORD_SLOTS - 1)) {
+        const ph_word *s = &w->slots[i];
+        if (!s->text || (s->hash == hash && s->len == len && memcmp(s->text, p, len) == 0)) {
+            return (ph_word *)s;
+        }
+    }
+}
+
+static void ph_words_build(ph_words *w) {
+    memset(w, 0, sizeof *w);
+    for (size_t g = 0; g < sizeof ph_groups / sizeof *ph_groups; g++) {
+        for (const char *at = ph_groups[g].words; *at;) {
+            size_t len = strcspn(at, " ");
+            uint32_t hash = PH_WORD_SEED;
+            for (size_t i = 0; i < len; i++) {
+                hash = ph_word_step(hash, (uint8_t)at[i]);
+            }
+            ph_word *s = ph_word_slot(w, (const uint8_t *)at, len, hash);
+            w->count += s->text == NULL;
+            s->text = at;
+            s->len = (uint16_t)len;
+            s->hash = hash;
+            s->kinds |= ph_groups[g].kinds;
+            at += len + (at[len] == ' ');
+        }
+    }
+}
+
+/* What a word means, 0: nothing. */
+static inline uint32_t ph_word_kinds(const ph_words *w, const uint8_t *p, size_t len, uint32_t hash) {
+    return ph_word_slot(w, p, len, hash)->kinds;
+}
+#endif

@@ -1,0 +1,160 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True, auto_pickle=False, autotestdict=False
+# cython: freethreading_compatible=False
+"""How much of what came from outside looks like an attack.
+
+Promise   every byte is looked at, in time linear in their number; nothing is cut off.
+Writers   each call uses the object's scratch: one thread at a time (the GIL is held).
+Cost      a value of usual bytes and no keyword: two SIMD passes. A header that was clean
+          before: one hash. RAM: 220 KiB, and twice the longest unusual value.
+Failure   no memory: MemoryError, never "clean".
+"""
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcmp, memset
+
+from pihub._core.matcher cimport Literals, ph_teddy_free
+
+CLASSES = (
+    "sql", "xss", "path", "shell", "template", "xxe", "ldap", "nosql", "header", "nul", "jndi",
+    "code", "ssrf",
+)  # fmt: skip
+PLACES = ("path", "query", "header", "json", "form", "key")
+
+cdef extern from *:
+    """
+    #define PH_S_LATIN1(s) (PyUnicode_CheckExact(s) && PyUnicode_KIND(s) == PyUnicode_1BYTE_KIND)
+    #define PH_S_TEXT(s) ((const uint8_t *)PyUnicode_1BYTE_DATA(s))
+    """
+    bint PH_S_LATIN1(object s)
+    const uint8_t *PH_S_TEXT(object s)
+    Py_ssize_t PyUnicode_GET_LENGTH(object s)
+
+cdef dict KINDS = {"json": 106, "form": 102, "text": 116}
+
+# Whose values are secrets, or are judged by others.
+cdef frozenset SKIPPED = frozenset((
+    "HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_HOST", "HTTP_CONTENT_LENGTH", "HTTP_CONNECTION",
+    "HTTP_ACCEPT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_PROXY_AUTHORIZATION",
+))
+
+
+@cython.final
+@cython.no_gc
+cdef class Scanner:
+    """Scanner(keywords, secret)"""
+
+    def __cinit__(self, Literals keywords not None, bytes secret not None):
+        memset(&self.s, 0, sizeof(self.s))
+        memset(self.clean, 0, sizeof(self.clean))
+        if PyBytes_GET_SIZE(secret) < 8:
+            raise ValueError("a secret of 8 bytes or more")
+        ph_words_build(&self.s.words)
+        if not ph_files_build(&self.s.files):
+            raise MemoryError
+        self.keywords = keywords
+        self.s.keys = keywords.t
+        self.seed = (<const uint64_t *> PyBytes_AS_STRING(secret))[0]
+
+    def __dealloc__(self):
+        ph_teddy_free(&self.s.files)
+        free(self.s.scratch)
+
+    cdef object found(self, ph_worst *w, str place):
+        if not w.memory:
+            raise MemoryError
+        if w.total == 0:
+            return None
+        field = (<bytes> w.field[:w.field_len]).decode("utf-8", "replace")
+        return (
+            w.total, CLASSES[w.cls], w.rule.decode("ascii"), place or PLACES[w.where], field, w.at
+        )
+
+    def value(self, bytes data not None, str place not None, bint encoded=False):
+        cdef ph_worst w
+        memset(&w, 0, sizeof(w))
+        w.memory = 1
+        ph_part(
+            &self.s, <const uint8_t *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
+            PLACES.index(place), encoded, <const uint8_t *> b"", 0, 0, &w,
+        )
+        return self.found(&w, place)
+
+    def body(self, bytes data not None, str kind not None, str place not None):
+        cdef ph_worst w
+        memset(&w, 0, sizeof(w))
+        w.memory = 1
+        ph_body(
+            &self.s, <const uint8_t *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
+            KINDS[kind], PLACES.index(place), &w,
+        )
+        return self.found(&w, ""), w.deepest, w.values
+
+    cdef void header(self, object name, object value, ph_worst *w):
+        """A value that was clean before is not judged again."""
+        cdef const uint8_t *p = PH_S_TEXT(value)
+        cdef size_t n = PyUnicode_GET_LENGTH(value)
+        cdef uint64_t mark
+        cdef unsigned before = w.total
+        cdef size_t left = PyUnicode_GET_LENGTH(name) - 5
+        mark = PH_S_HASH(p, n, self.seed) | 1
+        if n > 16 and self.clean[mark >> 55] == mark:
+            return
+        if w.total == 0 and n > 16:
+            ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)
+            if w.total == 0:
+                self.clean[mark >> 55] = mark
+        else:
+            ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)
+
+    def request(self, dict environ not None):
+        cdef ph_worst w
+        cdef PyObject *key
+        cdef PyObject *value
+        cdef Py_ssize_t at = 0
+        memset(&w, 0, sizeof(w))
+        w.memory = 1
+        value = PyDict_GetItemWithError(environ, "PATH_INFO")
+        if value is not NULL and PH_S_LATIN1(<object> value):
+            ph_judge(
+                &self.s, PH_S_TEXT(<object> value), PyUnicode_GET_LENGTH(<object> value), 0, 0,
+                <const uint8_t *> b"", 0, &w,
+            )
+        value = PyDict_GetItemWithError(environ, "QUERY_STRING")
+        if value is not NULL and PH_S_LATIN1(<object> value):
+            ph_pairs(
+                &self.s, PH_S_TEXT(<object> value), PyUnicode_GET_LENGTH(<object> value), 1, 0, &w
+            )
+        while PyDict_Next(environ, &at, &key, &value):
+            if not (PH_S_LATIN1(<object> key) and PH_S_LATIN1(<object> value)):
+                continue
+            if PyUnicode_GET_LENGTH(<object> key) < 6:
+                continue
+            if memcmp(PH_S_TEXT(<object> key), <const char *> b"HTTP_", 5) != 0:
+                continue
+            if <object> key in SKIPPED:
+                continue
+            self.header(<object> key, <object> value, &w)
+        return self.found(&w, "")
+
+
+@cython.final
+cdef class Gate:
+    """Gate(app, scanner, judge): a WSGI callable in front of `app`."""
+
+    def __cinit__(self, app, Scanner scanner not None, judge):
+        self.app = app
+        self.scanner = scanner
+        self.judge = judge
+
+    def __call__(self, dict environ not None, start_response):
+        found = self.scanner.request(environ)
+        if found is not None:
+            answer = self.judge(found, environ, start_response)
+            if answer is not None:
+                return answer
+        return self.app(environ, start_response)

@@ -1,0 +1,131 @@
+"""What is done about a finding: nothing, a note, a refusal.
+
+The mode comes from the settings by path; an allowance of the admin for exactly this path,
+place, field and rule lets it pass. Each note and refusal gets an id that the admin can look up.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from pihub.domain.finding import Finding
+from pihub.errors import InputRefused, TooLarge
+from pihub.settings.scanner import Mode, Scanner, ScannerRoute
+from pihub.settings.sizes import parse_size
+from pihub.shared.findings import Allowance
+from pihub.shared.scanning import Found
+from pihub.shared.scanning import Scanner as Core
+
+NOTE_AT = 0.75
+"""The part of a threshold from which a value is noted though it passes."""
+
+
+class Allowances(Protocol):
+    def __contains__(self, row: Allowance, /) -> bool: ...
+
+
+class Judge:
+    """One a worker. RAM: none of its own."""
+
+    def __init__(
+        self,
+        settings: Scanner,
+        core: Core,
+        allowed: Allowances,
+        record: Callable[[Finding], None],
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._settings = settings
+        self._core = core
+        self._allowed = allowed
+        self._record = record
+        self._clock = clock
+        self._routes = sorted(settings.routes.items(), key=lambda item: -len(item[0]))
+        self._max_body = parse_size(settings.max_body)
+
+    def mode(self, path: str, place: str) -> tuple[Mode, int]:
+        """(what to do, from how many points) for a place below a path."""
+        route: ScannerRoute | None = None
+        for prefix, candidate in self._routes:
+            if path.startswith(prefix):
+                route = candidate
+                break
+        settings = self._settings
+        if place == "json":
+            chosen = route or settings
+            return chosen.body, chosen.body_at
+        if place == "form":
+            return settings.form if route is None else route.mode, settings.block_at
+        at = settings.header_at if place == "header" else settings.block_at
+        return (settings if route is None else route).mode, at
+
+    def weigh(self, found: Found, path: str, tenant: int = 0) -> InputRefused | None:
+        """The refusal, if it comes to one; what is only noted passes."""
+        points, kind, rule, place, field, offset = found
+        outer = "query" if place == "key" else place
+        mode, at = self.mode(path, outer)
+        if mode == "off" or points < at * NOTE_AT:
+            return None
+        finding = Finding(
+            int.from_bytes(os.urandom(8)) >> 1, self._clock(), offset, tenant, points,
+            mode == "block" and points >= at, kind, place, field, rule, path,
+        )  # fmt: skip
+        kept = Finding.unpack(finding.pack())
+        if (kept.path, kept.place, kept.field, kept.rule) in self._allowed:
+            return None
+        self._record(finding)
+        if not finding.blocked:
+            return None
+        what = f"the {outer} holds what looks like an attack ({kind}/{rule})"
+        return InputRefused(
+            f"{what}: refused as {finding.name}, by which an admin can look it up and allow it",
+            param=outer,
+            detail=finding.name,
+        )
+
+    def takes_body(self, path: str, content_type: str) -> str:
+        """The kind in which a body is judged, "" if it is not."""
+        kind = body_kind(content_type)
+        if not kind:
+            return ""
+        place = "form" if kind == "form" else "json"
+        return kind if self.mode(path, place)[0] != "off" else ""
+
+    def body(self, data: bytes, kind: str, path: str, tenant: int = 0) -> None:
+        """Raises InputRefused, or TooLarge for one that is nested too deep."""
+        place = "form" if kind == "form" else "json"
+        found, depth, _ = self._core.body(data, kind, place)
+        if depth > self._settings.depth:
+            raise TooLarge("the body is nested deeper than the hub accepts (scanner.depth)")
+        if found is not None:
+            if found[3] == "key":
+                found = (*found[:3], place, *found[4:])
+            error = self.weigh(found, path, tenant)
+            if error is not None:
+                raise error
+
+    def too_large(self, size: int, kind: str, path: str) -> bool:
+        """Whether a body of `size` must be refused because it cannot be judged whole."""
+        if size <= self._max_body:
+            return False
+        return self.mode(path, "form" if kind == "form" else "json")[0] == "block"
+
+    def whole(self, kind: str, path: str) -> bool:
+        """Whether a body in pieces is gathered first: where it may be refused. What would only
+        be noted streams on unseen."""
+        return self.mode(path, "form" if kind == "form" else "json")[0] == "block"
+
+
+def body_kind(content_type: str) -> str:
+    """json, form or text; "" for what is not text (files, images)."""
+    name = content_type.partition(";")[0].strip().lower()
+    if name == "application/x-www-form-urlencoded":
+        return "form"
+    if name in ("application/json", "text/json") or name.endswith("+json"):
+        return "json"
+    if name.startswith("text/") or name in ("application/xml", "") or name.endswith("+xml"):
+        return "text"
+    return ""
