@@ -99,7 +99,6 @@ cdef class Scanner:
         cdef const uint8_t *p = PH_S_TEXT(value)
         cdef size_t n = PyUnicode_GET_LENGTH(value)
         cdef uint64_t mark
-        cdef unsigned before = w.total
         cdef size_t left = PyUnicode_GET_LENGTH(name) - 5
         mark = PH_S_HASH(p, n, self.seed) | 1
         if n > 16 and self.clean[mark >> 55] == mark:
