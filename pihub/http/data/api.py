@@ -129,7 +129,7 @@ class ApiSink:
         def one(query: str) -> ApiAnswer:
             if self._auth:
                 self._access.hit(principal)
-            self._guard.check("", query)
+            self._judge.query(query, self._prefix, principal.tenant)
             return ask(query, None, plain)
 
         return paged(ask(query, None, plain), one, query, self._paging, most)

@@ -86,6 +86,13 @@ class Judge:
             detail=finding.name,
         )
 
+    def query(self, query: str, path: str, tenant: int = 0) -> None:
+        """A query that did not come with the request itself. Raises InputRefused."""
+        found = self._core.request({"QUERY_STRING": query})
+        error = None if found is None else self.weigh(found, path, tenant)
+        if error is not None:
+            raise error
+
     def takes_body(self, path: str, content_type: str) -> str:
         """The kind in which a body is judged, "" if it is not."""
         kind = body_kind(content_type)
