@@ -15,6 +15,7 @@ from pihub.settings.schema import Settings
 from pihub.store.audit import AuditStore
 from pihub.store.keys import CONTROL_DB, KeyDatabase
 from pihub.store.people import People
+from pihub.store.sqlite import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Control:
     accounts: Accounts
     sessions: Sessions
     audit: AuditLog
+    database: Database
     cursors: bytes
     """The secret that signs cursors."""
 
@@ -53,5 +55,6 @@ def open_control(settings: Settings, publisher: Publisher | None = None) -> Cont
             length=settings.access.session_length,
         ),
         AuditLog(AuditStore(store.database), derived(pepper, "audit")),
+        store.database,
         derived(pepper, "cursors"),
     )

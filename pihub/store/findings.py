@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from pihub.domain.finding import Finding
-from pihub.store.migrate import migrate, migrations
 from pihub.store.requests import signed
 from pihub.store.sqlite import Database, Row
 
@@ -80,11 +78,10 @@ class AllowanceRow(NamedTuple):
 
 
 class AllowanceRows:
-    """On the control database's file (WAL, synchronous FULL)."""
+    """On the control database (WAL, synchronous FULL), which its owner closes."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, "FULL")
-        migrate(self._database, migrations("control"))
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def list(self) -> list[AllowanceRow]:
         rows = self._database.read(
@@ -104,9 +101,6 @@ class AllowanceRows:
     def remove(self, number: int) -> None:
         with self._database.write() as connection:
             connection.execute("DELETE FROM scanner_allowances WHERE id = ?", (number,))
-
-    def close(self) -> None:
-        self._database.close()
 
 
 def _finding(row: Row) -> Finding:

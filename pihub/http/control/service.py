@@ -18,7 +18,7 @@ from pihub.ops.lost_streams import LostStreams
 from pihub.security.keys import KeyService
 from pihub.security.opening import open_control
 from pihub.security.publish import Publisher
-from pihub.security.scanner.keeper import Keeper, open_keeper
+from pihub.security.scanner.keeper import open_keeper
 from pihub.settings.paths import database
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
@@ -78,7 +78,7 @@ def run_control(
         control.key_users,
     )
     streams = LiveStreams(state.streams, state.names, STREAMS)
-    keeper = open_keeper(settings, state, store.database)
+    keeper = open_keeper(settings, state, store.database, control.database)
     services = ControlServices(
         keys,
         store,
@@ -119,7 +119,6 @@ def run_control(
             _close(store)
         _close(keys)
         _close(budgets)
-        _close(keeper)
     if observers.failed:
         raise StartupError("the recorder ended with an error; the log has it")
 
@@ -166,7 +165,7 @@ def _seen(keys: KeyService, store: MetricsStore, since: int) -> None:
         keys.used(used.items())
 
 
-def _close(closing: MetricsStore | KeyService | BudgetService | Keeper) -> None:
+def _close(closing: MetricsStore | KeyService | BudgetService) -> None:
     try:
         closing.close()
     except StoreFault as error:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from pihub.domain.finding import Finding
 from pihub.errors import NotFound
-from pihub.settings.paths import database
 from pihub.settings.schema import Settings
 from pihub.shared.findings import Board, FindingLog, publish
 from pihub.shared.state import SharedState
@@ -151,17 +150,16 @@ class Keeper:
                 return row
         raise NotFound(f"there is no allowance {number}")
 
-    def close(self) -> None:
-        self._allowances.close()
 
-
-def open_keeper(settings: Settings, state: SharedState, metrics: Database) -> Keeper:
-    """On the metrics store's connection; the allowances are in force when this returns."""
+def open_keeper(
+    settings: Settings, state: SharedState, metrics: Database, control: Database
+) -> Keeper:
+    """On connections of others; the allowances are in force when this returns."""
     keeper = Keeper(
         state.findings,
         state.allowed,
         FindingRows(metrics, state.arena.boot_id),
-        AllowanceRows(database(settings)),
+        AllowanceRows(control),
         settings.scanner.retention_days,
     )
     keeper.publish()
