@@ -8,7 +8,8 @@ PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinhe
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: wheels bundle compat help run install test quicktest lint types law ready meinheld core bench trace asan lock clean security
+.PHONY: help run install test quicktest lint types law ready meinheld core bench bench-full trace asan lock clean security compat
+.PHONY: wheels bundle deb test-arm release
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,14 +49,28 @@ ready: lint types test  ## may this be committed?
 security: $(STAMP)-run core  ## bandit, schemathesis against a hub of its own, pip-audit
 	deploy/security.sh $(BIN)/python
 
-bench: $(STAMP)-dev core  ## the quick benchmarks
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP)-dev core  ## the benchmark suite in three minutes; a report in dist/bench
+	$(BIN)/python -m benchmarks suite $(ARGS)
+
+bench-full: $(STAMP)-dev core  ## the same for half an hour, with narrower figures
+	$(BIN)/python -m benchmarks suite --full $(ARGS)
 
 wheels: $(STAMP)-dev  ## wheels of the hub and all it needs, for every machine (dist/wheels)
 	$(BIN)/python -m arm.wheels $(ARGS)
 
 bundle: wheels  ## one archive a machine that installs without network
-	$(BIN)/python -m arm.bundle
+	$(BIN)/python -m arm.bundle $(ARGS)
+
+deb: wheels  ## Debian packages for arm64 and amd64, for bookworm and trixie
+	$(BIN)/python deploy/debian/build.py $(ARGS)
+
+test-arm: $(STAMP)-dev  ## install the ARM archive under emulation and use it there
+	$(BIN)/python -m arm.wheels --machine aarch64 --python 3.11 --python 3.13
+	$(BIN)/python -m arm.bundle --machine aarch64
+	$(BIN)/python -m arm.prove $(ARGS)
+
+release: $(STAMP)-dev  ## all that is published, with bill of materials and checksums
+	$(BIN)/python -m arm.release $(ARGS)
 
 trace: $(STAMP)-dev  ## coverage of Python and Cython lines
 	deploy/coverage.sh $(BIN)/python $(ARGS)

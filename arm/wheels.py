@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arm import disassembly
+from arm.archive import tar_gz
 from arm.debian import DebianError
 from arm.pythons import BINUTILS, COMPILERS, MACHINES, VERSIONS, Target, target
 
@@ -79,6 +80,7 @@ def unpack_sdist(work: Path) -> Path:
     with tarfile.open(packed) as archive:
         archive.extractall(work / "sdist", filter="data")
     [tree] = [path for path in (work / "sdist").iterdir() if path.is_dir()]
+    packed.write_bytes(tar_gz(tree, tree.name, int(epoch())))  # the same bytes each time
     return tree
 
 

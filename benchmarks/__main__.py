@@ -7,7 +7,7 @@ import importlib
 import sys
 
 NAMES = ("core", "gateway", "recorder")
-LONG = ("store", "webhooks")
+LONG = ("store", "suite", "webhooks")
 """Run only when named: they take minutes."""
 
 
@@ -21,6 +21,10 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=5_000_000, help="of the store")
     parser.add_argument("--events", type=int, default=50_000, help="of the webhooks' torture")
     parser.add_argument("--rate", type=float, default=500.0, help="of those, a second")
+    parser.add_argument("--full", action="store_true", help="of the suite: half an hour")
+    parser.add_argument("--out", default="dist/bench", help="folder of the suite's report")
+    parser.add_argument("--baseline", default="", metavar="FILE", help="a result.json to compare")
+    parser.add_argument("--rate-open", type=float, default=200.0, help="the suite's requests/s")
     args = parser.parse_args()
     worst = 0
     for name in args.names or NAMES:

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
 from pihub.settings.workers import worker_count
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
+from pihub.shared.machine import ARBITER, Gauge
 from pihub.shared.stackpool import install as install_stackpool
 from pihub.shared.state import Plan, SharedState
 
@@ -94,6 +95,10 @@ class Hub:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(info))
         fresh.replace(path)
+
+    def scaled(self, numbers: Mapping[str, int]) -> None:
+        for name, value in numbers.items():
+            self.state.machine.put(ARBITER, Gauge[name.upper()], value)
 
     def process_died(self, slot: int, incarnation: int) -> None:
         self.state.process_died(slot, incarnation)

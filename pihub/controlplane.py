@@ -12,6 +12,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from pihub.compose.local_models import start_local_watch
+from pihub.compose.machine import watch as watch_machine
 from pihub.compose.otel import otel_exporter
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
@@ -32,6 +33,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
     """Blocks until `stop`, then stores what is left."""
     hub.state.process_began(slot)
     local = start_local_watch(hub, stop)
+    watch_machine(hub, stop)
     add = partial(
         pages,
         stop=stop,

@@ -34,6 +34,8 @@ HOME = "usr/lib/pihub"
 SITE = f"{HOME}/lib/python3.11/site-packages"
 LARGEST = 60 << 20
 """Bytes installed, at most."""
+LEFT_OUT = {"sqlite_extra_binaries", "_pihub_build.py", "__pycache__"}
+"""What apsw brings along and nothing here loads; the name of a build of the server."""
 UNUSED = ("*.pyx", "*.pxd", "*.c", "*.h", "*.cpp", "*.pyi", "RECORD", "direct_url.json",
           "REQUESTED", "INSTALLER")  # fmt: skip
 CONTROL = """Package: pihub
@@ -137,7 +139,7 @@ def fits(name: str, abi: str) -> bool:
 def merge(source: Path, into: Path) -> None:
     """Adds the files of one Python to those of another; those of both must be the same."""
     for path in sorted(p for p in source.rglob("*") if p.is_file()):
-        if any(path.match(pattern) for pattern in UNUSED) or "__pycache__" in path.parts:
+        if any(path.match(pattern) for pattern in UNUSED) or LEFT_OUT & set(path.parts):
             continue
         there = into / path.relative_to(source)
         data = path.read_bytes()

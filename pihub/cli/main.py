@@ -11,6 +11,7 @@ from pihub import __version__
 from pihub.cli import exits
 
 COMMANDS = {
+    "init": "write a pihub.toml that fits this machine",
     "serve": "run the hub",
     "check": "check the configuration, all faults at once",
     "config": "print the effective configuration and where each value comes from",
@@ -21,6 +22,7 @@ COMMANDS = {
     "budgets": "set and watch limits of money",
     "prices": "show, check and update the price table",
     "route": "explain how the hub routes a prompt",
+    "doctor": "check this machine and say what to do",
     "top": "watch the running hub",
     "demo": "run the simulated upstreams alone",
 }

@@ -1,4 +1,4 @@
-"""Stage 1: bound the work in flight."""
+"""Stage 1: bound the work in flight, more tightly while the machine suffers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Admit:
         self._cache = state.cache
         self._slot = slot
         self._limit = limit
+        self._machine = state.machine
 
     def __call__(self, x: Exchange) -> None:
         self._counters.add(self._slot, Column.IN_FLIGHT, 1)
@@ -29,8 +30,11 @@ class Admit:
             return  # admitted by the lane, and perhaps paid for
         if refuses(self._cache):
             raise Overloaded("the machine is short of memory", retry_after=10)
-        if self._counters.get(self._slot, Column.IN_FLIGHT) > self._limit:
+        held = self._counters.get(self._slot, Column.IN_FLIGHT)
+        if held > self._limit:
             raise Overloaded("the hub is at its limit of open requests", retry_after=1)
+        if held > self._machine.share(self._limit):
+            raise Overloaded("the machine is hot or short of power or memory", retry_after=5)
 
     def release(self, x: Exchange) -> None:
         self._counters.add(self._slot, Column.IN_FLIGHT, -1)

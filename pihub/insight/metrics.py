@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pihub import __version__
 from pihub.domain.target import Target
-from pihub.insight import openmetrics
+from pihub.insight import machine, openmetrics
 from pihub.insight.exemplars import exemplars
 from pihub.insight.exposition import CONTENT_TYPE, Histo, Labels, Metric, family, histogram
 from pihub.insight.routing_metrics import ROUTING, TIMES, routing_lines
@@ -128,7 +128,7 @@ METRICS = (
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
     COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
-    BREAKER, *ROUTING, *(metric for metric, _ in TIMES),
+    BREAKER, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE,
 )  # fmt: skip
 
 _PLAIN = (
@@ -237,6 +237,7 @@ def _lines(
     )
     yield from _upstreams(health)
     yield from routing_lines(state, health.rows, targets)
+    yield from machine.lines(state.machine)
 
 
 def _requests(state: SharedState) -> Iterable[tuple[Labels, int]]:

@@ -16,20 +16,20 @@ import time
 from collections.abc import Callable, Sequence
 
 from gunicorn import systemd
-from gunicorn.arbiter import Arbiter
 
-from pihub.server.application import HubApplication, control_socket, worker_count
+from pihub.server.application import HubApplication, control_socket
 from pihub.server.children import Child
 from pihub.server.control import STOP_BOUND
 from pihub.server.forking import BOOT_ERROR
 from pihub.server.handover import Handover
 from pihub.server.listeners import Listeners, open_control
 from pihub.server.pidfile import PidFile
-from pihub.server.preflight import Preflight
+from pihub.server.population import Population
 from pihub.server.processes import Processes
-from pihub.server.reexec import reexecute
+from pihub.server.reloading import Reloading
 from pihub.server.signals import SignalQueue
 from pihub.settings.paths import run_dir
+from pihub.settings.workers import bounds
 
 KILL_MARGIN = 2.0
 """Seconds after its own bound until a stopping process is killed."""
@@ -48,7 +48,7 @@ class GiveUp(Exception):
     """The first start failed for good; the message says what."""
 
 
-class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
+class HubArbiter(Reloading):
     """Run with `run()`; returns the exit status."""
 
     def __init__(
@@ -63,14 +63,19 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         self._handover = handover
         self._check_command = preflight
         self._on_ready = on_ready
-        self._preflight: Preflight | None = None
+        self._preflight = None
         self._reload_asked = False
         self._announced = False
         self._stopping = False
         super().__init__(app)  # configures the log and builds the hub
         self.hub = app.hub
         self.arena = self.hub.state.arena
-        self.num_workers = worker_count(app.settings, self.arena.n_slots)
+        before = () if handover is None else [c for c in handover.children if not c.is_control]
+        self.population = Population(
+            app.settings.server, bounds(app.settings), self.arena.n_slots - 1,
+            len([child for child in before if not child.stopping]),
+        )  # fmt: skip
+        self.num_workers = self.population.wanted
         self.new_arena = handover is not None and handover.boot_id != self.arena.boot_id
         self.generation = 0 if handover is None else handover.generation + 1
         self.pidfile = PidFile(run_dir(app.settings) / "pihub.pid")
@@ -148,6 +153,7 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         self.processes.kill_overdue(now)
         self.processes.kill_hung(now)
         self._keep_control(now)
+        self._keep_number(now)
         self._keep_workers(now)
         self._keep_reload(now)
         self.signals.wait(TURN)
@@ -162,9 +168,9 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         elif signum == signal.SIGHUP:
             self._reload_asked = True
         elif signum == signal.SIGTTIN:
-            self.num_workers = min(self.num_workers + 1, self.arena.n_slots - 1)
+            self.population.signal(+1)
         elif signum == signal.SIGTTOU:
-            self.num_workers = max(self.num_workers - 1, 1)
+            self.population.signal(-1)
 
     def _ended(self, pid: int, status: int, child: Child | None) -> None:
         if self._preflight is not None and pid == self._preflight.pid:
@@ -194,6 +200,14 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
         elif control.generation != self.generation and not control.stopping:
             # one writer only: the new one starts when this one is gone
             self.processes.stop(control, STOP_BOUND + KILL_MARGIN)
+
+    def _keep_number(self, now: float) -> None:
+        current = self.children.workers(self.generation)
+        settled = self._settled(now) and all(child.ready for child in current)
+        pids = [child.pid for child in current]
+        self.population.turn(now, self.hub, pids, self.listeners.sockets, settled)
+        self.population.alive(now, self.log)
+        self.num_workers = self.population.wanted
 
     def _keep_workers(self, now: float) -> None:
         current = self.children.workers(self.generation)
@@ -260,60 +274,6 @@ class HubArbiter(Arbiter):  # type: ignore[misc]  # gunicorn is untyped
                 self._on_ready(urls)
             except Exception:
                 log.exception("what should follow the start failed")
-
-    # ---- reload -------------------------------------------------------------------
-
-    def _keep_reload(self, now: float) -> None:
-        if self._preflight is not None:
-            if now >= self._preflight.deadline:
-                self._preflight.kill()
-            else:
-                self.signals.wake_in(self._preflight.deadline - now)
-        elif self._reload_asked and self._settled(now):
-            # a HUP that comes from now on leads to another reload after this one
-            self._reload_asked = False
-            if self._check_command:
-                self._preflight = Preflight(self._check_command)
-            else:
-                self._reload()
-
-    def _settled(self, now: float) -> bool:
-        """Is the last start or reload complete, but for workers that still drain?
-
-        Or does it not get there, because its workers keep dying: then only another
-        reload can help.
-        """
-        return self.processes.worker_backoff.wait(now) > 0 or (
-            self._announced
-            and len(self.children.workers(self.generation)) == self.num_workers
-            and all(child.stopping for child in self.children.old_workers(self.generation))
-        )
-
-    def _checked(self, failure: str | None) -> None:
-        self._preflight = None
-        if failure is None:
-            self._reload()
-        else:
-            log.error("reload refused, the hub goes on as before: %s", failure)
-
-    def _reload(self) -> None:
-        log.info("reloading code and configuration")
-        try:
-            reexecute(
-                Handover(
-                    pid=os.getpid(),
-                    generation=self.generation,
-                    listeners=tuple(self.listeners.fds()),
-                    control_listener=(str(self.control_path), self.control_listener.fileno()),
-                    arena_fd=self.arena.fd,
-                    boot_id=self.arena.boot_id,
-                    eventfds=tuple(self.hub.state.eventfds),
-                    children=tuple(self.children),
-                ),
-                self.log,
-            )
-        except Exception:
-            log.exception("reload failed, the hub goes on as before")
 
     # ---- stop ---------------------------------------------------------------------
 

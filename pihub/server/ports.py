@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,10 @@ class Hub(Protocol):
         a new arena workers start only then, so that none refuses requests for want of
         keys. Must be cheap.
         """
+
+    def scaled(self, numbers: Mapping[str, int]) -> None:
+        """In the arbiter, each second: how many workers it keeps, between which bounds,
+        and why, by the lower-case names of `pihub.shared.machine.Gauge`. Cheap."""
 
     def process_died(self, slot: int, incarnation: int) -> None:
         """In the arbiter, once for each process that ended, before its slot is reused:

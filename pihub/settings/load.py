@@ -42,7 +42,9 @@ def load(
         raw, origins = _read(Path(path))
     faults = Faults(origins)
     environment.apply(raw, environ, origins, faults)
-    demo = path is None and not raw.get("upstreams") and not raw.get("apis")
+    server = raw.get("server")
+    wanted = path is None or (isinstance(server, dict) and server.get("demo") is True)
+    demo = wanted and not raw.get("upstreams") and not raw.get("apis")
     if demo:
         tables, extra = zero.demo_tables()
         raw = {**tables, **raw}
@@ -50,7 +52,7 @@ def load(
     settings = decode(raw, faults)
     semantics.check(settings, raw, faults)
     keys = secrets.read(settings, environ, faults)
-    if path is not None and not raw.get("upstreams") and not raw.get("apis"):
+    if path is not None and not demo and not raw.get("upstreams") and not raw.get("apis"):
         faults.warnings.append(f"{path}: no [upstreams.NAME] and no [apis.NAME]: nothing to serve")
     faults.raise_if_any()
     return Loaded(

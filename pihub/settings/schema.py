@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pihub.settings.access import Access
+from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
 from pihub.settings.otel import Otel
@@ -26,6 +27,11 @@ class Server(Section, frozen=True):
     listen: str = "127.0.0.1:8080"
     engine: Literal["meinheld", "gthread"] = "meinheld"
     workers: Literal["auto"] | Positive = "auto"
+    min_workers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    max_workers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    """With `workers = "auto"`: the number follows the load between these; 0: it is fixed."""
+    scale_up_after: Seconds = 3.0
+    scale_down_after: Seconds = 30.0
     threads: Positive = 32
     """Per worker, for the gthread engine only."""
     keepalive: Seconds = 75.0
@@ -37,6 +43,8 @@ class Server(Section, frozen=True):
     public_url: str = ""
     cors_origins: list[str] = msgspec.field(default_factory=list)
     """Web origins whose pages may call the APIs; empty: none."""
+    demo: bool = False
+    """Simulated upstreams while the file names none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -168,6 +176,7 @@ class Settings(Section, frozen=True):
     money: Money = Money()
     energy: Energy = Energy()
     streams: Streams = Streams()
+    machine: MachineSection = MachineSection()
     scanner: Scanner = Scanner()
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}

@@ -27,6 +27,7 @@ SIZES: Mapping[Path, tuple[str, str]] = {
     ("limits", "body"): ("1KB", "1GB"),
     ("limits", "header"): ("1KB", "64KB"),
     ("limits", "answer"): ("64KB", "1GB"),
+    ("machine", "write_budget"): ("1MB", "1024GB"),
 }
 """Least and greatest of each size: a cache of 640 bytes is a slip, not a wish."""
 MAX_TARGETS = 32
@@ -99,6 +100,10 @@ def _server(settings: Settings, faults: Faults) -> None:
         faults.add(("server", "run_dir"), "must be an absolute path")
     if isinstance(server.workers, int) and server.workers > 64:
         faults.add(("server", "workers"), "at most 64 workers")
+    if server.max_workers and server.min_workers > server.max_workers:
+        faults.add(("server", "min_workers"), "must not be more than max_workers")
+    if server.max_workers and server.workers != "auto":
+        faults.warn(("server", "max_workers"), 'has no effect beside a number of workers')
     if settings.limits.streams_per_worker * 2 > server.connections:
         path = ("limits", "streams_per_worker")
         faults.warn(

@@ -28,6 +28,7 @@ from pihub._core.queue import Queue
 from pihub._core.ring import Ring
 from pihub._core.speeds import Speeds
 from pihub._core.streams import Streams
+from pihub.shared import machine
 from pihub.shared.events import EventLog
 from pihub.shared.findings import ALLOWED_BYTES, FINDINGS, FindingLog
 from pihub.shared.metrics import (
@@ -81,6 +82,7 @@ class Plan:
             ("counters", Counters.size_for(n, len(Column))),
             ("routes", Counters.size_for(n, len(Route) * STATUS_CLASSES)),
             ("upstreams", Counters.size_for(n, MAX_UPSTREAMS * len(UpstreamColumn))),
+            ("machine", machine.size()),
             ("latency", Histogram.size_for(n, len(Series))),
             ("ring", Ring.size_for(n, RING_RECORDS)),
             ("traces", Ring.size_for(n, CAPACITY)),
@@ -120,6 +122,7 @@ class SharedState:
         self.upstreams = Counters(
             arena, "upstreams", n, MAX_UPSTREAMS * len(UpstreamColumn)
         )
+        self.machine = machine.MachineState(arena)
         self.latency = Histogram(arena, "latency", n, len(Series))
         self.ring = Ring(arena, "ring", n, RING_RECORDS)
         self.traces = TraceLog(Ring(arena, "traces", n, CAPACITY), n)

@@ -14,6 +14,7 @@ from pihub.domain.target import Target
 from pihub.insight.metrics import METRICS, render
 from pihub.settings.schema import Breaker
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
+from pihub.shared.machine import ARBITER, CONTROL, Gauge
 from pihub.shared.metrics import (
     Column,
     Route,
@@ -49,6 +50,9 @@ def test_every_family_appears_and_is_documented(state: SharedState) -> None:
     target = Target("ollama", "ollama", "llama")
     for cell in Cell:
         Speeds(state).learn(target, cell, 2.0)
+    for row in (CONTROL, ARBITER):
+        for one in Gauge:
+            state.machine.put(row, one, 1)
     text = render(state, HealthBoard(state, upstream_rows(["ollama"])), (target,)).decode()
     assert 'pihub_model_load_seconds{target="ollama/llama"} 2' in text
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))

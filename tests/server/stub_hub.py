@@ -40,6 +40,7 @@ class StubHub:
         self.config = config
         self.state = state
         self.slot = -1
+        self.scale = ""
         self.version = _code_version(config.get("code"))
         self.run_dir = Path(config["run_dir"])
 
@@ -71,6 +72,12 @@ class StubHub:
     def on_tick(self, *, leaving: bool) -> None:
         self.ticks += 1
         self.state.arena.beat(self.slot, int(time.monotonic() * 1000))
+
+    def scaled(self, numbers: dict[str, int]) -> None:
+        line = f"{numbers['workers']} {numbers['scaled_for']}"
+        if line != self.scale:
+            self.scale = line
+            self.note("scaled", line)
 
     def control_ready(self) -> bool:
         """A control process has "published its keys" for this arena."""
@@ -110,6 +117,10 @@ class StubHub:
         if path == "/stream":
             start_response("200 OK", [("content-type", "text/plain")])
             return self._stream(int(query["n"]), float(query["gap"]))
+        if path == "/burn":
+            end = time.process_time() + float(query["s"])
+            while time.process_time() < end:
+                pass
         if path == "/hang":
             time.sleep(float(query["s"]))  # what no hub may do: blocks the worker
         if path == "/length":
@@ -155,13 +166,16 @@ def load(path: str) -> tuple[Settings, dict[str, Any]]:
     config = json.loads(Path(path).read_text())
     settings = Settings(
         server=Server(
-            listen=config["listen"],
-            engine=config["engine"],
-            workers=config["workers"],
-            threads=config.get("threads", 32),
-            keepalive=float(config.get("keepalive", 75)),
-            graceful_timeout=float(config["graceful"]),
-            run_dir=config["run_dir"],
+            **{
+                "listen": config["listen"],
+                "engine": config["engine"],
+                "workers": config["workers"],
+                "threads": config.get("threads", 32),
+                "keepalive": float(config.get("keepalive", 75)),
+                "graceful_timeout": float(config["graceful"]),
+                "run_dir": config["run_dir"],
+                **config.get("server", {}),
+            }
         ),
         store=Store(url=f"sqlite://{config['run_dir']}/pihub.db"),
     )
@@ -181,7 +195,8 @@ def main() -> int:
     def factory(settings: Settings, inherited: Any) -> StubHub:
         if config.get("refuse"):
             raise StartupError(config["refuse"])
-        workers = 2 * config["workers"] if config.get("spare", True) else config["workers"]
+        most = config.get("server", {}).get("max_workers") or config["workers"]
+        workers = 2 * most if config.get("spare", True) else most
         regions = [("data", int(config.get("arena", 65536)))]
         state = None
         if inherited is not None:

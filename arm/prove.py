@@ -1,0 +1,151 @@
+"""`make test-arm`: the archive for ARM, installed and used under emulation.
+
+    python -m arm.prove                       everything: three cores, two Pythons
+    python -m arm.prove --quick               one core, one Python, what matters most
+
+1. Without privileges: the core's, edge's and protocols' tests and a hub that serves,
+   run by the emulated Python of an unpacked Debian arm64, on the cores of Pi 3, 4 and 5.
+2. In a chroot of that Debian, where the kernel lets it: `install.sh` of the archive,
+   `pihub init && pihub serve`, a call, a stream; then the .deb, if it was built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from arm.debian import DebianError
+from arm.root import CPUS, QEMU, can_enter, emulate, inside, python_root
+from arm.wheels import LOCK, ROOT, WheelError, platforms
+from pihub import __version__
+
+MACHINE = "aarch64"
+TESTS = ("tests/core", "tests/protocols", "tests/shared", "tests/domain")
+QUICK = ("tests/core/test_hashing.py", "tests/core/test_cache.py", "tests/core/test_matcher.py",
+         "tests/core/test_ring.py", "tests/core/test_limiter.py", "tests/core/test_edge.py",
+         "tests/protocols/test_golden.py", "tests/protocols/test_streams.py")  # fmt: skip
+TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "hypothesis", "sortedcontainers",
+         "pytest-timeout", "pygments", "xxhash")  # fmt: skip
+LONGEST = 1800.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="arm.prove", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--cpu", action="append", choices=CPUS)
+    parser.add_argument("--python", action="append", choices=("3.11", "3.13"))
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "arm")
+    parser.add_argument("--dist", type=Path, default=ROOT / "dist")
+    args = parser.parse_args(argv)
+    cpus = args.cpu or (CPUS[:1] if args.quick else CPUS)
+    versions = args.python or (("3.11",) if args.quick else ("3.11", "3.13"))
+    if shutil.which(QEMU) is None:
+        print(f"arm: {QEMU} is missing: apt install qemu-user-static", file=sys.stderr)
+        return 1
+    try:
+        for version in versions:
+            root = python_root(version, args.work)
+            site = install(version, args.dist / "wheels" / MACHINE, args.work)
+            for cpu in cpus:
+                timed(f"{version} {cpu}: tests", suite(root, site, version, cpu, args.quick))
+                timed(f"{version} {cpu}: a hub serves", served(root, site, version, cpu))
+            if why := can_enter(root):
+                print(f"== {version}: install.sh in a chroot NOT RUN: {why}", flush=True)
+                continue
+            for cpu in cpus:
+                timed(f"{version} {cpu}: install.sh, init, serve, call, stream",
+                      *installed(root, args.dist, args.work, cpu))  # fmt: skip
+    except (DebianError, WheelError, subprocess.CalledProcessError) as error:
+        print(f"arm: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def timed(name: str, words: list[str], cwd: Path = ROOT) -> None:
+    """Runs it with its output; raises CalledProcessError if it fails."""
+    print(f"== {name}", flush=True)
+    began = time.monotonic()
+    subprocess.run(words, cwd=cwd, check=True, timeout=LONGEST)
+    print(f"== {name}: passed in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def install(version: str, wheels: Path, work: Path) -> Path:
+    """What is in the archive and the test tools, installed by this machine's pip."""
+    site = (work / f"site-{version}").resolve()
+    shutil.rmtree(site, ignore_errors=True)
+    abi = "cp" + version.replace(".", "")
+    target = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+              "--no-deps", "--target", str(site), "--only-binary=:all:", "--implementation", "cp",
+              "--python-version", version,
+              "--abi", abi, "--abi", "abi3", "--abi", "none"]  # fmt: skip
+    for name in platforms(MACHINE):
+        target += ["--platform", name]
+    mine = [
+        str(wheel)
+        for wheel in sorted(wheels.glob("*.whl"))
+        if wheel.name.split("-")[-3] == abi or wheel.name.split("-")[-2] in ("none", "abi3")
+    ]
+    if not any("/pihub-" in one for one in mine):
+        raise WheelError(f"no wheel of pihub for {version} in {wheels}: run `make wheels` first")
+    subprocess.run([*target, "--no-index", *mine], check=True)
+    pins = locked(LOCK.with_name("requirements-dev.lock"), TOOLS)
+    pinned = work / "tools.lock"
+    pinned.write_text(pins)
+    subprocess.run([*target, "--upgrade", "--require-hashes", "-r", str(pinned)], check=True)
+    tests = site / "tests"
+    shutil.copytree(ROOT / "tests", tests, dirs_exist_ok=True)
+    shutil.copy(ROOT / "pyproject.toml", site / "pyproject.toml")
+    return site
+
+
+def locked(lock: Path, names: Sequence[str]) -> str:
+    """The entries of a lock file for some distributions."""
+    entries = lock.read_text().replace("\\\n", "\0").splitlines()
+    found = [e.replace("\0", "\\\n") for e in entries if e.split("==")[0].lower() in names]
+    return "\n".join(found) + "\n"
+
+
+def suite(root: Path, site: Path, version: str, cpu: str, quick: bool) -> list[str]:
+    """pytest, emulated. The tests lie beside the wheel's pihub, not beside the sources'."""
+    paths = [str(site / path) for path in (QUICK if quick else TESTS)]
+    skip = [] if quick else [f"--ignore={site / 'tests/protocols/test_sdks.py'}"]
+    words = ["-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
+             "--rootdir", str(site), "-c", str(site / "pyproject.toml"), "-o", "timeout=600",
+             "-o", "addopts=--import-mode=importlib", "-m", "not slow", *skip, *paths]  # fmt: skip
+    env = {"PYTHONPATH": str(site), "HOME": "/tmp", "HYPOTHESIS_MAX_EXAMPLES": "20"}  # noqa: S108
+    # the Pi 5's kernel has pages of 16 KiB
+    return emulate(root, cpu, version, words, env=env, page=16384 if cpu == CPUS[2] else 4096)
+
+
+def served(root: Path, site: Path, version: str, cpu: str) -> list[str]:
+    """The emulated hub before simulators of this machine; the caller is this machine's."""
+    return [sys.executable, str(ROOT / "arm" / "serve_check.py"), "--",
+            *emulate(root, cpu, version, ["-P", "-m", "pihub", "serve"],
+                     env={"PYTHONPATH": str(site), "HOME": "/tmp"})]  # fmt: skip  # noqa: S108
+
+
+def installed(root: Path, dist: Path, work: Path, cpu: str) -> tuple[list[str], Path]:
+    """The archive as a stranger uses it, in the chroot."""
+    archive = dist / f"pihub-{__version__}-linux-{MACHINE}.tar.gz"
+    if not archive.exists():
+        raise WheelError(f"{archive} is missing: run `make bundle` first")
+    folder = work / "unpacked"
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    [top] = folder.iterdir()
+    binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm"}
+    for name in binds:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    return inside(root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds), Path(os.sep)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
