@@ -107,7 +107,7 @@ def test_pages_may_do_only_what_they_bring_themselves(client: TestClient, path: 
     assert result.headers["content-type"] == "text/html; charset=utf-8"
     assert result.headers["content-security-policy"] == CSP
     assert result.headers["x-content-type-options"] == "nosniff"
-    assert result.headers["referrer-policy"] == "same-origin"
+    assert result.headers["referrer-policy"] == "no-referrer"
     assert result.headers["cache-control"] == "no-store"
     page = Page(result.text)
     assert page.all("style") == []

@@ -25,7 +25,7 @@ LEFT_OUT = "not soak and not dribbles and not idle_connections and not stalls"
 
 def library(name: str) -> str:
     """Where the compiler keeps this library, "" if it has none."""
-    command = [os.environ.get("CC", "gcc"), f"-print-file-name={name}"]
+    command = [*os.environ.get("CC", "gcc").split(), f"-print-file-name={name}"]
     try:
         path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -15,9 +15,9 @@ INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("points") / "points"
-    compiler = os.environ.get("CC", "cc")
+    compiler = os.environ.get("CC", "cc").split()
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-unused-function", f"-I{INCLUDE}"]
-    subprocess.run([compiler, *flags, "-o", program, HERE / "points.c"], check=True)
+    subprocess.run([*compiler, *flags, "-o", program, HERE / "points.c"], check=True)
     return program
 
 

@@ -175,7 +175,9 @@ def test_requests_of_apis_are_recorded(shop: HubProcess) -> None:
     rid = shop.get("/apis/shop/recorded").headers["x-pihub-request-id"]
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        rows = shop.get("/admin/api/v1/requests?limit=50").json["items"]
+        reply = shop.get("/admin/api/v1/requests?limit=50")
+        assert reply.status == 200, reply.text
+        rows = reply.json["items"]
         found = [row for row in rows if row["request_id"] == rid]
         if found:
             assert found[0]["route"] == "api" and found[0]["status"] == 200

@@ -105,10 +105,11 @@ class Side:
         while True:
             with closing(sqlite3.connect(self.hub.folder / "pihub.db")) as base:
                 base.row_factory = sqlite3.Row
-                names = dict(base.execute("SELECT id, name FROM names").fetchall())
                 found = base.execute(
                     "SELECT * FROM requests WHERE route IN (1, 2, 3) ORDER BY id"
                 ).fetchall()
+                # Afterwards: a record is committed together with the names that it uses.
+                names = dict(base.execute("SELECT id, name FROM names").fetchall())
             assert time.monotonic() < end, (len(found), wanted)
             if len(found) == wanted:
                 rows = [dict(row) for row in found[-count:]]

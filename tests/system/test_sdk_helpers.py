@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -12,6 +11,7 @@ import openai
 import pydantic
 import pytest
 
+from tests.system.clients import apart
 from tests.system.hub import HubProcess, Upstreams
 
 MODELS = ("local", "cloud", "compatible")
@@ -51,7 +51,7 @@ def test_asynchronous_clients(hub: HubProcess, model: str) -> None:
             text += part.message.content or ""
         return [*said, text]
 
-    one, two, three = asyncio.run(ask())
+    one, two, three = apart(ask())
     assert one == two == three and "Simulated" in one
 
 

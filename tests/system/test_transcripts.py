@@ -7,7 +7,6 @@ integration (list, streamed chat with tools, num_ctx, keep_alive, results by nam
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import ollama
 import pytest
 
-from tests.system.clients import sse
+from tests.system.clients import apart, sse
 from tests.system.hub import HubProcess, Upstreams
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.42.abc; cc_entrypoint=cli; cch={};"
@@ -189,5 +188,5 @@ def test_home_assistant(plain: HubProcess, model: str) -> None:
                 messages.append({"role": "tool", "content": result, "tool_name": "HassTurnOn"})
         return said[0], said[1]
 
-    first, second = asyncio.run(converse())
+    first, second = apart(converse())
     assert not first.strip() and "lamp is on" in second

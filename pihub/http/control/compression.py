@@ -58,7 +58,8 @@ class Compression:
         data = resp.data
         if data is None or resp.stream is not None or not self._may(req, resp, resource):
             return
-        resp.append_header("vary", "accept-encoding")
+        if "accept-encoding" not in (resp.get_header("vary") or "").lower():
+            resp.append_header("vary", "accept-encoding")
         coding = chosen(req.get_header("accept-encoding") or "")
         if not coding or not self._pays(req, len(data)):
             return
