@@ -86,14 +86,14 @@ def _money(picture: Mapping[str, Any]) -> dict[str, str]:
             "saved": words.money(made_up["saved_usd"] + real["saved_usd"]),
             "money_tag": "simulated",
             "spend_sub": _unpriced(made_up) or "no real money",
-            "saved_sub": "by the cache",
+            "saved_sub": "by cache and local models",
         }
     return {
         "spend": words.money(real["cost_usd"]),
         "saved": words.money(real["saved_usd"]),
         "money_tag": "",
         "spend_sub": _unpriced(real) or _beside(made_up["cost_usd"]) or "since midnight",
-        "saved_sub": _beside(made_up["saved_usd"]) or "by the cache",
+        "saved_sub": _beside(made_up["saved_usd"]) or "by cache and local models",
     }
 
 
