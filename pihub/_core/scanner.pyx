@@ -105,7 +105,7 @@ cdef class Scanner:
             return
         if w.total == 0 and n > 16:
             ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)
-            if w.total == 0:
+            if w.total == 0 and w.memory:
                 self.clean[mark >> 55] = mark
         else:
             ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)

