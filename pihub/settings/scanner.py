@@ -23,8 +23,8 @@ class ScannerRoute(Section, frozen=True):
 class Scanner(Section, frozen=True):
     mode: Mode = "block"
     """Path, query and headers of every request."""
-    form: Mode = "block"
-    """Form bodies of generic APIs."""
+    form: Mode = "monitor"
+    """Form bodies of generic APIs: often free text, which may honestly look like an attack."""
     body: Mode = "monitor"
     """JSON and text bodies of generic APIs. What is asked of a model is never judged by it."""
     block_at: Points = 60

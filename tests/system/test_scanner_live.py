@@ -21,6 +21,8 @@ import pytest
 from tests.system.hub import HubProcess, Reply, Upstreams
 
 EXTRA = """
+[scanner]
+form = "block"
 [apis.echo]
 prefix = "/apis/echo"
 url = "http://127.0.0.1:{port}"
