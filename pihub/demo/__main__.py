@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 async def _run(args: argparse.Namespace) -> None:
+    # Before anything is told: whoever reads the ports may be gone a moment later.
+    parent = os.getppid()
     pace = Pace(args.pace, args.first_token)
     simulators = {
         dialect.name: Simulator(dialect, pace) for dialect in (Ollama(), Claude(), OpenAI())
@@ -58,7 +60,6 @@ async def _run(args: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, done.set)
     print(json.dumps(ports), flush=True)
-    parent = os.getppid()
     while not done.is_set():
         try:
             await asyncio.wait_for(done.wait(), 1.0 if args.with_parent else None)

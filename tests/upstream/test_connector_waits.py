@@ -254,7 +254,9 @@ def test_the_pool_is_bounded_and_first_come_first_served() -> None:
         holding[0].discard()
         for thread in threads:
             thread.join(5)
-        assert order == list(range(8))
+        # Two are served at a time, and which of two threads notes its turn first is its own.
+        assert sorted(order) == list(range(8))
+        assert all(abs(place - number) <= 1 for place, number in enumerate(order)), order
         assert server.accepted <= 3
         holding[1].release()
         assert client.stats()[server.origin.key] == {"open": 2, "idle": 2, "waiting": 0}
