@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import falcon
 
-from pihub.dashboard.parts import Action, Line, Part, Screen, Table, actions_for
+from pihub.dashboard.parts import Line, Part, Screen, Table, actions_for
 
 Build = Callable[[Any, Mapping[str, str]], Screen]
 """(services, the query's parameters) -> content. Raises PihubError."""
@@ -64,9 +64,5 @@ def _allowed(part: Part, may: frozenset[str]) -> Part:
     """Without the actions that this person may not do: no button that only refuses."""
     if not isinstance(part, Table):
         return part
-    lines = tuple(Line(one.cells, _of(one.actions, may)) for one in part.lines)
-    return dataclasses.replace(part, lines=lines, forms=_of(part.forms, may))
-
-
-def _of(actions: tuple[Action, ...], may: frozenset[str]) -> tuple[Action, ...]:
-    return actions_for(actions, may)
+    lines = tuple(Line(one.cells, actions_for(one.actions, may)) for one in part.lines)
+    return dataclasses.replace(part, lines=lines, forms=actions_for(part.forms, may))

@@ -69,7 +69,6 @@ class Card:
     sub: str = ""
     href: str = ""
     tone: Tone = ""
-    kind: Literal["card"] = "card"
 
 
 @dataclass(frozen=True, slots=True)
