@@ -30,8 +30,9 @@ from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Api, Settings, Upstream
 from pihub.settings.sizes import parse_size
 from pihub.settings.workers import worker_count
-from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
+from pihub.shared.health import HealthBoard, clear_row, configure_breaker, upstream_rows
 from pihub.shared.machine import ARBITER, Gauge
+from pihub.shared.metrics import MAX_UPSTREAMS
 from pihub.shared.stackpool import install as install_stackpool
 from pihub.shared.state import Plan, SharedState
 
@@ -45,13 +46,17 @@ class Hub:
         self.loaded = loaded
         self.settings: Settings = loaded.settings
         self.prices: PriceTable = settings_prices(self.settings)
-        self.rows = _rows(self.settings)
         self.models = model_table(self.settings)
         self.difficulty = difficulty_for(self.settings)
         self.started = int(time.time())
         self.run_dir = run_dir(self.settings)
         self.control_socket: Path = self.run_dir / "control.sock"
         self.state, self.previous = _state(plan(self.settings), inherited)
+        kept = {} if inherited is None else _rows_before(self.run_dir)
+        self.rows = _rows(self.settings, kept)
+        if inherited is not None:
+            for name in set(self.rows) - set(kept):
+                clear_row(self.state, self.rows[name])
         self.health = HealthBoard(self.state, self.rows)
         self.keywords = load_keywords()
         self._worker: Any = None
@@ -164,14 +169,23 @@ def build_hub(loaded: Loaded, inherited: Inherited | None = None) -> Hub:
     return Hub(loaded, inherited)
 
 
-def _rows(settings: Settings) -> dict[str, int]:
+def _rows(settings: Settings, before: Mapping[str, int]) -> dict[str, int]:
     both = set(settings.upstreams) & set(settings.apis)
     if both:
         raise ConfigError(f"upstreams and apis share names: {', '.join(sorted(both))}")
     try:
-        return upstream_rows([*settings.upstreams, *settings.apis])
+        return upstream_rows([*settings.upstreams, *settings.apis], before)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def _rows_before(folder: Path) -> dict[str, int]:
+    """The rows of the image that this one replaces, as it announced them."""
+    try:
+        told = json.loads((folder / "hub.json").read_bytes())["upstreams"]
+        return {str(name): int(row) for name, row in told.items() if 0 <= row < MAX_UPSTREAMS}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _state(

@@ -18,6 +18,7 @@ from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
+from pihub.ops.upstreams import UpstreamDesk
 
 if TYPE_CHECKING:
     from pihub.app import Hub
@@ -47,6 +48,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             hub.state,
             slot,
             hub.health,
+            UpstreamDesk(hub.loaded, hub.health),
             listener,
             stop,
             serve,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
+from pihub.compose.pools import Pools
 from pihub.compose.routing import build_routing
 from pihub.compose.scanner import scanner_gate, scanner_judge
 from pihub.compose.webhooks import webhook_sink
@@ -84,6 +85,7 @@ class Worker:
         self._scopes = Scopes(state.scopes)
         access = Access(state.keys, state.limits, state.quotas, self._scopes)
         links = self._links(hub)
+        self._pools = Pools(hub, slot, self.connector, links)
         core, self._judge = scanner_judge(hub, slot)
         errors = ErrorMapper(clients)
         pipeline = self._pipeline(hub, waiter, links)
@@ -161,6 +163,7 @@ class Worker:
         self._state.arena.beat(self._slot, int(time.monotonic() * 1000))
         self.flights.renew()
         self.connector.close_idle()
+        self._pools.tell()
 
     def _pipeline(self, hub: Hub, waiter: Waiter, links: dict[str, Link]) -> Pipeline:
         settings, state, slot = hub.settings, hub.state, self._slot

@@ -32,3 +32,9 @@ class Breaker:
         """(ok, failed) in the window"""
     def retry_in_ms(self, row: int, now_ms: int) -> int: ...
     def force(self, row: int, state: int, now_ms: int) -> None: ...
+    def hold(self, row: int, state: int, until_ms: int) -> None:
+        """OPEN: nobody calls until then. CLOSED: failures do not open it until then."""
+    def unhold(self, row: int, now_ms: int) -> None:
+        """Ends a hold before its time; what it held open is closed again."""
+    def held(self, row: int, now_ms: int) -> tuple[int, int] | None:
+        """(state, milliseconds left); None: nobody holds it."""

@@ -95,3 +95,22 @@ cdef class Breaker:
         if state not in (CLOSED, OPEN, HALF_OPEN):
             raise ValueError(f"no such state: {state}")
         ph_br_force(b, state, now_ms)
+
+    def hold(self, size_t row, int state, uint64_t until_ms):
+        cdef ph_breaker *b = self.at(row)
+        self.arena.must_write()
+        if state not in (CLOSED, OPEN):
+            raise ValueError(f"not a state to hold: {state}")
+        ph_br_hold(b, state, until_ms)
+
+    def unhold(self, size_t row, uint64_t now_ms):
+        cdef ph_breaker *b = self.at(row)
+        self.arena.must_write()
+        ph_br_unhold(b, now_ms)
+
+    def held(self, size_t row, uint64_t now_ms):
+        cdef ph_breaker *b = self.at(row)
+        cdef int kind = ph_br_held(b, now_ms)
+        if kind < 0:
+            return None
+        return kind, ph_br_until(ph_load_acq(&b.hold)) - now_ms

@@ -13,6 +13,7 @@ from pihub.dashboard.screens import (
     playground,
     streams,
     system,
+    upstreams,
 )
 
 ENTRIES: tuple[Entry, ...] = (
@@ -20,6 +21,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("costs", "Costs", "usage:read", costs.build),
     Entry("streams", "Streams", "streams:read", streams.build),
     Entry("models", "Models", "models:read", models.build),
+    Entry("upstreams", "Upstreams", "upstreams:read", upstreams.build),
     Entry("cache", "Cache", "cache:read", cache.build),
     Entry("webhooks", "Webhooks", "webhooks:read", hooks.build),
     Entry("keys", "Keys", "keys:read", keys.build),

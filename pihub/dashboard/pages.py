@@ -86,6 +86,7 @@ class Templates:
             version=__version__,
             blank=defaultdict(str),
             menu=menu,
+            countdown=words.countdown,
         )
 
     def answer(self, resp: falcon.Response, name: str, **values: Any) -> None:

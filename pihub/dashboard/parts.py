@@ -20,7 +20,8 @@ class Field:
     label: str
     kind: str = "text"
     value: str = ""
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | tuple[str, str], ...] = ()
+    """Of a select: values, or (value, what people read)."""
     required: bool = False
 
 
@@ -50,6 +51,8 @@ class Cell:
     href: str = ""
     tone: Tone = ""
     num: bool = False
+    left: float = 0.0
+    """Seconds that are counted down after the text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,13 @@ def age(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+def countdown(seconds: float) -> str:
+    """0:42 · 9:05 · 1:02:03; the page's script counts on from there"""
+    whole = max(0, int(seconds))
+    minutes = f"{whole // 60 % 60:02}" if whole >= 3600 else f"{whole // 60}"
+    return f"{f'{whole // 3600}:' if whole >= 3600 else ''}{minutes}:{whole % 60:02}"
+
+
 def many(number: int, one: str, more: str = "") -> str:
     """1 request · 2 requests"""
     return f"{count(number)} {one if number == 1 else more or one + 's'}"

@@ -210,8 +210,7 @@ class Call:
     def _allow(self, link: Link) -> None:
         """Ask the breaker; count the call."""
         if not link.health.allow():
-            wait = link.health.retry_in()
-            raise BreakerOpen(f"{link.name} is resting after failures", retry_after=wait or None)
+            raise link.resting()
         link.health.called()
 
     def _is_own(self, x: Exchange, link: Link) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic_ns
 
 from pihub.domain.target import Target
-from pihub.errors import BreakerOpen, BudgetExceeded, PihubError, Unsupported, UpstreamError
+from pihub.errors import BudgetExceeded, PihubError, Unsupported, UpstreamError
 from pihub.gateway.exchange import Exchange, Stage
 from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
@@ -83,8 +83,7 @@ class Direct:
     ) -> bytes:
         """The body of a 200. Raises UpstreamError and ClientGone."""
         if not link.health.allow():
-            wait = link.health.retry_in()
-            raise BreakerOpen(f"{link.name} is resting after failures", retry_after=wait or None)
+            raise link.resting()
         outcome = Outcome(link.health)
         x.attempts += 1
         link.health.called()

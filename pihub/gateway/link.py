@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pihub.domain.ports import UpstreamFormat
+from pihub.errors import BreakerOpen
 from pihub.settings.schema import Pool, Timers
 from pihub.shared.health import UpstreamHealth
 from pihub.upstream.connector.origin import Origin
@@ -55,6 +56,11 @@ class Link:
         if path.startswith("/v1/") and self.base_path.endswith("/v1"):
             path = path[3:]
         return self.base_path + path
+
+    def resting(self) -> BreakerOpen:
+        """Why it may not be called now, right after its breaker said so."""
+        why = "was taken out by an admin" if self.health.held() else "is resting after failures"
+        return BreakerOpen(f"{self.name} {why}", retry_after=self.health.retry_in() or None)
 
     def __repr__(self) -> str:
         return f"Link({self.name!r}, {self.kind!r})"

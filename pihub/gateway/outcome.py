@@ -23,21 +23,26 @@ class Outcome:
         self._told = False
 
     def ok(self) -> None:
-        self._tell(True, timeout=False)
+        self._tell(True)
 
     def failed(self, error: Exception) -> None:
         """A client that left says nothing; if this was the half-open probe, its lease is
         given back, so that the next caller probes."""
         if not isinstance(error, ClientGone):
-            self._tell(_healthy(error), timeout=isinstance(error, UpstreamTimeout))
+            self._tell(_healthy(error), error)
         elif not self._told:
             self._told = True
             self._health.release(self._probe)
 
-    def _tell(self, ok: bool, *, timeout: bool) -> None:
+    def _tell(self, ok: bool, error: Exception | None = None) -> None:
         if not self._told:
             self._told = True
-            self._health.record(ok, timeout=timeout)
+            self._health.record(
+                ok,
+                timeout=isinstance(error, UpstreamTimeout),
+                error=getattr(error, "code", ""),
+                status=getattr(error, "upstream_status", 0) or 0,
+            )
 
 
 def _healthy(error: Exception) -> bool:

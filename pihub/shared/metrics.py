@@ -127,6 +127,15 @@ class UpstreamColumn(IntEnum):
     OK = 1
     FAILED = 2
     TIMEOUTS = 3
+    ERROR_AT = 4
+    """Unix seconds of the last failure that this worker saw; with it, in the shared names,
+    its code, and the upstream's status (0: there was no answer)."""
+    ERROR = 5
+    ERROR_STATUS = 6
+    CONNECTIONS = 7
+    """Of this worker's pool: open ones, of them idle, callers that wait for one."""
+    IDLE = 8
+    WAITING = 9
 
 
 def route_column(route: int, status: int) -> int:

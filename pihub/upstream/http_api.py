@@ -11,6 +11,14 @@ from pihub.settings.schema import Api, Timers
 from pihub.upstream.connector import Connector, Origin, Response
 
 
+def api_origin(settings: Api, name: str) -> tuple[Origin, str]:
+    """Where an API's connections go, and the path in front of all of its paths.
+
+    Raises ConfigError.
+    """
+    return Origin.parse(settings.url, ca_file=settings.ca_file, name=name)
+
+
 class HttpApi:
     """Calls to one `[apis.NAME]`; the policy is the gateway's."""
 
@@ -18,9 +26,7 @@ class HttpApi:
         self, name: str, settings: Api, api_key: bytes | None, connector: Connector
     ) -> None:
         """Raises ConfigError for a bad URL or a key that no header can hold."""
-        self.origin, self.base_path = Origin.parse(
-            settings.url, ca_file=settings.ca_file, name=name
-        )
+        self.origin, self.base_path = api_origin(settings, name)
         self.timers = settings.timers
         self._pool = settings.pool
         self._connector = connector

@@ -150,3 +150,52 @@ def test_a_probe_whose_client_left_frees_its_lease() -> None:
     assert not breaker.allow(0, 6_004)
     breaker.record(0, True, 6_005)
     assert breaker.state(0, 6_006) == CLOSED
+
+
+def test_held_open_ends_by_the_clock_and_then_probes() -> None:
+    breaker = make()
+    breaker.configure(0, 1, 10_000, 1_000, 1_000)
+    assert breaker.held(0, 5_000) is None
+    breaker.hold(0, OPEN, 65_000)
+    assert breaker.held(0, 5_000) == (OPEN, 60_000)
+    assert not breaker.allow(0, 64_999)
+    breaker.record(0, True, 64_999)  # an answer to a call from before changes nothing
+    assert breaker.state(0, 64_999) == OPEN
+    assert breaker.held(0, 65_000) is None
+    assert breaker.allow(0, 65_000)
+    assert not breaker.allow(0, 65_001), "one caller probes"
+    breaker.record(0, True, 65_002)
+    assert breaker.state(0, 65_003) == CLOSED
+
+
+def test_held_closed_counts_failures_and_opens_only_afterwards() -> None:
+    breaker = make()
+    breaker.configure(0, 2, 10_000, 1_000, 1_000)
+    breaker.record(0, False, 5_000)
+    breaker.record(0, False, 5_000)
+    assert breaker.state(0, 5_000) == OPEN
+    breaker.hold(0, CLOSED, 9_000)
+    assert breaker.held(0, 5_001) == (CLOSED, 3_999)
+    for _ in range(20):
+        breaker.record(0, False, 6_000)
+    assert breaker.allow(0, 8_999)
+    assert breaker.counts(0, 6_000) == (0, 20)
+    breaker.record(0, False, 9_000)
+    assert breaker.state(0, 9_000) == OPEN
+
+
+def test_a_hold_is_ended_before_its_time() -> None:
+    breaker = make()
+    breaker.configure(0, 1, 10_000, 1_000, 1_000)
+    breaker.hold(0, OPEN, 1_000_000)
+    breaker.unhold(0, 5_000)
+    assert breaker.held(0, 5_000) is None
+    assert breaker.state(0, 5_000) == CLOSED
+    breaker.hold(0, CLOSED, 1_000_000)
+    breaker.unhold(0, 6_000)
+    breaker.record(0, False, 6_000)
+    assert breaker.state(0, 6_000) == OPEN
+    breaker.unhold(0, 6_500)  # nothing is held: an open breaker stays open
+    assert breaker.state(0, 6_500) == OPEN
+    with pytest.raises(ValueError, match="not a state to hold"):
+        breaker.hold(0, HALF_OPEN, 7_000)

@@ -9,6 +9,8 @@ from playwright.sync_api import Page
 
 from tests.system.hub import HubProcess
 
+PASSWORD = "a banana is bent by the sun"
+"""Of the people in the tests' hubs."""
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 NARROW = {"width": 320, "height": 700}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,49 +13,18 @@ from pihub.cli.control_client import call
 from pihub.dashboard.entries import ENTRIES
 from pihub.security.opening import open_control
 from pihub.settings.schema import Settings, Store
-from tests.dashboard.browser import DESK, NARROW, OVERFLOW, PATIENCE, PHONE, Open, ask, until
+from tests.dashboard.browser import (
+    DESK,
+    NARROW,
+    OVERFLOW,
+    PASSWORD,
+    PHONE,
+    Open,
+    ask,
+    until,
+)
 from tests.dashboard.test_accessibility import serious
 from tests.system.hub import HubProcess, Upstreams
-
-PASSWORD = "a banana is bent by the sun"
-
-
-@pytest.fixture(scope="module")
-def house(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A hub with an owner, so that its pages ask for a login."""
-    folder = tmp_path_factory.mktemp("house")
-    with HubProcess(folder, upstreams) as hub:
-        control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
-        control.accounts.create("olga", PASSWORD)
-        control.close()
-        for n in range(3):
-            ask(hub, f"question {n % 2}")
-            ask(hub, f"paid question {n % 2}", model="cloud")
-        yield hub
-
-
-@pytest.fixture
-def olga(house: HubProcess, chromium: Browser) -> Iterator[Page]:
-    """Her browser, logged in; a message of the console fails the test."""
-    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    said: list[str] = []
-    page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    until_login(page, house)
-    yield page
-    context.close()
-    assert [one for one in said if "400 (Bad Request)" not in one] == []
-
-
-def until_login(page: Page, house: HubProcess) -> None:
-    page.goto(f"{house.url}/dashboard/costs")
-    assert "/dashboard/login" in page.url, "nobody sees the costs without a login"
-    page.fill("[name=user]", "olga")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
-    page.wait_for_url("**/dashboard/costs")
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])

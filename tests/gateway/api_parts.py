@@ -71,8 +71,12 @@ class Breaker:
     def allow(self) -> bool:
         return not self.open
 
-    def record(self, ok: bool) -> None:
+    def record(self, ok: bool, *, error: str = "", status: int = 0) -> None:
+        assert ok or error
         self.outcomes.append(ok)
+
+    def held(self) -> bool:
+        return False
 
     def retry_in(self) -> float:
         return 7.0

@@ -11,6 +11,7 @@ from pihub.shared.health import (
     HealthBoard,
     RateLimit,
     UpstreamHealth,
+    clear_row,
     configure_breaker,
     upstream_rows,
 )
@@ -65,3 +66,30 @@ def test_a_limit_says_how_long(state: SharedState) -> None:
     state.api_limits.configure(4, 10**9, 1)
     assert limit.hit() == 0
     assert 0 < limit.hit() <= 1
+
+
+def test_a_reload_keeps_the_rows_of_names_that_stay() -> None:
+    before = upstream_rows(["ollama", "claude", "hubspot"])
+    after = upstream_rows(["new", "hubspot", "claude"], before)
+    assert after == {"new": 3, "hubspot": 2, "claude": 1}
+    full = upstream_rows([f"u{n}" for n in range(MAX_UPSTREAMS)])
+    assert upstream_rows(["x", *list(full)[1:]], full)["x"] == 0, "an old row when none is new"
+
+
+def test_a_row_that_gets_another_name_starts_anew(state: SharedState) -> None:
+    rows = upstream_rows(["a"])
+    configure_breaker(state, 0, Breaker(failures=1))
+    health, board = UpstreamHealth(state, 0, 1), HealthBoard(state, rows)
+    health.called()
+    health.record(False, error="upstream_timeout", status=504)
+    board.hold("a", "open", 60)
+    error = board.error("a")
+    assert error is not None
+    assert (error.code, error.status) == ("upstream_timeout", 504)
+    assert board.held("a") is not None
+    assert health.held()
+    clear_row(state, 0)
+    assert board.error("a") is None
+    assert board.held("a") is None
+    assert board.snapshot()["a"]["state"] == "closed"
+    assert board.snapshot()["a"]["calls"] == 0

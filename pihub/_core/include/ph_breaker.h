@@ -11,7 +11,12 @@
  * Half-open: the right to probe is a lease that one caller wins by CAS; a prober that dies
  * lets it run out, and the next caller gets a new one.
  *
- * Writers   any process (CAS); configuration: the control process.
+ * A hold is a state that somebody chose, until a time: held open, nobody calls; held closed,
+ * failures are counted and do not open it. It ends by the clock alone, so a hold outlives the
+ * process that set it and never has to be taken back.
+ *   hold    | kind + 1: 2 | 20 unused | until 42 |  0: none
+ *
+ * Writers   any process (CAS); configuration and holds: the control process.
  * Bound     256 bytes a row.
  */
 #ifndef PH_BREAKER_H
@@ -33,7 +38,8 @@ typedef struct ph_breaker {
     ph_a64 state;
     ph_a64 fail_window;       /* failures << 32 | ms of one window word; 0: always closed */
     ph_a64 open_probe;        /* open ms << 32 | probe lease ms */
-    ph_a64 pad[13];
+    ph_a64 hold;
+    ph_a64 pad[12];
     ph_a64 window[PH_WINDOWS];
 } ph_breaker;
 
@@ -56,6 +62,12 @@ static inline void ph_br_set(ph_breaker *b, uint32_t failures, uint32_t window_m
     uint32_t slice = window_ms / PH_WINDOWS ? window_ms / PH_WINDOWS : 1;
     ph_store_rlx(&b->open_probe, (uint64_t)open_ms << 32 | probe_ms);
     ph_store_rel(&b->fail_window, failures ? (uint64_t)failures << 32 | slice : 0);
+}
+
+/* The kind that is held now, -1 for none. */
+static inline int ph_br_held(const ph_breaker *b, uint64_t now) {
+    uint64_t h = ph_load_acq(&b->hold);
+    return h != 0 && now < ph_br_until(h) ? (int)(h >> 62) - 1 : -1;
 }
 
 static inline int ph_br_allow(ph_breaker *b, uint64_t now) {
@@ -127,7 +139,7 @@ static inline void ph_br_record(ph_breaker *b, int ok, uint64_t now) {
         ph_br_count(b, ph_br_gen(s), now / (config & 0xFFFFFFFF), ok);
         if (!ok) {
             ph_br_counts(b, now, &good, &bad);
-            if (bad >= config >> 32) {
+            if (bad >= config >> 32 && ph_br_held(b, now) != PH_CLOSED) {
                 ph_cas_acqrel(&b->state, &s, ph_br_word(PH_OPEN, ph_br_gen(s) + 1, open_until));
             }
         }
@@ -165,6 +177,25 @@ static inline void ph_br_force(ph_breaker *b, unsigned kind, uint64_t now) {
         until = now; /* the next caller probes */
     }
     while (!ph_cas_acqrel(&b->state, &s, ph_br_word(kind, ph_br_gen(s) + 1, until))) {
+    }
+}
+
+/* Open or closed until a time. The hold is stored first: a failure that is recorded between
+ * the two must not open what is to be held closed. */
+static inline void ph_br_hold(ph_breaker *b, unsigned kind, uint64_t until) {
+    ph_store_rel(&b->hold, (uint64_t)(kind + 1) << 62 | (until & PH_UNTIL));
+    uint64_t s = ph_load_acq(&b->state);
+    while (!ph_cas_acqrel(&b->state, &s,
+                          ph_br_word(kind, ph_br_gen(s) + 1, kind == PH_OPEN ? until : 0))) {
+    }
+}
+
+/* The hold ends now; what it held open is closed again. */
+static inline void ph_br_unhold(ph_breaker *b, uint64_t now) {
+    int kind = ph_br_held(b, now);
+    ph_store_rel(&b->hold, 0);
+    if (kind == PH_OPEN) {
+        ph_br_force(b, PH_CLOSED, now);
     }
 }
 

@@ -1,7 +1,7 @@
 // A screen's life: it looks again while it is seen, and its forms speak to the admin API.
 // What comes back is put in as text, or is a page of the hub's own that is parsed inertly.
 
-import { localTimes } from "./times.js";
+import { countDown, localTimes } from "./times.js";
 
 const API = "/admin/api/v1";
 const said = () => document.querySelector(".said");
@@ -38,6 +38,7 @@ async function look() {
   document.querySelector(".screen").replaceWith(fresh);
   fresh.querySelectorAll("details").forEach((one, index) => { one.open = open[index] ?? false; });
   localTimes(fresh);
+  countDown(fresh);
 }
 
 document.addEventListener("submit", async (event) => {

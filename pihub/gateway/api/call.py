@@ -113,12 +113,12 @@ class Caller:
                 # Our own queue is full: that says nothing of the upstream.
                 raise
             except UpstreamError as error:
-                self._breaker.record(False)
+                self._breaker.record(False, error=error.code)
                 if not retryable_error(error, call.method) or not self._again(call, retry, wait):
                     raise
             else:
                 call.upstream_ns = time.monotonic_ns() - call.started_ns
-                self._breaker.record(response.status < 500)
+                self._breaker.record(response.status < 500, error="status", status=response.status)
                 if not retryable_status(response.status, call.method):
                     return response
                 told = retry_after(response.header("retry-after"), call.now + call.elapsed())
@@ -131,7 +131,7 @@ class Caller:
 
     def broke_off(self) -> None:
         """An answer that had begun did not end."""
-        self._breaker.record(False)
+        self._breaker.record(False, error="cut")
 
     def _admit(self, call: Call) -> None:
         if self._limiter is None or call.limited:
@@ -143,9 +143,9 @@ class Caller:
 
     def _allow(self) -> None:
         if not self._breaker.allow():
-            raise BreakerOpen(
-                "the API is resting after failures", retry_after=self._breaker.retry_in() or None
-            )
+            held = self._breaker.held()
+            why = "was taken out by an admin" if held else "is resting after failures"
+            raise BreakerOpen(f"the API {why}", retry_after=self._breaker.retry_in() or None)
 
     def _send(self, call: Call, headers: Headers, retry: int) -> Response:
         timers = self._api.timers

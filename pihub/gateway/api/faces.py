@@ -32,8 +32,11 @@ class BreakerFace(Protocol):
     def allow(self) -> bool:
         """Whether the upstream may be called now."""
 
-    def record(self, ok: bool) -> None:
-        """The outcome of a call that `allow` let pass."""
+    def record(self, ok: bool, *, error: str = "", status: int = 0) -> None:
+        """The outcome of a call that `allow` let pass; of a failure what it was."""
+
+    def held(self) -> bool:
+        """Whether an admin has taken it out for a while."""
 
     def retry_in(self) -> float:
         """Seconds until a probe may pass; 0 if it is not open."""

@@ -15,6 +15,7 @@ from pihub.insight import leftovers
 from pihub.insight.service import Exporter, Observers
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.lost_streams import LostStreams
+from pihub.ops.upstreams import UpstreamDesk
 from pihub.security.keys import KeyService
 from pihub.security.opening import open_control
 from pihub.security.publish import Publisher
@@ -47,6 +48,7 @@ def run_control(
     state: SharedState,
     slot: int,
     health: HealthBoard,
+    upstreams: UpstreamDesk,
     listener: socket.socket,
     stop: threading.Event,
     serve: Serve,
@@ -85,6 +87,7 @@ def run_control(
         observers.live,
         budgets,
         streams,
+        upstreams,
         settings.server.public_url,
         control.cursors,
         webhooks or NoDesk(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pihub.insight.live import Live
 from pihub.ops.budgets import BudgetService
+from pihub.ops.upstreams import UpstreamDesk
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.security.scanner.keeper import NoFindings, ScannerDesk
@@ -23,6 +24,7 @@ class ControlServices:
     live: Live
     budgets: BudgetService
     streams: LiveStreams
+    upstreams: UpstreamDesk
     public_url: str = ""
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""
