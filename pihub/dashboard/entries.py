@@ -18,15 +18,20 @@ from pihub.dashboard.screens import (
 
 ENTRIES: tuple[Entry, ...] = (
     # name, title, permission, what builds it
-    Entry("costs", "Costs", "usage:read", costs.build),
-    Entry("streams", "Streams", "streams:read", streams.build),
-    Entry("models", "Models", "models:read", models.build),
+    Entry("costs", "Costs", "usage:read", costs.build, tenanted=True),
+    Entry("streams", "Streams", "streams:read", streams.build, tenanted=True),
+    Entry("models", "Models", "models:read", models.build, tenanted=True),
     Entry("upstreams", "Upstreams", "upstreams:read", upstreams.build),
-    Entry("cache", "Cache", "cache:read", cache.build),
-    Entry("webhooks", "Webhooks", "webhooks:read", hooks.build),
-    Entry("keys", "Keys", "keys:read", keys.build),
-    Entry("playground", "Playground", "models:read", playground.build, "playground.html"),
+    Entry("cache", "Cache", "cache:read", cache.build, tenanted=True),
+    Entry("webhooks", "Webhooks", "webhooks:read", hooks.build, tenanted=True),
+    Entry("keys", "Keys", "keys:read", keys.build, tenanted=True),
+    Entry(
+        "playground", "Playground", "models:read", playground.build, "playground.html",
+        tenanted=True,
+    ),
     Entry("system", "System", "config:read", system.build),
-    Entry("audit", "Audit", "audit:read", audit.build),
-    Entry("reference", "API", "status:read", playground.reference, "reference.html"),
-)
+    Entry("audit", "Audit", "audit:read", audit.build, tenanted=True),
+    Entry(
+        "reference", "API", "status:read", playground.reference, "reference.html", tenanted=True
+    ),
+)  # fmt: skip

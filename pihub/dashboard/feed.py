@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pihub.dashboard.history import STEP, STEPS, History, Tick
 from pihub.dashboard.view import View, view
-from pihub.store.rows import EventStore, UsageRow
+from pihub.store.rows import Reports, UsageRow
 from pihub.store.sqlite import StoreFault
 
 MOST_VIEWERS = 16
@@ -40,7 +40,7 @@ class Feed:
     """Documents in, events out. Any thread may call."""
 
     def __init__(
-        self, live: Source, store: EventStore, stop: threading.Event, build: str = ""
+        self, live: Source, store: Reports, stop: threading.Event, build: str = ""
     ) -> None:
         self._live = live
         self._store = store

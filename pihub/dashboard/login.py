@@ -20,7 +20,9 @@ LOGIN = "/dashboard/login"
 class Render(Protocol):
     """What the page's templates offer (pages.Templates)."""
 
-    def answer(self, resp: falcon.Response, name: str, **values: Any) -> None: ...
+    def answer(
+        self, resp: falcon.Response, name: str, actor: Actor | None = None, **values: Any
+    ) -> None: ...
 
 
 def login_pages(control: Control, templates: Render) -> list[tuple[str, object]]:
@@ -200,6 +202,7 @@ class AccountPage:
         self._templates.answer(
             resp,
             "account.html",
+            who.actor,
             **{"page": "account", "fault": "", "made": None, **more},
             who=who,
             account=user,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import falcon
 
 from pihub.dashboard.parts import Line, Part, Screen, Table, actions_for
+from pihub.security.actor import Actor
 
 Build = Callable[[Any, Mapping[str, str]], Screen]
 """(services, the query's parameters) -> content. Raises PihubError."""
@@ -25,12 +26,19 @@ class Entry:
     permission: str
     build: Build
     template: str = "screen.html"
+    tenanted: bool = False
+    """It shows a tenant's people what is theirs; else it is not for them."""
+
+    def open_to(self, actor: Actor) -> bool:
+        return actor.may(self.permission) and (actor.tenant is None or self.tenanted)
 
 
 class Render(Protocol):
     """What the page's templates offer (pages.Templates)."""
 
-    def answer(self, resp: falcon.Response, name: str, **values: Any) -> None: ...
+    def answer(
+        self, resp: falcon.Response, name: str, actor: Actor | None = None, **values: Any
+    ) -> None: ...
 
 
 class ScreenPage:
@@ -38,18 +46,23 @@ class ScreenPage:
 
     def __init__(self, entry: Entry, services: Any, templates: Render) -> None:
         self.permission = entry.permission
+        self.tenanted = entry.tenanted
         self._entry = entry
         self._services = services
         self._templates = templates
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         asked = {name: value for name, value in req.params.items() if isinstance(value, str)}
-        screen = self._entry.build(self._services, asked)
-        actor = req.env.get("pihub.actor")
+        actor: Actor | None = req.env.get("pihub.actor")
+        sources = self._services
+        if actor is not None and actor.tenant is not None:
+            sources = sources.of_tenant(actor.tenant)
+        screen = self._entry.build(sources, asked)
         may = frozenset() if actor is None else actor.permissions
         self._templates.answer(
             resp,
             self._entry.template,
+            actor,
             page=self._entry.name,
             reader=actor is not None and actor.kind == "nobody",
             screen=dataclasses.replace(

@@ -20,13 +20,15 @@ from pihub.dashboard.feed import MOST_VIEWERS, Feed
 from pihub.dashboard.login import login_pages
 from pihub.dashboard.menu import Entry, ScreenPage
 from pihub.dashboard.policy import guard
+from pihub.dashboard.screens import tenant
 from pihub.dashboard.search import Query, find
 from pihub.dashboard.sources import Sources
 from pihub.dashboard.view import row
-from pihub.errors import ControlUnavailable
-from pihub.insight.live import Live, request
+from pihub.errors import ControlUnavailable, Forbidden
+from pihub.insight.live import request
+from pihub.security.actor import Actor
 from pihub.security.opening import Control
-from pihub.store.rows import EventStore
+from pihub.store.rows import Reports
 
 HERE = Path(__file__).parent
 RETRY = 10
@@ -37,11 +39,12 @@ class Services(Protocol):
     """What the control process offers its pages."""
 
     @property
-    def live(self) -> Live: ...
+    def live(self) -> Any: ...
     @property
-    def store(self) -> EventStore: ...
+    def store(self) -> Reports: ...
     @property
     def control(self) -> Control | None: ...
+    def of_tenant(self, number: int) -> Services: ...
 
 
 def pages(
@@ -59,10 +62,10 @@ def pages(
     templates = Templates(assets, entries)
     seen = None if sources is None else sources(services)
     return [
-        ("/dashboard", Overview(feed, templates)),
+        ("/dashboard", Overview(feed, templates, seen)),
         ("/dashboard/", Moved()),
         ("/dashboard/events", Events(feed)),
-        ("/dashboard/requests", Requests(services.store, templates)),
+        ("/dashboard/requests", Requests(services, templates)),
         ("/dashboard/static/{name}", StaticFile(assets)),
         *[(f"/dashboard/{one.name}", ScreenPage(one, seen, templates)) for one in entries],
         *([] if services.control is None else login_pages(services.control, templates)),
@@ -73,6 +76,7 @@ class Templates:
     """Jinja2 with escaping always on."""
 
     def __init__(self, assets: Assets, menu: tuple[Entry, ...] = ()) -> None:
+        self._menu = menu
         self._jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -89,8 +93,12 @@ class Templates:
             countdown=words.countdown,
         )
 
-    def answer(self, resp: falcon.Response, name: str, **values: Any) -> None:
-        """Render a page into an answer."""
+    def answer(
+        self, resp: falcon.Response, name: str, actor: Actor | None = None, **values: Any
+    ) -> None:
+        """Render a page into an answer; the menu shows what `actor` may see."""
+        if actor is not None:
+            values["menu"] = [one for one in self._menu if one.open_to(actor)]
         guard(resp)
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("cache-control", "no-store")
@@ -99,22 +107,39 @@ class Templates:
 
 
 class Overview:
-    """GET /dashboard: whole and up to date even where no script runs."""
+    """GET /dashboard: whole and up to date even where no script runs. A tenant's people get
+    a screen of their own instead of the whole hub's picture."""
 
-    def __init__(self, feed: Feed, templates: Templates) -> None:
+    tenanted = True
+
+    def __init__(self, feed: Feed, templates: Templates, sources: Sources | None) -> None:
         self._feed = feed
         self._templates = templates
+        self._sources = sources
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        actor: Actor | None = req.env.get("pihub.actor")
+        if actor is not None and actor.tenant is not None:
+            self._of_tenant(resp, actor, actor.tenant)
+            return
         view, series = self._feed.page()
         self._templates.answer(
             resp,
             "overview.html",
+            actor,
             view=view,
             texts=view["texts"],
             clock=words.clock(view["at"]),
             charts=charts(series),
             table=table(series),
+        )
+
+    def _of_tenant(self, resp: falcon.Response, actor: Actor, number: int) -> None:
+        if self._sources is None:
+            raise Forbidden("this page shows all tenants")
+        screen = tenant.build(self._sources.of_tenant(number), {})
+        self._templates.answer(
+            resp, "screen.html", actor, page="overview", reader=False, screen=screen
         )
 
     on_head = on_get
@@ -152,17 +177,23 @@ class Requests:
     """GET /dashboard/requests?show=&model=&before=: recorded requests, filtered here."""
 
     permission = "requests:read"
+    tenanted = True
 
-    def __init__(self, store: EventStore, templates: Templates) -> None:
-        self._store = store
+    def __init__(self, services: Services, templates: Templates) -> None:
+        self._services = services
         self._templates = templates
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query = Query.of(req.params)
-        found = find(self._store, query)
+        actor: Actor | None = req.env.get("pihub.actor")
+        services = self._services
+        if actor is not None and actor.tenant is not None:
+            services = services.of_tenant(actor.tenant)
+        found = find(services.store, query)
         self._templates.answer(
             resp,
             "requests.html",
+            actor,
             query=query,
             rows_found=[row(request(one)) for one in found.rows],
             scanned=words.count(found.scanned),

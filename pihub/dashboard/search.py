@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from pihub.domain.event import Reason
 from pihub.errors import BadRequest
 from pihub.shared.events import CacheState, Flag
-from pihub.store.rows import EventStore, RequestRow
+from pihub.store.rows import Reports, RequestRow
 
 PAGE = 50
 BATCH = 500
@@ -90,7 +90,7 @@ class Found(NamedTuple):
     """Continue before this one; None at the end of the records."""
 
 
-def find(store: EventStore, query: Query) -> Found:
+def find(store: Reports, query: Query) -> Found:
     """At most PAGE rows. Raises StoreFault."""
     rows: list[RequestRow] = []
     before, scanned = query.before, 0

@@ -18,6 +18,8 @@ class Webhook(Section, frozen=True):
     kind: Literal["hubspot", "stripe", "github", "slack", "standard"]
     secret_env: str = ""
     secret_file: str = ""
+    tenant: str = ""
+    """Whose events these are: that tenant's people see them. Empty: the house's alone."""
     signatures: list[str] = msgspec.field(default_factory=lambda: list(SIGNATURES))
     """HubSpot only: the versions that are accepted."""
     max_body: str = "1MB"

@@ -121,19 +121,26 @@ class StreamTracker:
 
 
 class LiveStreams:
-    """All workers' streams, as anyone sees them."""
+    """All workers' streams, of all tenants or of one."""
 
-    def __init__(self, table: Streams, names: Names, per_slot: int) -> None:
+    def __init__(
+        self, table: Streams, names: Names, per_slot: int, tenant: int | None = None
+    ) -> None:
         self._table = table
         self._names = names
         self._per_slot = per_slot
+        self._tenant = tenant
 
-    def rows(self, tenant: int | None = None) -> list[LiveStream]:
-        """Oldest first; of one tenant, or all."""
+    def of_tenant(self, tenant: int) -> LiveStreams:
+        """As that tenant's people see them."""
+        return LiveStreams(self._table, self._names, self._per_slot, tenant)
+
+    def rows(self) -> list[LiveStream]:
+        """Oldest first."""
         now = monotonic_ns()
         found = [self._of(row, now) for row in self._table.rows()]
         return sorted(
-            (one for one in found if tenant is None or one.tenant == tenant),
+            (one for one in found if self._tenant in (None, one.tenant)),
             key=lambda one: one.began,
         )
 

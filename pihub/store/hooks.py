@@ -215,10 +215,20 @@ def _go_on(connection: Connection, target: str, name: str, at: int) -> None:
         connection.execute("DELETE FROM lanes WHERE target = ? AND lane = ?", (target, name))
 
 
-def replay(connection: Connection, target: str, now: int, numbers: Sequence[int] | None) -> int:
-    """Dead letters of a target pending again (all, or some deliveries); how many."""
+def replay(
+    connection: Connection,
+    target: str,
+    now: int,
+    numbers: Sequence[int] | None,
+    sources: Sequence[str] | None = None,
+) -> int:
+    """Dead letters of a target pending again (all, or some deliveries; of all senders, or of
+    some); how many."""
     some = "" if numbers is None else f" AND id IN ({','.join('?' * len(numbers))})"
-    values = (target, *(numbers or ()))
+    if sources is not None:
+        marks = ",".join("?" * len(sources))
+        some += f" AND event IN (SELECT id FROM events WHERE source IN ({marks}))"  # noqa: S608
+    values = (target, *(numbers or ()), *(sources or ()))
     rows = connection.execute(
         "UPDATE deliveries SET state = 0, attempts = 0, error = '' WHERE target = ?"  # noqa: S608
         f" AND state = 2{some} RETURNING lane",

@@ -50,10 +50,22 @@ _DELIVERY = (
 
 
 class HookViews:
-    """Reads what is committed; thread-safe."""
+    """Reads what is committed, of all senders or of some; thread-safe."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sources: Sequence[str] | None = None) -> None:
         self._database = database
+        self._sources = sources
+
+    def count(self, state: int) -> int:
+        """Deliveries of these senders in that state."""
+        conditions, values = self._mine()
+        where = "".join(f" AND {one}" for one in conditions)
+        rows = self._database.read(
+            "SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event"  # noqa: S608
+            f" WHERE d.state = {int(state)}{where}",
+            tuple(values),
+        )
+        return int(rows[0][0])
 
     def events(
         self, count: int, *, before: int | None, after: int | None, source: str, kind: str,
@@ -68,7 +80,7 @@ class HookViews:
 
     def event(self, number: int) -> tuple[EventRow, str | None, list[DeliveryRow]] | None:
         rows = self._database.read(f"{_EVENT} WHERE e.id = ?", (number,))
-        if not rows:
+        if not rows or (self._sources is not None and rows[0][1] not in self._sources):
             return None
         body = self._database.read("SELECT body FROM events WHERE id = ?", (number,))
         sent = self._database.read(f"{_DELIVERY} WHERE d.event = ? ORDER BY d.id", (number,))
@@ -94,8 +106,9 @@ class HookViews:
         after: int | None, count: int,
     ) -> list[Row]:  # fmt: skip
         """SQL is put together from this file's own constants; values are bound."""
-        conditions = [text for text, _ in wanted]
-        values = [value for _, value in wanted]
+        conditions, values = self._mine()
+        conditions += [text for text, _ in wanted]
+        values += [value for _, value in wanted]
         order = "DESC"
         if after is not None:
             conditions.append(f"{key} > ?")
@@ -108,6 +121,12 @@ class HookViews:
         return self._database.read(
             f"{select}{where} ORDER BY {key} {order} LIMIT ?", (*values, count)
         )
+
+    def _mine(self) -> tuple[list[str], list[Any]]:
+        """Conditions and their values."""
+        if self._sources is None:
+            return [], []
+        return [f"e.source IN ({','.join('?' * len(self._sources))})"], list(self._sources)
 
 
 def _event(row: Row) -> EventRow:

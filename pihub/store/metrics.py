@@ -6,45 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pihub.store.latency import quantiles
 from pihub.store.migrate import migrate, migrations
+from pihub.store.reading import Spans, by_dimension, money_since, newer, older
 from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
-from pihub.store.rollup import DIMENSIONS
-from pihub.store.rows import (
-    STEP_SECONDS,
-    Dimension,
-    NameLookup,
-    RequestRow,
-    Spend,
-    Step,
-    UsageRow,
-)
+from pihub.store.rows import Dimension, NameLookup, RequestRow, Spend, Step, UsageRow
 from pihub.store.sqlite import Database
 
-_REQUESTS = (
-    "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
-    " r.reason, r.attempts, r.worker, m.name, u.name, a.name, e.name, r.dur_us, r.ttft_us,"
-    " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano"
-    " FROM requests r LEFT JOIN names m ON m.id = r.model"
-    " LEFT JOIN names u ON u.id = r.upstream LEFT JOIN names a ON a.id = r.alias"
-    " LEFT JOIN names e ON e.id = r.error"
-)
-_OLDER = f"{_REQUESTS} WHERE r.id < ? ORDER BY r.id DESC LIMIT ?"
-_NEWER = f"{_REQUESTS} WHERE r.id > ? ORDER BY r.id LIMIT ?"
-_SUMS = (
-    "requests, in_tok, out_tok, cache_read_tok, cache_write_tok, cost_nano, unpriced,"
-    " saved_nano, latency"
-)
-_NAMED = ("model", "upstream")
-"""Dimensions whose values are numbers of names."""
-_STEPS: tuple[Step, ...] = ("minute", "hour", "day")
-"""As `usage_by` numbers them."""
 ROLLUP_FACTOR = 10
 """Hours are kept this many times as long as requests and minutes, days so many times as hours."""
 MINUTE_DAYS = 7
 """Reports by minute reach back so far, at most: their rows are most of what is stored."""
-_QUANTILES = (0.5, 0.95, 0.99)
-_MAX_ID = (1 << 63) - 1
 
 
 class MetricsStore:
@@ -104,55 +75,16 @@ class MetricsStore:
         )
 
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
-        return self._requests(_OLDER, _MAX_ID if before is None else before, limit)
+        return older(self.database, limit, before)
 
     def newer(self, limit: int, after: int) -> list[RequestRow]:
-        return self._requests(_NEWER, after, limit)
-
-    def _requests(self, sql: str, edge: int, limit: int) -> list[RequestRow]:
-        return [
-            RequestRow(
-                row[0],
-                unsigned(row[1]),
-                unsigned(row[2]),
-                *row[3:12],
-                *(name or "" for name in row[12:16]),
-                *row[16:],
-            )
-            for row in self.database.read(sql, (edge, limit))
-        ]
+        return newer(self.database, limit, after)
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
-        seconds = STEP_SECONDS[step]
-        rows = self.database.read(
-            f"SELECT span, value, {_SUMS} FROM usage_by WHERE step = ? AND span >= ?"  # noqa: S608
-            " AND span < ? AND dimension = ? ORDER BY span, value",
-            (_STEPS.index(step), start // seconds, -(-end // seconds), DIMENSIONS.index(by)),
-        )
-        names: dict[int, str] = {}
-        if by in _NAMED:
-            names = dict(self.database.read("SELECT id, name FROM names"))
-        found = []
-        for span, value, *sums, latency in rows:
-            group = names.get(value, "") if by in _NAMED else "" if by == "none" else str(value)
-            found.append(
-                UsageRow(span * seconds, group, *sums, *quantiles(latency, _QUANTILES))
-            )
-        return found
+        return by_dimension(self.database, Spans.of(start, end, step), by)
 
     def spent(self, since: int, *, simulated: bool = False) -> Spend:
-        # Minutes up to the next full hour, hours from there.
-        hour = -(-since // 3600)
-        row = self.database.read(
-            "SELECT coalesce(sum(cost_nano), 0), coalesce(sum(saved_nano), 0),"
-            " coalesce(sum(unpriced), 0) FROM ("
-            "SELECT cost_nano, saved_nano, unpriced FROM usage_minute"
-            " WHERE span >= ?1 AND span < ?2 * 60 AND simulated = ?3 UNION ALL"
-            " SELECT cost_nano, saved_nano, unpriced FROM usage_hour"
-            " WHERE span >= ?2 AND simulated = ?3)",
-            (since // 60, hour, int(simulated)),
-        )[0]
-        return Spend(*row)
+        return money_since(self.database, since, simulated=simulated)
 
     def total(self, name: str) -> int:
         rows = self.database.read("SELECT value FROM totals WHERE name = ?", (name,))

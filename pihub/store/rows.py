@@ -57,6 +57,7 @@ class UsageRow(NamedTuple):
     """Requests whose cost is unknown: they are in no sum of money."""
     saved_nano: int
     p50_us: float
+    """As the next two: NaN where it is not known (one tenant's sums by model and the like)."""
     p95_us: float
     p99_us: float
 
@@ -127,7 +128,23 @@ class NameLookup(Protocol):
     def lookup(self, index: int) -> str: ...
 
 
-class EventStore(Protocol):
+class Reports(Protocol):
+    """What pages and reports read: of all tenants, or of one (store/one_tenant.py)."""
+
+    def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
+        """Newest first; `before` is the `id` to continue from."""
+
+    def newer(self, limit: int, after: int) -> list[RequestRow]:
+        """Those beyond the `id` `after`, oldest first."""
+
+    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
+        """Sums of the spans in [start, end), unix seconds, oldest first."""
+
+    def spent(self, since: int, *, simulated: bool = False) -> Spend:
+        """Since a unix second, to the whole minute; of real or of simulated upstreams."""
+
+
+class EventStore(Reports, Protocol):
     """Where the recorder writes and everyone reads."""
 
     def cursors(self, boot: int) -> dict[int, int]:
@@ -145,18 +162,6 @@ class EventStore(Protocol):
 
         `records` as they lie in a ring (shared.events.Record.unpack), in any order.
         """
-
-    def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
-        """Newest first; `before` is the `id` to continue from."""
-
-    def newer(self, limit: int, after: int) -> list[RequestRow]:
-        """Those beyond the `id` `after`, oldest first."""
-
-    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
-        """Sums of the spans in [start, end), unix seconds, oldest first."""
-
-    def spent(self, since: int, *, simulated: bool = False) -> Spend:
-        """Since a unix second, to the whole minute; of real or of simulated upstreams."""
 
     def total(self, name: str) -> int:
         """A lifetime total: `recorded`, `lost`."""

@@ -13,6 +13,7 @@ from pihub.store.hooks import HookDatabase, replay
 from pihub.store.hookviews import DeliveryRow, EventRow, HookViews
 from pihub.store.sqlite import StoreFault
 from pihub.webhooks.courier import Courier, CourierState
+from pihub.webhooks.routing import Wish
 
 PATIENCE = 5.0
 MOST = 1000
@@ -57,6 +58,9 @@ class Desk(Protocol):
     def replay(self, target: str, numbers: Sequence[int] | None) -> int:
         """Dead letters pending again; how many. Raises NotFound, ControlUnavailable."""
 
+    def of_tenant(self, name: str) -> Desk:
+        """Only what senders of that tenant sent."""
+
 
 class NoDesk:
     """Where no webhook is configured."""
@@ -76,6 +80,9 @@ class NoDesk:
     def replay(self, target: str, numbers: Sequence[int] | None) -> int:
         raise NotFound("there is no such target")
 
+    def of_tenant(self, name: str) -> Desk:
+        return self
+
 
 class HookDesk:
     """On the running service's store and couriers."""
@@ -86,22 +93,46 @@ class HookDesk:
         store: HookDatabase,
         group: GroupCommit,
         couriers: Mapping[str, Courier],
+        wished: Sequence[Wish],
+        tenant: str | None = None,
     ) -> None:
-        self._webhooks = webhooks
+        """`tenant`: see of_tenant."""
+        self._all = (webhooks, store, group, couriers, wished)
+        self._webhooks = {
+            name: one for name, one in webhooks.items() if tenant in (None, one.tenant)
+        }
+        self._sources = None if tenant is None else sorted(self._webhooks)
+        # A target's counts tell of all it was sent: it is shown to a tenant only if nobody
+        # else's events go there.
+        self._shown = {
+            one.target
+            for one in wished
+            if tenant is None or (one.sources and set(one.sources) <= self._webhooks.keys())
+        }
+        self._reached = {
+            one.target
+            for one in wished
+            if not one.sources or set(one.sources) & self._webhooks.keys()
+        }
         self._store = store
         self._group = group
         self._couriers = couriers
-        views = HookViews(store.database)
+        views = HookViews(store.database, self._sources)
         self.events = views.events
         self.deliveries = views.deliveries
         self._views = views
+
+    def of_tenant(self, name: str) -> HookDesk:
+        return HookDesk(*self._all, name)
 
     def overview(self) -> Overview:
         return Overview(
             [SenderState(name, one.kind, f"/webhooks/{name}") for name, one in
              sorted(self._webhooks.items())],
-            [courier.state() for _, courier in sorted(self._couriers.items())],
-            self._store.pending(), self._store.dead(), self._store.database.size(),
+            [courier.state() for name, courier in sorted(self._couriers.items())
+             if name in self._shown],
+            self._views.count(0), self._views.count(2),
+            self._store.database.size() if self._sources is None else 0,
         )  # fmt: skip
 
     def event(self, number: int) -> tuple[EventRow, str | None, Sequence[DeliveryRow]]:
@@ -112,11 +143,11 @@ class HookDesk:
 
     def replay(self, target: str, numbers: Sequence[int] | None) -> int:
         courier = self._couriers.get(target)
-        if courier is None:
+        if courier is None or not self._webhooks or target not in self._reached:
             raise NotFound("there is no such target")
-        now = int(time.time() * 1000)
+        now, sources = int(time.time() * 1000), self._sources
         try:
-            count = self._group.call(lambda c: replay(c, target, now, numbers), PATIENCE)
+            count = self._group.call(lambda c: replay(c, target, now, numbers, sources), PATIENCE)
         except (StoreFault, TimeoutError, Closed, Full) as error:
             raise ControlUnavailable(
                 "the database does not answer; try again", detail=str(error), retry_after=2

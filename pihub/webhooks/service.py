@@ -72,7 +72,9 @@ class Webhooks:
         self.inbox = Inbox(
             settings.webhooks, self.store, self.group, Routes(wishes(settings)), self.wake, counted
         )
-        self.desk = HookDesk(settings.webhooks, self.store, self.group, self.couriers)
+        self.desk = HookDesk(
+            settings.webhooks, self.store, self.group, self.couriers, wishes(settings)
+        )
         self._stop = threading.Event()
         self._committer = threading.Thread(target=self.group.run, name="commit", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="hooks", daemon=True)

@@ -13,17 +13,24 @@ from typing import Any
 
 from pihub.controlplane import serve
 from pihub.dashboard.pages import pages
+from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
+from pihub.settings.loaded import Loaded
+from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Server, Settings, Store, Upstream
 from pihub.shared.access import Access
 from pihub.shared.health import HealthBoard, upstream_rows
 from pihub.shared.state import Plan, SharedState
+from pihub.webhooks.desk import Desk
 
 
 class Control:
     """A running control plane and a client of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, webhooks: Desk | None = None, *, screens: bool = False
+    ) -> None:
+        """`screens`: with every page of the menu."""
         self.folder = folder
         self.settings = Settings(
             server=Server(public_url="https://hub.example:8443"),
@@ -41,7 +48,12 @@ class Control:
         self.thread = threading.Thread(
             target=run_control,
             args=(self.settings, self.state, 0, health, self.listener, self.stop, serve),
-            kwargs={"pages": partial(pages, stop=self.stop)},
+            kwargs={
+                "pages": partial(
+                    pages, stop=self.stop, sources=self._sources if screens else None
+                ),
+                "webhooks": webhooks,
+            },
         )
         self.thread.start()
 
@@ -64,6 +76,10 @@ class Control:
         self.cookies = [v for name, v in answer.getheaders() if name.lower() == "set-cookie"]
         kind = found.get("content-type", "")
         return answer.status, found, json.loads(content) if content and "json" in kind else content
+
+    def _sources(self, services: Any) -> Sources:
+        loaded = Loaded(self.settings, {}, (), {})
+        return Sources(services, loaded, settings_prices(self.settings), self.state)
 
     def finish(self) -> None:
         self.stop.set()

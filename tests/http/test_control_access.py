@@ -13,7 +13,6 @@ from pihub.dashboard.login import cookies
 from pihub.http.control.table import OPERATIONS
 from pihub.security.opening import Control as Services
 from pihub.security.opening import open_control
-from pihub.security.permissions import PERMISSIONS
 from pihub.security.sessions import Login
 from tests.http.control_parts import Control
 
@@ -272,56 +271,6 @@ def test_every_change_stands_in_the_audit_log(
     assert made["token"] not in str(rows)
     assert ann.call("GET", f"{API}/audit/verify")[2]["broken"] is None
     assert rows[3]["action"] == "login"
-
-
-def walkers(control: Control) -> tuple[str, int, int]:
-    """An admin key of tenant `one` that may do everything; tenant and key of `two`."""
-
-    def make(tenant: str, name: str, **scope: list[str]) -> Any:
-        body = {"tenant": tenant, "name": name, "scope": scope}
-        return control.call("POST", f"{API}/keys", body)[2]
-
-    one = make("one", "all", admin=sorted(PERMISSIONS))
-    two = make("two", "secret-of-two")
-    return one["token"], two["tenant_id"], two["id"]
-
-
-def test_no_route_gives_one_tenant_what_is_another_s(control: Control, files: Services) -> None:
-    token, tenant, key = walkers(control)
-    files.accounts.create("ann", PASSWORD)
-
-    def of_others() -> list[Any]:
-        keys = [row for row in files.keys.list() if row.tenant_name != "one"]
-        tenants = [row._replace(keys=0) for row in files.keys.tenants() if row.name != "one"]
-        return [keys, tenants, files.accounts.people.users(), files.accounts.people.roles()]
-
-    before, walked = of_others(), 0
-    bodies = (None, {}, {"name": "two"}, {"name": "x", "tenant": "two", "scope": {}})
-    for one in OPERATIONS:
-        for number in (tenant, key):
-            path = one.shown_path.replace("{number}", str(number)).replace("{name}", "two")
-            path = path.replace("{request_id}", "0" * 16)
-            for body in bodies if one.method != "GET" else (None,):
-                status, _, said = Browser(control).call(one.method, path, body, x_api_key=token)
-                walked += 1
-                assert "secret-of-two" not in str(said), one.id
-                if "{number}" in one.shown_path:
-                    assert status in (400, 403, 404), (one.id, number, status)
-                else:
-                    assert status < 500, (one.id, body)
-    assert walked > 100
-    assert of_others() == before
-
-
-def test_operations_that_do_not_know_tenants_are_closed_to_them(control: Control) -> None:
-    token, _, _ = walkers(control)
-    closed = [one for one in OPERATIONS if not one.tenanted and one.method == "GET"]
-    assert {"get_status", "get_requests", "get_usage", "get_users"} <= {one.id for one in closed}
-    for one in closed:
-        path = one.shown_path.replace("{number}", "1").replace("{name}", "x")
-        assert Browser(control).call("GET", path, x_api_key=token)[0] == 403, one.id
-    for path in ("/dashboard", "/dashboard/requests", "/dashboard/events"):
-        assert Browser(control).call("GET", path, x_api_key=token)[0] == 403
 
 
 def test_behind_a_trusted_proxy_the_client_is_who_it_tells(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_seen_cancelled_and_closed(state: SharedState) -> None:
     assert (row.tokens, row.bytes, row.tenant, row.slot) == (2, 40, 3, 1)
     assert row.first_token is not None
     assert 0 <= row.first_token <= row.age
-    assert seen.rows(tenant=4) == []
+    assert seen.of_tenant(4).rows() == []
     assert seen.cancel(row)
     assert live.cancelled()
     assert live.content(1, 1) is True

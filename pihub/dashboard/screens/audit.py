@@ -13,7 +13,7 @@ LATEST = 100
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     control = sources.services.control
-    rows = [] if control is None else control.audit.page(None, None, False, LATEST)
+    rows = [] if control is None else control.audit.page(sources.tenant, None, False, LATEST)
     return Screen(
         "Audit log",
         (

@@ -35,7 +35,6 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             hour[0] += row.requests
     asked_for = sum(outcomes.values())
     hits = sum(outcomes.get(name, 0) for name in ("hit", "shared", "stale"))
-    capacity = cache.get("capacity") or 0
     return Screen(
         "Cache",
         (
@@ -45,11 +44,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                          f"{words.count(hits)} of {words.count(asked_for)} requests",
                          "/dashboard/requests?show=hits"),
                     Card("Saved, 24 h", words.money(saved / 1e9), "by kept answers"),
-                    Card("Full", words.percent(cache.get("bytes", 0) / capacity)
-                         if capacity else "–",
-                         f"{words.size(cache.get('bytes'))} of {words.size(capacity)}"),
-                    Card("Entries", words.count(cache.get("entries", 0)),
-                         f"{words.count(cache.get('evicted', 0))} made room for others"),
+                    *_fill(cache),
                 )
             ),
             Bars(
@@ -76,6 +71,19 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             ),
         ),
         refresh=5,
+    )  # fmt: skip
+
+
+def _fill(cache: Mapping[str, Any]) -> tuple[Card, ...]:
+    """How full it is: all tenants share it, so one tenant's people are not told."""
+    if not cache:
+        return ()
+    capacity = cache["capacity"] or 1
+    return (
+        Card("Full", words.percent(cache["bytes"] / capacity),
+             f"{words.size(cache['bytes'])} of {words.size(capacity)}"),
+        Card("Entries", words.count(cache["entries"]),
+             f"{words.count(cache['evicted'])} made room for others"),
     )  # fmt: skip
 
 

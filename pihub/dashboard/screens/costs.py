@@ -23,7 +23,7 @@ from pihub.dashboard.parts import (
 )
 from pihub.dashboard.sources import Sources
 from pihub.ops.budgets import HUB, BudgetState
-from pihub.store.rows import Dimension, EventStore, UsageRow
+from pihub.store.rows import Dimension, Reports, UsageRow
 
 NANO = 10**9
 DAYS = 30
@@ -140,7 +140,7 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
 
 def _who(
     title: str,
-    store: EventStore,
+    store: Reports,
     start: int,
     end: int,
     by: Dimension,
@@ -167,7 +167,7 @@ def _who(
 
 
 def _names(sources: Sources) -> dict[str, str]:
-    return {str(key.id): key.name for key in sources.services.keys.list()} | {"0": "nobody"}
+    return {str(key.id): key.name for key in sources.known_keys()} | {"0": "nobody"}
 
 
 def _state(state: BudgetState) -> tuple[str, Tone]:

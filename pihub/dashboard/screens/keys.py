@@ -13,7 +13,7 @@ from pihub.store.rows import KeyRow
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     services = sources.services
-    keys = sorted(services.keys.list(), key=lambda key: (bool(key.revoked), key.id))
+    keys = sorted(sources.known_keys(), key=lambda key: (bool(key.revoked), key.id))
     parts = [
         Table(
             "API keys",
@@ -39,7 +39,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         Table(
             "Tenants",
             ("Tenant", "#Number"),
-            tuple(Line((Cell(t.name), Cell(str(t.id)))) for t in services.keys.tenants()),
+            tuple(Line((Cell(t.name), Cell(str(t.id)))) for t in sources.tenants()),
             "Only the default one.",
             forms=(
                 Action(
@@ -50,7 +50,11 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         ),
     ]  # fmt: skip
     if services.control is not None:
-        people = services.control.accounts.people.users()
+        people = [
+            one
+            for one in services.control.accounts.people.users()
+            if sources.tenant in (None, one.tenant)
+        ]
         parts.append(
             Table(
                 "People",

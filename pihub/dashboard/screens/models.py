@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,9 +18,8 @@ WEEK = 7 * 86400
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
-    settings = sources.loaded.settings
     chains = []
-    for name, model in settings.models.items():
+    for name, model in sources.models().items():
         policy = getattr(model, "policy", "")
         steps = " → ".join(model.chain)
         prices = [_price(sources, one) for one in model.chain]
@@ -84,4 +84,5 @@ def _price(sources: Sources, text: str) -> str:
 def _weighted(rows: list[UsageRow], field: str) -> float:
     """Milliseconds; quantiles of hours, weighed by their requests: near enough to compare."""
     total = sum(row.requests for row in rows)
-    return sum(getattr(row, field) * row.requests for row in rows) / total / 1000 if total else 0.0
+    found = sum(getattr(row, field) * row.requests for row in rows)
+    return found / total / 1000 if total and not math.isnan(found) else 0.0

@@ -9,7 +9,7 @@ from pihub.dashboard.sources import Sources
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
-    names = "\n".join(sources.loaded.settings.models)
+    names = "\n".join(sources.models())
     return Screen("Playground", (Text("models", names),))
 
 

@@ -12,7 +12,7 @@ from pihub.shared.streams import LiveStream
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     rows = sources.services.streams.rows()
-    names = {key.id: key.name for key in sources.services.keys.list()}
+    names = {key.id: key.name for key in sources.known_keys()}
     stalled = [one for one in rows if one.idle > 5]
     speed = sum(one.tokens_per_second for one in rows)
     return Screen(

@@ -133,7 +133,10 @@ class Dispatcher:
         url = f"{req.path}?{kept}" if kept else req.path
         pager = Pager(self._services.secret, scope, query, url)
         rid = req.env.get("pihub.rid_hex", "")
-        return Call(self._services, actor, path, query, body, pager, rid)
+        services = self._services
+        if actor.tenant is not None:
+            services = services.of_tenant(actor.tenant)
+        return Call(services, actor, path, query, body, pager, rid)
 
     def _precondition(
         self, req: falcon.Request, operation: Operation, actor: Actor, path: Any

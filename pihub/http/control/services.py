@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from pihub.insight.live import Live
+from pihub.insight.tenant_picture import TenantPicture
 from pihub.ops.budgets import BudgetService
+from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.security.scanner.keeper import NoFindings, ScannerDesk
 from pihub.shared.streams import LiveStreams
-from pihub.store.rows import EventStore
+from pihub.store.metrics import MetricsStore
+from pihub.store.one_tenant import OneTenant
 from pihub.webhooks.desk import Desk, NoDesk
+
+
+class Picture(Protocol):
+    """`insight.live.Live`, or one tenant's."""
+
+    def snapshot(self) -> tuple[int, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ControlServices:
-    """One field a service; a new capability adds its own."""
+    """One field a service; a new capability adds its own, and says in `of_tenant` what one
+    tenant's people see of it."""
 
     keys: KeyService
-    store: EventStore
-    live: Live
-    budgets: BudgetService
+    store: MetricsStore | OneTenant
+    live: Picture
+    budgets: BudgetService | TenantBudgets
     streams: LiveStreams
     upstreams: UpstreamDesk
     public_url: str = ""
@@ -40,3 +50,25 @@ class ControlServices:
     def access(self) -> Control:
         assert self.control is not None
         return self.control
+
+    def of_tenant(self, number: int) -> ControlServices:
+        """The same services, which know of one tenant only: every operation and page that
+        is called for a person of that tenant gets these. `keys`, `scanner` and `control`
+        stay whole; what uses them asks `actor.tenant`."""
+        assert isinstance(self.store, MetricsStore)
+        assert isinstance(self.budgets, BudgetService)
+        keys = self.keys
+        store = OneTenant(self.store.database, number)
+        streams = self.streams.of_tenant(number)
+        return replace(
+            self,
+            store=store,
+            live=TenantPicture(store, streams),
+            streams=streams,
+            budgets=TenantBudgets(
+                self.budgets,
+                number,
+                lambda: [row.id for row in keys.list() if row.tenant == number],
+            ),
+            webhooks=self.webhooks.of_tenant(keys.tenant(number).name),
+        )

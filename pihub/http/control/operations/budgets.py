@@ -1,4 +1,7 @@
-"""/budgets: limits of money, what was spent of them, approvals."""
+"""/budgets: limits of money, what was spent of them, approvals.
+
+A tenant's people see its budget and those of its keys (ops/tenant_budgets.py).
+"""
 
 from __future__ import annotations
 
@@ -83,12 +86,12 @@ def _list(call: Call) -> Page[BudgetView]:
     def key(row: BudgetView) -> Key:
         return (row.id,)
 
-    rows = [shown(state) for state in call.services.budgets.states() if _visible(call, state)]
+    rows = [shown(state) for state in call.services.budgets.states()]
     return call.pager.page(among(rows, key), key, lambda row: row)
 
 
 def _one(call: Call) -> BudgetView:
-    return shown(_found(call))
+    return shown(call.services.budgets.one(call.path["number"]))
 
 
 def _put(call: Call) -> BudgetView:
@@ -105,37 +108,18 @@ def _put(call: Call) -> BudgetView:
 
 
 def _delete(call: Call) -> BudgetView:
-    state = _found(call)
+    state = call.services.budgets.one(call.path["number"])
     call.services.budgets.delete(state.id)
     return shown(state)
 
 
 def _approve(call: Call) -> BudgetView:
-    state = _found(call)
+    state = call.services.budgets.one(call.path["number"])
     body: ApprovalBody = call.body
     nano = round(body.usd * NANO)
     return shown(
         call.services.budgets.approve(state.id, body.period, nano, call.actor.name)
     )
-
-
-def _found(call: Call) -> BudgetState:
-    state = call.services.budgets.one(call.path["number"])
-    if not _visible(call, state):
-        raise NotFound(f"there is no budget {state.id}")
-    return state
-
-
-def _visible(call: Call, state: BudgetState) -> bool:
-    """A tenant's people see the budgets of the tenant and of its keys."""
-    tenant = call.actor.tenant
-    if tenant is None:
-        return True
-    budget = state.budget
-    if budget.scope == "tenant":
-        return budget.name == str(tenant)
-    keys = {str(row.id) for row in call.services.keys.list() if row.tenant == tenant}
-    return budget.scope == "key" and budget.name in keys
 
 
 def _name(call: Call, body: BudgetBody) -> str:
@@ -164,10 +148,11 @@ OPERATIONS = (
         _list,
         Page[BudgetView],
         query=PageQuery,
+        tenanted=True,
     ),
     Operation(
         "GET", "/budgets/{number:int}", "budgets:read", "One budget", _one, BudgetView,
-        errors=(NotFound,),
+        errors=(NotFound,), tenanted=True,
     ),
     Operation(
         "POST",
@@ -177,10 +162,11 @@ OPERATIONS = (
         _put,
         BudgetView,
         body=BudgetBody,
+        tenanted=True,
     ),
     Operation(
         "DELETE", "/budgets/{number:int}", "budgets:write", "Removes a budget", _delete,
-        BudgetView, errors=(NotFound,),
+        BudgetView, errors=(NotFound,), tenanted=True,
     ),
     Operation(
         "POST",
@@ -191,5 +177,6 @@ OPERATIONS = (
         BudgetView,
         body=ApprovalBody,
         errors=(NotFound,),
+        tenanted=True,
     ),
 )  # fmt: skip

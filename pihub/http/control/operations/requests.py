@@ -72,5 +72,6 @@ OPERATIONS = (
         _list,
         Page[RequestView],
         query=PageQuery,
+        tenanted=True,
     ),
 )

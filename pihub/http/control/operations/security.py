@@ -111,11 +111,12 @@ OPERATIONS = (
     Operation(
         "GET", "/security/findings", "security:read",
         "What the input scanner found, the newest first", _findings, Page[FindingView],
-        query=PageQuery,
+        query=PageQuery, tenanted=True,
     ),
     Operation(
         "GET", "/security/findings/{name}", "security:read",
         "One finding, by the id that a refusal tells", _one, FindingView, errors=(NotFound,),
+        tenanted=True,
     ),
     Operation(
         "GET", "/security/allowances", "security:read", "What the scanner lets pass",

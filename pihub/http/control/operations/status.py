@@ -12,5 +12,13 @@ def _status(call: Call) -> bytes:
 
 
 OPERATIONS = (
-    Operation("GET", "/status", "status:read", "The live picture", _status, dict[str, Any]),
+    Operation(
+        "GET",
+        "/status",
+        "status:read",
+        "The live picture; a tenant's people see their tenant's",
+        _status,
+        dict[str, Any],
+        tenanted=True,
+    ),
 )

@@ -60,13 +60,13 @@ def _list(call: Call) -> Page[StreamView]:
     def key(row: StreamView) -> Key:
         return (int(row.began * 1e6), row.request_id)
 
-    rows = [shown(one) for one in call.services.streams.rows(call.actor.tenant)]
+    rows = [shown(one) for one in call.services.streams.rows()]
     return call.pager.page(among(rows, key), key, lambda row: row)
 
 
 def _cancel(call: Call) -> StreamView:
     wanted = call.path["request_id"].lower()
-    for one in call.services.streams.rows(call.actor.tenant):
+    for one in call.services.streams.rows():
         if f"{one.rid:016x}" == wanted and call.services.streams.cancel(one):
             return shown(one)
     raise NotFound(f"no live stream has the request id {wanted[:32]}")
@@ -81,6 +81,7 @@ OPERATIONS = (
         _list,
         Page[StreamView],
         query=PageQuery,
+        tenanted=True,
     ),
     Operation(
         "DELETE",
@@ -90,5 +91,6 @@ OPERATIONS = (
         _cancel,
         StreamView,
         errors=(NotFound,),
+        tenanted=True,
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Annotated
 
@@ -35,9 +36,10 @@ class UsageView(Output, frozen=True):
     cost_usd: float
     saved_usd: float
     unpriced_requests: int
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    """As the next two: null where it is not kept (of one tenant by model, route and the like)."""
+    p95_ms: float | None
+    p99_ms: float | None
 
 
 class UsageAnswer(Output, frozen=True):
@@ -79,10 +81,14 @@ def _view(row: UsageRow) -> UsageView:
         cost_usd=row.cost_nano / NANO,
         saved_usd=row.saved_nano / NANO,
         unpriced_requests=row.unpriced,
-        p50_ms=round(row.p50_us / 1000, 3),
-        p95_ms=round(row.p95_us / 1000, 3),
-        p99_ms=round(row.p99_us / 1000, 3),
+        p50_ms=_milliseconds(row.p50_us),
+        p95_ms=_milliseconds(row.p95_us),
+        p99_ms=_milliseconds(row.p99_us),
     )
+
+
+def _milliseconds(us: float) -> float | None:
+    return None if math.isnan(us) else round(us / 1000, 3)
 
 
 OPERATIONS = (
@@ -94,5 +100,6 @@ OPERATIONS = (
         _usage,
         UsageAnswer,
         query=UsageQuery,
+        tenanted=True,
     ),
 )

@@ -1,7 +1,4 @@
-"""/webhooks: senders, targets, events, deliveries, dead letters and their replay.
-
-Webhooks belong to the installation, not to a tenant: who is bound to one sees none.
-"""
+"""/webhooks: senders, targets, events, deliveries, dead letters and their replay."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from pihub.http.control.paging import Page, PageQuery, Place
 from pihub.http.control.shapes import Input, Output
 from pihub.store.hooks import State
 from pihub.store.hookviews import DeliveryRow, EventRow
-from pihub.webhooks.desk import MOST, Desk, NoDesk
+from pihub.webhooks.desk import MOST
 
 StateName = Literal["pending", "delivered", "dead", "erased"]
 _STATES: dict[str, int] = {state.name.lower(): int(state) for state in State}
@@ -111,12 +108,8 @@ class ReplayView(Output, frozen=True):
     replayed: int
 
 
-def _desk(call: Call) -> Desk:
-    return NoDesk() if call.actor.tenant is not None else call.services.webhooks
-
-
 def _overview(call: Call) -> WebhooksView:
-    found = _desk(call).overview()
+    found = call.services.webhooks.overview()
     return WebhooksView(
         senders=[SenderView(name=s.name, kind=s.kind, path=s.path) for s in found.senders],
         targets=[
@@ -175,7 +168,7 @@ def _edges(place: Place | None) -> dict[str, int | None]:
 
 def _events(call: Call) -> Page[EventView]:
     query: EventQuery = call.query
-    desk = _desk(call)
+    desk = call.services.webhooks
 
     def fetch(place: Place | None, count: int) -> Sequence[EventRow]:
         edges = _edges(place)
@@ -194,7 +187,7 @@ def _events(call: Call) -> Page[EventView]:
 
 
 def _event(call: Call) -> WholeEventView:
-    row, body, sent = _desk(call).event(call.path["number"])
+    row, body, sent = call.services.webhooks.event(call.path["number"])
     return WholeEventView(
         **_shown_event(row),
         body=None if body is None else json.loads(body),
@@ -204,7 +197,7 @@ def _event(call: Call) -> WholeEventView:
 
 def _deliveries(call: Call) -> Page[DeliveryView]:
     query: DeliveryQuery = call.query
-    desk = _desk(call)
+    desk = call.services.webhooks
 
     def fetch(place: Place | None, count: int) -> Sequence[DeliveryRow]:
         edges = _edges(place)
@@ -221,7 +214,7 @@ def _deliveries(call: Call) -> Page[DeliveryView]:
 
 def _replay(call: Call) -> ReplayView:
     body: ReplayBody = call.body
-    return ReplayView(replayed=_desk(call).replay(body.target, body.deliveries or None))
+    return ReplayView(replayed=call.services.webhooks.replay(body.target, body.deliveries or None))
 
 
 OPERATIONS = (
@@ -232,6 +225,7 @@ OPERATIONS = (
         "Senders, targets with their breakers, and how much waits",
         _overview,
         WebhooksView,
+        tenanted=True,
     ),
     Operation(
         "GET",
@@ -242,6 +236,7 @@ OPERATIONS = (
         Page[EventView],
         query=EventQuery,
         errors=(BadRequest,),
+        tenanted=True,
     ),
     Operation(
         "GET",
@@ -251,6 +246,7 @@ OPERATIONS = (
         _event,
         WholeEventView,
         errors=(NotFound,),
+        tenanted=True,
     ),
     Operation(
         "GET",
@@ -260,6 +256,7 @@ OPERATIONS = (
         _deliveries,
         Page[DeliveryView],
         query=DeliveryQuery,
+        tenanted=True,
     ),
     Operation(
         "POST",
@@ -270,5 +267,6 @@ OPERATIONS = (
         ReplayView,
         body=ReplayBody,
         errors=(NotFound, ControlUnavailable),
+        tenanted=True,
     ),
 )
