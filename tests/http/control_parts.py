@@ -15,6 +15,7 @@ from pihub.controlplane import serve
 from pihub.dashboard.pages import pages
 from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
+from pihub.ops.upstreams import UpstreamDesk
 from pihub.settings.loaded import Loaded
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Server, Settings, Store, Upstream
@@ -45,16 +46,20 @@ class Control:
         self.listener.listen(16)
         self.stop = threading.Event()
         health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
+        self.loaded = Loaded(self.settings, {}, (), {})
+        upstreams = UpstreamDesk(self.loaded, health)
         self.thread = threading.Thread(
             target=run_control,
-            args=(self.settings, self.state, 0, health, self.listener, self.stop, serve),
+            args=(
+                self.settings, self.state, 0, health, upstreams, self.listener, self.stop, serve,
+            ),
             kwargs={
                 "pages": partial(
                     pages, stop=self.stop, sources=self._sources if screens else None
                 ),
                 "webhooks": webhooks,
             },
-        )
+        )  # fmt: skip
         self.thread.start()
 
     def call(
@@ -78,8 +83,7 @@ class Control:
         return answer.status, found, json.loads(content) if content and "json" in kind else content
 
     def _sources(self, services: Any) -> Sources:
-        loaded = Loaded(self.settings, {}, (), {})
-        return Sources(services, loaded, settings_prices(self.settings), self.state)
+        return Sources(services, self.loaded, settings_prices(self.settings), self.state)
 
     def finish(self) -> None:
         self.stop.set()
