@@ -20,8 +20,9 @@ from pihub.gateway.api.record import ApiRecorder
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, auth_headers, chat_path
-from pihub.gateway.lookup import Lookup
+from pihub.gateway.lookup import Lookup, Sharing
 from pihub.gateway.pace import Pace
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.purse import Purse
@@ -49,6 +50,7 @@ from pihub.shared.edge import Refusal, Refusals, build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
+from pihub.shared.relay import Relay
 from pihub.shared.scopes import Scopes
 from pihub.shared.spending import PlanReader
 from pihub.shared.streams import StreamTracker
@@ -183,11 +185,16 @@ class Worker:
         )
         routing = build_routing(hub, slot, waiter)
         admit = Admit(state, slot, settings.limits.streams_per_worker)
+        relay = Relay(state.cache, self.flights, state.arena, slot)
+        linger = Linger(
+            settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
+        )
         lookup = Lookup(
             self._answers,
             self.flights,
             temperature=settings.gateway.cache_temperature,
             patience=max((u.timers.total for u in settings.upstreams.values()), default=600.0),
+            sharing=Sharing(relay, settings.gateway.idempotency_ttl),
         )
 
         def finish(x: Exchange) -> None:
@@ -214,6 +221,7 @@ class Worker:
                         busy_from=settings.streams.coalesce_from,
                     ),
                     care=routing.care,
+                    linger=linger,
                 ),
                 learn=routing.learn,
                 render=Render(
@@ -223,6 +231,8 @@ class Worker:
                     slot,
                     finish,
                     StreamTracker(state.streams, slot, settings.streams.stall),
+                    relay,
+                    linger,
                 ),
                 remember=remember,
                 record=record,

@@ -129,6 +129,12 @@ class Conflict(PihubError):
     code, status, kind = "conflict", 409, "invalid_request"
 
 
+class IdempotencyMismatch(PihubError):
+    """The Idempotency-Key was used with another body: a retry must send the same one."""
+
+    code, status, kind = "idempotency_mismatch", 422, "invalid_request"
+
+
 class PreconditionFailed(PihubError):
     """The object changed since the caller read it: If-Match names another version."""
 

@@ -172,10 +172,12 @@ cdef class Edge:
                 self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(body),
                 PyBytes_GET_SIZE(body), &ask.h1, &ask.h2,
             )
-            # All three change what the answer may be, and none is part of the cache's key.
+            # All of these change what the answer may be, and none is part of the cache's key.
             if (not who.flags & PH_KEY_RESTRICTED
                     and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_CACHE") is NULL
-                    and PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_BETA") is NULL):
+                    and PyDict_GetItemWithError(environ, "HTTP_ANTHROPIC_BETA") is NULL
+                    and PyDict_GetItemWithError(environ, "HTTP_IDEMPOTENCY_KEY") is NULL
+                    and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_DEADLINE") is NULL):
                 value = self.hit(&ask, start_response)
                 if value is not None:
                     return value

@@ -23,6 +23,8 @@ cdef extern from "ph_inflight.h" nogil:
     int ph_fl_renew(const ph_flights *f, uint64_t h, unsigned slot, uint64_t lease, uint64_t now)
     void ph_fl_end(const ph_flights *f, uint64_t h, unsigned slot)
     unsigned ph_fl_recover(const ph_flights *f, unsigned slot)
+    int ph_fl_news(const ph_flights *f, uint64_t h, unsigned slot, int wake)
+    unsigned PH_FL_WORKER(uint64_t w)
     int ph_fl_leader(const ph_flight_bucket *b, uint64_t h, uint64_t now, uint64_t *w)
     ph_flight_bucket *ph_fl_bucket(const ph_flights *f, uint64_t h)
 

@@ -18,6 +18,12 @@ class Inflight:
         """Only the leader; wakes the workers of all waiters, who look and begin anew."""
     def led(self, h: int, now_ms: int) -> bool:
         """Whether someone leads `h` now."""
+    def leader(self, h: int, now_ms: int) -> int:
+        """The slot of whoever leads `h` now, -1 if nobody does."""
+    def followed(self, h: int, slot: int) -> bool:
+        """Whether a worker has registered as waiter since `slot` began to lead `h`."""
+    def tell(self, h: int, slot: int) -> bool:
+        """As `followed`, and wakes those workers; they stay registered."""
     def leave(self, h: int, slot: int) -> None:
         """A follower gives up. Its worker stays registered, as others of it may follow:
         the cost is one wake-up for nothing."""

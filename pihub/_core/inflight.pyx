@@ -75,6 +75,20 @@ cdef class Inflight:
         cdef uint64_t w
         return ph_fl_leader(ph_fl_bucket(&self.f, h), h, now_ms, &w) >= 0
 
+    def leader(self, uint64_t h, uint64_t now_ms):
+        cdef uint64_t w
+        if ph_fl_leader(ph_fl_bucket(&self.f, h), h, now_ms, &w) < 0:
+            return -1
+        return PH_FL_WORKER(w)
+
+    def followed(self, uint64_t h, unsigned slot):
+        self.check(slot)
+        return ph_fl_news(&self.f, h, slot, 0) != 0
+
+    def tell(self, uint64_t h, unsigned slot):
+        self.check(slot)
+        return ph_fl_news(&self.f, h, slot, 1) != 0
+
     def leave(self, uint64_t h, unsigned slot):
         # The worker's bit stays: another of its requests may follow the same key. What
         # it costs is one wake-up for nothing.

@@ -24,6 +24,9 @@ from pihub.domain.stream import (
 )
 from pihub.errors import UpstreamIncomplete
 
+NO_INPUT = "{}"
+"""A tool's input of which nothing was said."""
+
 
 class Collector:
     """Folds events into an Answer. RAM: the answer's own size, bounded by the caller."""
@@ -63,6 +66,16 @@ class Collector:
             raise event.error
 
     @property
+    def begun(self) -> Start | None:
+        """The Start, once it came."""
+        return self._start
+
+    @property
+    def closed(self) -> int:
+        """How many blocks are complete."""
+        return len(self._blocks)
+
+    @property
     def usage(self) -> Usage | None:
         """What the upstream has told so far; None if nothing."""
         if self._finish is not None and self._finish.usage is not None:
@@ -73,6 +86,16 @@ class Collector:
         """The blocks so far, the open one included: what a broken stream has given."""
         block = self._block()
         return (*self._blocks, block) if block is not None else tuple(self._blocks)
+
+    def so_far(self) -> Iterator[Event]:
+        """Events that stand for all that was fed, with one delta a block."""
+        start = self._start
+        if start is not None:
+            yield start
+        for index, block in enumerate(self.partial()):
+            yield from _block_events(index, block, whole=index < len(self._blocks))
+        if self._finish is not None:
+            yield self._finish
 
     def answer(self) -> Answer:
         """Raises UpstreamIncomplete unless Start and Finish were seen."""
@@ -109,7 +132,7 @@ class Collector:
         if start.kind == "thinking":
             return Thinking(text, self._signature)
         if start.kind == "tool_use":
-            return ToolUse(start.id, start.name, text or "{}")
+            return ToolUse(start.id, start.name, text or NO_INPUT)
         return RedactedThinking(start.data)
 
 
@@ -129,25 +152,88 @@ def replay(answer: Answer) -> Iterator[Event]:
     yield Start(answer.id, answer.model, answer.usage, answer.created)
     index = 0
     for block in answer.blocks:
-        if isinstance(block, Text):
-            yield BlockStart(index, "text")
-            if block.text:
-                yield TextDelta(index, block.text)
-        elif isinstance(block, ToolUse):
-            yield BlockStart(index, "tool_use", id=block.id, name=block.name)
-            yield ToolInputDelta(index, block.input)
-        elif isinstance(block, Thinking):
-            yield BlockStart(index, "thinking")
-            if block.text:
-                yield ThinkingDelta(index, block.text)
-            if block.signature:
-                yield SignatureDelta(index, block.signature)
-        elif isinstance(block, RedactedThinking):
-            yield BlockStart(index, "redacted_thinking", data=block.data)
-        else:
-            continue  # an answer has no other kinds; images and results are the user's
-        yield BlockStop(index)
-        index += 1
-    yield Finish(
+        if isinstance(block, _SAID):
+            yield from _block_events(index, block, whole=True)
+            index += 1
+    yield _finish(answer)
+
+
+def rest(sofar: Collector, answer: Answer) -> list[Event] | None:
+    """What is missing of `answer` after what was fed; None if that is no part of it."""
+    given = sofar.partial()
+    blocks = [block for block in answer.blocks if isinstance(block, _SAID)]
+    closed = sofar.closed
+    if len(given) > len(blocks) or list(given[:closed]) != blocks[:closed]:
+        return None
+    events: list[Event] = []
+    if sofar.begun is None:
+        events.append(Start(answer.id, answer.model, answer.usage, answer.created))
+    for index, block in enumerate(blocks[closed:], closed):
+        whole = list(_block_events(index, block, whole=True))
+        if index < len(given):
+            begun = list(_block_events(index, given[index], whole=False))
+            left = _after(begun, whole)
+            if left is None:
+                return None
+            whole = left
+        events += whole
+    if not sofar.finished:
+        events.append(_finish(answer))
+    return events
+
+
+_SAID = (Text, ToolUse, Thinking, RedactedThinking)
+"""The kinds of an answer's blocks; images and results are the user's."""
+
+
+def _finish(answer: Answer) -> Finish:
+    return Finish(
         answer.stop_reason, answer.stop_sequence, answer.raw_stop, answer.usage, answer.timings
     )
+
+
+def _block_events(index: int, block: Block, *, whole: bool) -> Iterator[Event]:
+    """One block with one delta of each kind, and its end if it is `whole`."""
+    if isinstance(block, Text):
+        yield BlockStart(index, "text")
+        if block.text:
+            yield TextDelta(index, block.text)
+    elif isinstance(block, ToolUse):
+        yield BlockStart(index, "tool_use", id=block.id, name=block.name)
+        if whole or block.input != NO_INPUT:
+            yield ToolInputDelta(index, block.input)
+    elif isinstance(block, Thinking):
+        yield BlockStart(index, "thinking")
+        if block.text:
+            yield ThinkingDelta(index, block.text)
+        if block.signature:
+            yield SignatureDelta(index, block.signature)
+    elif isinstance(block, RedactedThinking):
+        yield BlockStart(index, "redacted_thinking", data=block.data)
+    if whole:
+        yield BlockStop(index)
+
+
+def _after(begun: list[Event], whole: list[Event]) -> list[Event] | None:
+    """The events of a block after its beginning; None if that is another block's."""
+    if begun[0] != whole[0]:
+        return None
+    had = {type(event): event for event in begun[1:]}
+    left: list[Event] = []
+    for event in whole[1:]:
+        old = had.get(type(event))
+        if old is None:
+            left.append(event)
+            continue
+        field = _TEXTS[type(event)]
+        before, now = getattr(old, field), getattr(event, field)
+        if not now.startswith(before):
+            return None
+        if now != before:
+            left.append(type(event)(event.index, now[len(before) :]))  # type: ignore[call-arg,union-attr,arg-type]
+    return left
+
+
+_TEXTS: dict[type, str] = {
+    TextDelta: "text", ThinkingDelta: "text", SignatureDelta: "signature", ToolInputDelta: "json",
+}  # fmt: skip

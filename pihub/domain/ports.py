@@ -6,7 +6,7 @@ neither meinheld nor Falcon is imported below the composition roots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pihub.domain.chat import Answer, Ask, Usage
@@ -37,6 +37,9 @@ class Waiter(Protocol):
 
     def sleep(self, seconds: float, *, client_fd: int = -1) -> None:
         """Sleep; raises ClientGone as `wait` does. Accuracy: milliseconds."""
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        """Run `work` beside the requests, in a greenlet or thread of its own."""
 
     def client_fd(self, environ: Mapping[str, Any]) -> int:
         """The socket of the request's client, -1 if unknown."""

@@ -31,6 +31,7 @@ from pihub.errors import (
 from pihub.gateway.care import Care, resampled
 from pihub.gateway.context import uncut
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.linger import Linger
 from pihub.gateway.link import JSON_BODY, Link
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.pace import Pace
@@ -67,7 +68,9 @@ class Call:
         purse: Purse | None = None,
         pace: Pace | None = None,
         care: Care | None = None,
+        linger: Linger | None = None,
     ) -> None:
+        self._linger = linger
         self._pace = pace
         self._purse = purse
         self._care = care
@@ -80,7 +83,7 @@ class Call:
         self._limit = answer_limit
 
     def __call__(self, x: Exchange) -> None:
-        if x.stored is not None:
+        if x.stored is not None or x.follows is not None:
             return
         if x.streams:
             # The renderer needs it: what cannot be read must not have been paid for.
@@ -174,6 +177,10 @@ class Call:
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
         x.passes = streams == x.streams and self._is_own(x, link) and not x.drafts
+        x.goes_on = self._linger is not None and self._linger.may(x, target)
+        fd = x.request.client_fd
+        if x.goes_on and (x.once is not None or (x.leads and not streams)):
+            fd = -1
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
         begun, x.request.begun = x.request.begun, None
@@ -191,7 +198,7 @@ class Call:
                     headers,
                     body,
                     link.timers,
-                    client_fd=x.request.client_fd,
+                    client_fd=fd,
                     pool=link.pool,
                     replay=True,
                 )
@@ -199,7 +206,7 @@ class Call:
                 # The lane's: its time until now belongs to this stage.
                 x.marks[:] = [begun.start_ns] * len(x.marks)
                 response = self._connector.resume(
-                    link.origin, begun, link.timers, client_fd=x.request.client_fd
+                    link.origin, begun, link.timers, client_fd=fd
                 )
             self._time(self._slot, Series.UPSTREAM, (monotonic_ns() - start) // 1000)
             self._receive(x, target, link, response, outcome, streams, ended)
@@ -238,7 +245,7 @@ class Call:
                 self._stream(x, target, link, response, outcome, ended)
                 return
             x.raw = raw = response.read_all(self._limit)
-            if x.passes and not streams and x.key is None:
+            if x.passes and not streams and x.key is None and x.once is None:
                 x.usage, x.raw_stop = link.format.glance(200, raw)
             else:
                 x.answer = link.format.answer(200, response.headers, raw)
@@ -299,6 +306,8 @@ class Call:
                 break
         x.ttft_us = x.elapsed_us()
         if x.streams and not x.drafts:
+            if x.goes_on:
+                response.detach()
             x.pieces = HeldPieces(held, source)
             return
         collector = Collector()

@@ -17,6 +17,7 @@ from pihub.shared.answers import Key, Stored
 from pihub.shared.budgets import Hold
 from pihub.shared.events import CacheState
 from pihub.shared.lane import Begun
+from pihub.shared.relay import Follower
 
 if TYPE_CHECKING:
     from pihub.gateway.plan import Plan
@@ -59,6 +60,8 @@ class Incoming:
     """x-pihub-policy"""
     deadline_ms: str | None = None
     """x-pihub-deadline-ms"""
+    once: str | None = None
+    """Idempotency-Key"""
     trace: tuple[tuple[str, str], ...] = ()
     """W3C trace context for the upstream, whatever its protocol."""
 
@@ -83,7 +86,12 @@ class Exchange:
     cache_reason: str = ""
     key: Key | None = None
     stored: Stored | None = None
-    leads: bool = False
+    once: Key | None = None
+    """Under which the answer is kept for the request's Idempotency-Key."""
+    flights: list[int] = field(default_factory=list)
+    """What it leads: whoever asks the same meanwhile follows."""
+    follows: Follower | None = None
+    """The running answer of another request, which is its own too."""
     # route
     targets: tuple[Target, ...] = ()
     plan: Plan | None = None
@@ -109,6 +117,8 @@ class Exchange:
     """The upstream's own bytes go to the client unchanged."""
     raw: bytes = b""
     """The upstream's own non-streamed body, if `passes`."""
+    goes_on: bool = False
+    """The answer may be received to its end although the client has left."""
     pieces: Iterator[Piece] | None = None
     answer: Answer | None = None
     ttft_us: int = 0
@@ -134,6 +144,10 @@ class Exchange:
     """Everything held was freed and the record is written."""
     marks: list[int] = field(default_factory=list)
     """CLOCK_MONOTONIC ns at the end of each stage, in the pipeline's order."""
+
+    @property
+    def leads(self) -> bool:
+        return bool(self.flights)
 
     def parsed(self) -> Ask:
         """The canonical form. Raises BadRequest and Unsupported."""

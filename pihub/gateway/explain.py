@@ -26,7 +26,9 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
     """Where the answer came from, what it cost, and why."""
     out = [("x-pihub-request-id", x.request.rid_hex)]
     if x.cache is not CacheState.NONE:
-        reason = "shared" if x.cache is CacheState.SHARED else x.cache_reason
+        reason = x.cache_reason
+        if x.cache is CacheState.SHARED and reason == "canonical":
+            reason = "shared"
         out.append(("x-pihub-cache", _CACHE_WORDS[x.cache] + reason))
     target = x.target
     if target is not None:
@@ -53,6 +55,14 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
             out.append(("x-pihub-warning", header_text("dropped: " + ", ".join(x.notes))))
         if x.raw_stop:
             out.append(_STOPS.get(x.raw_stop) or ("x-pihub-stop", header_text(x.raw_stop)))
+    elif x.follows is not None:
+        source = x.follows.source
+        out.append(("x-pihub-route", header_text(source.route)))
+        out.append(("x-pihub-model", header_text(source.model)))
+        out.append(("x-pihub-cost", "0"))
+        out.append(("x-pihub-reason", "an answer under way"))
+        if source.simulated:
+            out.append(("x-pihub-simulated", "1"))
     elif x.stored is not None:
         out.append(("x-pihub-route", header_text(x.stored.route)))
         out.append(("x-pihub-model", header_text(x.stored.model)))

@@ -47,6 +47,9 @@ class Recorder:
         simulated = False
         if target is not None:
             upstream, model, simulated = target.upstream, target.model, target.simulated
+        elif x.follows is not None:
+            source = x.follows.source
+            upstream, model, simulated = source.upstream, source.model, source.simulated
         elif stored is not None:
             upstream, model, simulated = stored.upstream, stored.model, stored.simulated
         if model:

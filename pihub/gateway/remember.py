@@ -70,10 +70,18 @@ class Remember:
 
     def __call__(self, x: Exchange) -> None:
         """Keep a complete answer; called after its last byte is known."""
-        if x.key is None or x.answer is None or x.error is not None:
-            return
         if x.pieces is not None and not x.rendered and x.bytes_out <= self.max_value:
             return  # the stream is not over yet
+        self.keep(x)
+
+    def keep(self, x: Exchange) -> None:
+        """A complete answer, for whoever asks the same."""
+        if x.answer is None or x.error is not None:
+            return
+        if x.key is None:
+            if x.once is not None and x.stored is None and not why_not_kept(x.answer):
+                x.stored = self.stored(x)
+            return
         ttl = x.wish.ttl if x.wish.mode == "ttl" else self._ttl
         tenant = x.request.principal.tenant
         if x.stored is None:
@@ -81,16 +89,8 @@ class Remember:
             if reason or x.target is None:
                 x.cache_reason = reason
                 return
-            own_cost = x.cost_nano if x.cost_nano < 0 else x.cost_nano - x.lost_nano
-            kept = Stored(
-                x.answer,
-                x.target.upstream,
-                x.target.model,
-                x.target.name,
-                own_cost,
-                x.target.simulated,
-                max(own_cost, self._paid_elsewhere(x)),
-            )
+            kept = self.stored(x)
+            assert kept is not None
             too_large = _size(x.answer.blocks) > self.max_value
             saves = worth(kept.cost_nano, x.elapsed_us() / 1e6)
             if too_large or not self._answers.put(x.key, tenant, kept, ttl, saves):
@@ -102,6 +102,29 @@ class Remember:
             found = self._state.cache.get_stale(*x.key, tenant)
             ttl = 0.0 if found is None else min(ttl, -found[1])
         self._keep_wire(x, x.stored, tenant, ttl)
+
+    def stored(self, x: Exchange) -> Stored | None:
+        """The complete answer and where it came from; None for a part of one."""
+        if x.answer is None:
+            return None
+        if x.target is None:
+            if x.follows is None:
+                return x.stored
+            source, worth_nano = x.follows.source, x.follows.worth_nano
+            return Stored(
+                x.answer, source.upstream, source.model, source.route, -1, source.simulated,
+                worth_nano,
+            )  # fmt: skip
+        own_cost = x.cost_nano if x.cost_nano < 0 else x.cost_nano - x.lost_nano
+        return Stored(
+            x.answer,
+            x.target.upstream,
+            x.target.model,
+            x.target.name,
+            own_cost,
+            x.target.simulated,
+            max(own_cost, self._paid_elsewhere(x)),
+        )
 
     def _keep_wire(self, x: Exchange, stored: Stored, tenant: int, ttl: float) -> None:
         """The rendered form too, so that the same bytes are answered by the edge.
@@ -142,6 +165,11 @@ class Remember:
 
     def price(self, x: Exchange) -> None:
         """Usage and cost of a complete answer; a kept one costs nothing."""
+        if x.follows is not None:
+            x.usage = None if x.answer is None else x.answer.usage
+            x.usage = x.usage or Usage()
+            x.cost_nano, x.saved_nano = 0, x.follows.worth_nano
+            return
         if x.stored is not None:
             x.usage = x.stored.answer.usage
             x.cost_nano, x.saved_nano = 0, x.stored.worth_nano

@@ -57,7 +57,7 @@ class Router:
         self._planner = planner
 
     def __call__(self, x: Exchange) -> None:
-        if x.stored is not None:
+        if x.stored is not None or x.follows is not None:
             return
         x.targets = chain = self.models.find(x.alias)
         if self._planner is not None and self._planner.wanted(x, chain):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -101,6 +101,9 @@ class MeinheldWaiter:
                 self._timers.append(fd)
             else:
                 os.close(fd)
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        server.spawn(work)
 
     def client_fd(self, environ: Mapping[str, Any]) -> int:
         """meinheld leaves its client object in the environ."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any
 
@@ -49,6 +50,9 @@ class PollWaiter:
         while (left := deadline - time.monotonic()) > 0:
             if poller.poll(_milliseconds(left)):
                 raise ClientGone("the client closed its connection")
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name="linger", daemon=True).start()
 
     def client_fd(self, environ: Mapping[str, Any]) -> int:
         """gunicorn leaves the client's socket in the environ."""

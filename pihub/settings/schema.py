@@ -158,6 +158,8 @@ class Gateway(Section, frozen=True):
     warn_unknown_price: bool = True
     responses_ttl: Seconds = 86400.0
     """How long a stored response can be referred to."""
+    idempotency_ttl: Seconds = 86400.0
+    """How long the answer to a request with an Idempotency-Key is kept for its repeats."""
     lane: bool = True
     """Chats that merely pass through are answered by the core, without the pipeline."""
 

@@ -14,5 +14,8 @@ class Streams(Section, frozen=True):
     """How long tokens may be gathered under load; 0: never."""
     coalesce_from: Positive = 16
     """Open streams of a worker from which on they are."""
+    linger: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    """Seconds that a paid stream goes on after its client left, for a repeat of the request
+    to join it; 0: every answer ends with its client."""
     stall: Seconds = 5.0
     """A gap between two pieces that counts as a stall."""

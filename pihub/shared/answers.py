@@ -44,6 +44,15 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     asked for the same tokens if that is more."""
 
 
+class Once(msgspec.Struct, frozen=True, array_like=True):
+    """What an Idempotency-Key stands for."""
+
+    body: Key
+    """Of the request's exact bytes."""
+    stored: Stored | None
+    """None: the first request is still at work, or its worker has died."""
+
+
 class Wire(msgspec.Struct, frozen=True):
     """A rendered answer that the edge can send as it is."""
 
@@ -70,6 +79,7 @@ class AnswerCache:
         self._seed = int.from_bytes(secret[:8], "little") ^ (epoch & 0xFFFFFFFFFFFFFFFF)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Stored).decode
+        self._decode_once = msgspec.msgpack.Decoder(Once).decode
         self.max_value = cache.max_value
 
     def key(self, ask: Ask) -> Key:
@@ -94,6 +104,27 @@ class AnswerCache:
     def delete(self, key: Key, tenant: int) -> bool:
         """Whether it was there."""
         return self._cache.delete(key[0], key[1], tenant)
+
+    def once_key(self, owner: int, name: str) -> Key:
+        """Of an Idempotency-Key: each API key (`owner`) has its own."""
+        return xxh3_128(b"once\0%d\0%s" % (owner, name.encode("utf-8", "replace")), self._seed)
+
+    def orphan_key(self, exact: Key, owner: int) -> Key:
+        """Of an answer whose client left: for the same bytes from the same API key."""
+        return xxh3_128(b"orphan\0%d\0%d\0%d" % (owner, *exact), self._seed)
+
+    def get_once(self, key: Key, tenant: int) -> Once | None:
+        data = self._cache.get(key[0], key[1], tenant)
+        try:
+            return None if data is None else self._decode_once(data)
+        except msgspec.DecodeError:
+            return None  # kept by another version of the hub
+
+    def put_once(self, key: Key, tenant: int, once: Once, ttl: float) -> bool:
+        """False if it was refused. It counts as worth what its answer has cost."""
+        saves = LEAST_NANO if once.stored is None else worth(once.stored.cost_nano, 60.0)
+        data = self._encode(once)
+        return self._cache.put(key[0], key[1], tenant, data, ttl, saves=saves, compress=True)
 
     def put_wire(
         self, key: Key, tenant: int, wire: Wire, ttl: float, saves: float = LEAST_NANO

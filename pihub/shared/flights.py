@@ -32,6 +32,8 @@ class Flights:
         self._waiter = waiter
         self._led: set[int] = set()
         self._followers: dict[int, list[int]] = {}
+        self._live: set[int] = set()
+        """Descriptors of those who want all news, not only the end."""
         self._free: deque[int] = deque()
         self._waiting = 0
         # For engines with threads: no descriptor is written to once its follower has
@@ -59,6 +61,29 @@ class Flights:
         for key in tuple(self._led):
             self._table.renew(key, self._slot, LEASE_MS, now)
         self._wake_done()
+
+    def leader(self, key: int) -> int:
+        """The slot of whoever leads `key` now; -1: nobody."""
+        return self._table.leader(key, _now_ms())
+
+    def followed(self, key: int) -> bool:
+        """Whether somebody follows what this worker leads."""
+        return self._table.followed(key, self._slot)
+
+    def tell(self, key: int) -> None:
+        """Wake those who follow what this worker leads: there is news."""
+        self._table.tell(key, self._slot)
+
+    def following(self, key: int) -> Following:
+        """For the news of `key`, until `leave`. Raises TimeoutError if too many wait."""
+        fd = self._enter(key)
+        self._live.add(fd)
+        return Following(self, key, fd, self._waiter)
+
+    def left(self, key: int, fd: int, *, reuse: bool) -> None:
+        """A Following is over."""
+        self._live.discard(fd)
+        self._leave(key, fd, reuse=reuse)
 
     def follow(self, key: int, *, deadline: float, client_fd: int) -> None:
         """Wait until nobody leads `key`. Raises TimeoutError and ClientGone."""
@@ -110,9 +135,34 @@ class Flights:
         now = _now_ms()
         with self._lock:
             for key, fds in self._followers.items():
-                if not self._table.led(key, now):
-                    for fd in fds:
+                over = not self._table.led(key, now)
+                for fd in fds:
+                    if over or fd in self._live:
                         os.eventfd_write(fd, 1)
+
+
+class Following:
+    """One follower's place: news that come between two waits end the second at once."""
+
+    __slots__ = ("_clean", "_fd", "_flights", "_key", "_waiter")
+
+    def __init__(self, flights: Flights, key: int, fd: int, waiter: Waiter) -> None:
+        self._flights = flights
+        self._key = key
+        self._fd = fd
+        self._waiter = waiter
+        self._clean = True
+
+    def wait(self, deadline: float, client_fd: int) -> None:
+        """Until there is news. Raises TimeoutError and ClientGone; then only `leave` it."""
+        self._clean = False
+        self._waiter.wait(self._fd, deadline=deadline, client_fd=client_fd)
+        _drain(self._fd)
+        self._clean = True
+
+    def leave(self) -> None:
+        """Once."""
+        self._flights.left(self._key, self._fd, reuse=self._clean)
 
 
 def _now_ms() -> int:

@@ -20,8 +20,9 @@ from pihub.gateway.admit import Admit
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange, Incoming, Reply
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, chat_path
-from pihub.gateway.lookup import Lookup
+from pihub.gateway.lookup import Lookup, Sharing
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
@@ -34,6 +35,7 @@ from pihub.shared.events import Record
 from pihub.shared.flights import Flights
 from pihub.shared.health import UpstreamHealth, configure_breaker
 from pihub.shared.metrics import Column, Route, UpstreamColumn, upstream_column
+from pihub.shared.relay import Relay
 from pihub.shared.state import Plan, SharedState
 from pihub.shared.streams import StreamTracker
 from pihub.upstream.connector.origin import Origin
@@ -63,6 +65,7 @@ class FakeResponse:
         self.headers = [("content-type", kind), *headers]
         self.chunks = list(chunks)
         self.closes = 0
+        self.detached = False
 
     def read_some(self) -> bytes:
         if self.closes or not self.chunks:
@@ -80,6 +83,9 @@ class FakeResponse:
                 self.close()
                 raise UpstreamProtocol("the upstream's answer is too large")
         return data
+
+    def detach(self) -> None:
+        self.detached = True
 
     def close(self) -> None:
         self.closes += 1
@@ -120,6 +126,8 @@ class FakeWaiter:
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.gone = False
+        self.spawned: list[Callable[[], None]] = []
+        """Background work, for the test to run."""
         self.over = False
         """Whoever waits is to end: the test does."""
 
@@ -140,6 +148,9 @@ class FakeWaiter:
         self.slept.append(seconds)
         if self.gone:
             raise ClientGone("the client closed its connection")
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        self.spawned.append(work)
 
     def client_fd(self, environ: Any) -> int:
         return -1
@@ -183,6 +194,7 @@ class Bench:
         epoch: int = 7,
         prices: PriceTable = PRICES,
         energy: Energy = UNCOUNTED,
+        linger: float = 0.0,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -230,7 +242,15 @@ class Bench:
             energy=energy,
         )
         self.admit = Admit(self.state, slot, limit)
-        self.lookup = Lookup(self.answers, self.flights, temperature=0.0, patience=patience)
+        relay = Relay(self.state.cache, self.flights, self.state.arena, slot)
+        self.linger = Linger(linger, prices, self.answers, self.flights, self.waiter.spawn)
+        self.lookup = Lookup(
+            self.answers,
+            self.flights,
+            temperature=0.0,
+            patience=patience,
+            sharing=Sharing(relay, 1000.0),
+        )
         self.record = Recorder(self.state, slot)
         self.render = Render(
             self.remember,
@@ -239,6 +259,8 @@ class Bench:
             slot,
             self._finish,
             StreamTracker(self.state.streams, slot),
+            relay,
+            self.linger,
         )
         self.call = Call(
             self.links,
@@ -247,6 +269,7 @@ class Bench:
             self.state,
             slot,
             answer_limit=1 << 20,
+            linger=self.linger,
         )
         self.stages = Stages(
             admit=self.admit,
@@ -282,6 +305,8 @@ class Bench:
         wish: str | None = None,
         forward: tuple[tuple[str, str], ...] = (),
         client_fd: int = -1,
+        once: str | None = None,
+        key: int = 3,
         **fields: Any,
     ) -> Incoming:
         data = body if isinstance(body, bytes) else json.dumps(body or asking(**fields)).encode()
@@ -291,7 +316,7 @@ class Bench:
             self.clients[client],
             route,
             data,
-            Principal(key=3, tenant=tenant),
+            Principal(key=key, tenant=tenant),
             rid,
             f"{rid:016x}",
             time.monotonic_ns(),
@@ -299,6 +324,7 @@ class Bench:
             self.answers.wire_key(route, data),
             wish,
             forward,
+            once=once,
         )
 
     def ask(self, client: str = "openai", **more: Any) -> Reply:

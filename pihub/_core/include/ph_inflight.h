@@ -188,6 +188,21 @@ static inline void ph_fl_end(const ph_flights *f, uint64_t h, unsigned slot) {
     }
 }
 
+/* Whether someone waits for what `slot` leads; with `wake` they are told that there is news. */
+static inline int ph_fl_news(const ph_flights *f, uint64_t h, unsigned slot, int wake) {
+    ph_flight_bucket *b = ph_fl_bucket(f, h);
+    uint64_t w, waiters;
+    int i = ph_fl_own(b, h, slot, &w);
+    if (i < 0) {
+        return 0;
+    }
+    waiters = ph_load_sc(&b->waiters[i]);
+    if (wake) {
+        ph_fl_wake(f, waiters);
+    }
+    return waiters != 0;
+}
+
 /* Drops what the dead `slot` led. Wakes everyone once: the dead may have freed a word and
  * not yet told its waiters. Returns the number of leads. */
 static inline unsigned ph_fl_recover(const ph_flights *f, unsigned slot) {

@@ -78,6 +78,7 @@ class ChatEndpoint:
                 env.get("REMOTE_ADDR", ""),
                 env.get("HTTP_X_PIHUB_POLICY"),
                 env.get("HTTP_X_PIHUB_DEADLINE_MS"),
+                env.get("HTTP_IDEMPOTENCY_KEY"),
                 self._trace(env) if "HTTP_TRACEPARENT" in env else (),
             )
         )

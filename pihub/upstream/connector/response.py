@@ -59,6 +59,9 @@ class Response:
             raise UpstreamProtocol("the upstream's answer is too large")
         return data
 
+    def detach(self) -> None:
+        """From now on the client's leaving does not end the reading."""
+
     def __iter__(self) -> Iterator[bytes]:
         """The body piece by piece; raises as `read_some`."""
         while data := self.read_some():
@@ -159,6 +162,10 @@ class OpenResponse(Response):
             parts.append(part)
             part = self.read_some()
         return b"".join(parts)
+
+    def detach(self) -> None:
+        if self._connection is not None:
+            self._connection.client_fd = -1
 
     def close(self) -> None:
         self._ready = b""
