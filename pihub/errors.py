@@ -55,49 +55,41 @@ class PihubError(Exception):
 
 class BadRequest(PihubError):
     """The request is malformed; `param` names the field."""
-
     code, status, kind = "bad_request", 400, "invalid_request"
 
 
 class Unsupported(BadRequest):
     """The request asks for something that no upstream of its chain can carry."""
-
     code = "unsupported"
 
 
 class InputRefused(BadRequest):
     """The input scanner refused a path, query or header value."""
-
     code = "input_refused"
 
 
 class Unauthenticated(PihubError):
     """No key, or a key that the hub does not know."""
-
     code, status, kind = "invalid_api_key", 401, "authentication"
 
 
 class InvalidSignature(Unauthenticated):
     """A webhook's signature or timestamp is wrong."""
-
     code = "invalid_signature"
 
 
 class LoginRequired(Unauthenticated):
     """The control plane needs a login, or an admin key; or the one that was sent is wrong."""
-
     code = "login_required"
 
 
 class Forbidden(PihubError):
     """The key is known but may not do this."""
-
     code, status, kind = "forbidden", 403, "permission"
 
 
 class NotFound(PihubError):
     """No such route, model or API."""
-
     code, status, kind = "not_found", 404, "not_found"
 
 
@@ -113,49 +105,41 @@ class ContextExceeded(BadRequest):
 
 class ModelNotFound(NotFound):
     """The model name is neither an alias nor a member of a configured chain."""
-
     code = "model_not_found"
 
 
 class MethodNotAllowed(PihubError):
     """The route exists, the method does not."""
-
     code, status, kind = "method_not_allowed", 405, "invalid_request"
 
 
 class Conflict(PihubError):
     """The request contradicts what is there, or one that is still at work."""
-
     code, status, kind = "conflict", 409, "invalid_request"
 
 
 class IdempotencyMismatch(PihubError):
     """The Idempotency-Key was used with another body: a retry must send the same one."""
-
     code, status, kind = "idempotency_mismatch", 422, "invalid_request"
 
 
 class PreconditionFailed(PihubError):
     """The object changed since the caller read it: If-Match names another version."""
-
     code, status, kind = "precondition_failed", 412, "invalid_request"
 
 
 class PreconditionRequired(PihubError):
     """This write needs If-Match with the ETag of the object that was read."""
-
     code, status, kind = "precondition_required", 428, "invalid_request"
 
 
 class TooLarge(PihubError):
     """The body exceeds `limits.body`."""
-
     code, status, kind = "request_too_large", 413, "too_large"
 
 
 class RateLimited(PihubError):
     """The key's rate is used up; `retry_after` says for how long."""
-
     code, status, kind, retryable = "rate_limited", 429, "rate_limit", True
 
 
@@ -174,19 +158,16 @@ class BudgetExceeded(PihubError):
 
 class PriceUnknown(PihubError):
     """The model has no known price, and the configuration blocks such models."""
-
     code, status, kind = "price_unknown", 402, "billing"
 
 
 class TooManyAttempts(RateLimited):
     """Too many failed logins of this account or from this address."""
-
     code = "too_many_attempts"
 
 
 class ClientGone(PihubError):
     """The client closed its connection; nobody is left to answer."""
-
     code, status, kind = "client_gone", 499, "invalid_request"
 
 
@@ -195,7 +176,6 @@ class ClientGone(PihubError):
 
 class UpstreamError(PihubError):
     """An upstream failed. `upstream_status` is its HTTP status, 0 if it gave none."""
-
     code, status, retryable = "upstream_error", 502, True
     kind: ClassVar[Kind] = "upstream"
 
@@ -214,13 +194,11 @@ class UpstreamError(PihubError):
 
 class UpstreamUnreachable(UpstreamError):
     """Name resolution, connecting or the TLS handshake failed."""
-
     code = "upstream_unreachable"
 
 
 class UpstreamTimeout(UpstreamError):
     """One of the timers fired; `timer` is connect, headers, first_byte, idle or total."""
-
     code, status, kind = "upstream_timeout", 504, "timeout"
 
     def __init__(self, message: str, *, timer: str, detail: str = "") -> None:
@@ -230,31 +208,26 @@ class UpstreamTimeout(UpstreamError):
 
 class UpstreamProtocol(UpstreamError):
     """The upstream's bytes are not HTTP/1.1, or not the format they claim to be."""
-
     code = "upstream_protocol"
 
 
 class UpstreamIncomplete(UpstreamError):
     """The upstream's answer ended before its terminal marker."""
-
     code = "upstream_incomplete"
 
 
 class UpstreamRejected(UpstreamError):
     """The upstream said 4xx: the request, or the hub's credentials, are at fault."""
-
     code, retryable = "upstream_rejected", False
 
 
 class RequestRejected(UpstreamRejected):
     """The upstream, which speaks the client's own protocol, refused the request itself."""
-
     code, status, kind = "request_rejected", 400, "invalid_request"
 
 
 class UpstreamBusy(UpstreamError):
     """The upstream said 429, 503 or 529."""
-
     code, status, kind = "upstream_busy", 503, "overloaded"
 
 
@@ -281,13 +254,11 @@ class ChainDeadline(UpstreamError):
 
 class BreakerOpen(UpstreamError):
     """The circuit breaker of the upstream is open; it was not called."""
-
     code, status, kind = "breaker_open", 503, "overloaded"
 
 
 class ChainExhausted(UpstreamError):
     """Every target of the model's chain failed; `detail` lists the reasons."""
-
     code = "chain_exhausted"
 
 
@@ -296,31 +267,26 @@ class ChainExhausted(UpstreamError):
 
 class Overloaded(PihubError):
     """A bound of the hub is reached (connections, streams, memory)."""
-
     code, status, kind, retryable = "overloaded", 503, "overloaded", True
 
 
 class StreamCancelled(PihubError):
     """An operator ended the stream."""
-
     code, status, kind = "stream_cancelled", 503, "overloaded"
 
 
 class Starting(Overloaded):
     """The hub has not loaded its keys yet."""
-
     code = "starting"
 
 
 class Internal(PihubError):
     """A defect in pihub. The log has the stack under the request id."""
-
     code = "internal_error"
 
 
 class ControlUnavailable(PihubError):
     """The control process is down; the data plane goes on without it."""
-
     code, status, kind, retryable = "control_unavailable", 503, "overloaded", True
 
 
@@ -329,19 +295,16 @@ class ControlUnavailable(PihubError):
 
 class StartupError(PihubError):
     """The hub refuses to start; the message says what to do."""
-
     code = "startup_error"
 
 
 class ConfigError(StartupError):
     """The configuration is wrong; `message` lists every fault with file and line."""
-
     code = "config_error"
 
 
 class ArenaError(StartupError):
     """The shared arena cannot be created or attached."""
-
     code = "arena_error"
 
 
