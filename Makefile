@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 JOBS ?= 3
-PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinheld/src/*)
+PORT := $(wildcard deploy/meinheld/*.py deploy/meinheld/edits/*.py deploy/meinheld/src/* \
+        pihub/_core/include/ph_direct.h)
 CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h pihub/_core/include/vendor/*.h)
 
 .DEFAULT_GOAL := help

@@ -25,7 +25,7 @@ from arm.flags import flags
 
 CORE = (
     "arena", "counters", "board", "names", "ring", "hashing", "histogram", "keytable",
-    "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "edge",
+    "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "direct", "edge",
     "stackpool", "jsonscan", "httphead", "budget", "streams",
     "difficulty", "ridge", "lane", "way", "intake",
     "queue", "speeds", "scanner",

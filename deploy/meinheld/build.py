@@ -39,6 +39,8 @@ NAME = "meinheld"
 UPSTREAM_VERSION = "1.0.2"
 VERSION = substitutions.VERSION
 SDIST_SHA256 = "008c76937ac2117cc69e032dc69cea9f85fc605de9bac1417f447c41c16a56d6"
+DIRECT = HERE.parents[1] / "pihub" / "_core" / "include" / "ph_direct.h"
+"""What the server and the hub's core must agree upon."""
 KEY_FILE = "meinheld/_pihub_build.py"
 
 MODES = {
@@ -118,7 +120,7 @@ def build_key(mode: str) -> str:
     """A digest of everything that shapes the wheel."""
     digest = hashlib.sha256(SDIST_SHA256.encode())
     files = [HERE / "build.py", HERE / "substitutions.py"]
-    files += [*(HERE / "edits").glob("*.py"), *(HERE / "src").iterdir()]
+    files += [*(HERE / "edits").glob("*.py"), *(HERE / "src").iterdir(), DIRECT]
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     for value in (
@@ -178,7 +180,7 @@ def port(tree: Path, key: str, mode: str) -> None:
     except substitutions.Mismatch as error:
         raise BuildError(str(error)) from None
     server = tree / "meinheld" / "server"
-    for file in (HERE / "src").iterdir():
+    for file in (*(HERE / "src").iterdir(), DIRECT):
         shutil.copy2(file, server / file.name)
     header = Path(importlib.import_module("greenlet").__file__ or "").with_name("greenlet.h")
     if not header.exists():

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, final
 
 from pihub._core.cache import Cache
+from pihub._core.direct import Direct
 from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.lane import Lane
@@ -10,7 +11,7 @@ from pihub._core.wire import pack_wire as pack_wire
 from pihub._core.wire import wire_key as wire_key
 
 @final
-class Edge:
+class Edge(Direct):
     """The WSGI callable: answers hits and refusals itself, passes the rest on.
 
     routes: path -> route number (below 64), for POSTs that may hit the exact cache.

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from pihub._core.matcher cimport Literals, ph_teddy
+from pihub._core.wire cimport ph_direct, ph_direct_answer, ph_direct_ask, ph_direct_text
 
 cdef extern from "ph_scan_request.h" nogil:
     """
@@ -47,10 +48,16 @@ cdef class Scanner:
     cdef Literals keywords
 
     cdef object found(self, ph_worst *w, str place)
-    cdef void header(self, object name, object value, ph_worst *w)
+    cdef void part(
+        self, const uint8_t *p, size_t n, const uint8_t *name, size_t name_len, ph_worst *w
+    ) noexcept
+    cdef bint clean_ask(self, const ph_direct_ask *ask) noexcept
 
 
 cdef class Gate:
     cdef object app
     cdef Scanner scanner
     cdef object judge
+    cdef object capsule         # the application's own
+    cdef const ph_direct *inner
+    cdef ph_direct face

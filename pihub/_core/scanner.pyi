@@ -42,4 +42,9 @@ class Gate:
     def __new__(
         cls, app: Callable[..., Iterable[bytes]], scanner: Scanner, judge: _Judge
     ) -> Self: ...
+    @property
+    def direct(self) -> object:
+        """The capsule of `app.direct` behind the scanner (direct.pyi): what is not clean is not
+        answered, and comes again as a WSGI call. Raises AttributeError if `app` has none."""
+
     def __call__(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]: ...

@@ -13,11 +13,15 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
 from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memset
 
 from pihub._core.matcher cimport Literals, ph_teddy_free
+from pihub._core.wire cimport (
+    PH_DIRECT, ph_direct, ph_direct_answer, ph_direct_ask, ph_direct_text, ph_name_is,
+)
 
 CLASSES = (
     "sql", "xss", "path", "shell", "template", "xxe", "ldap", "nosql", "header", "nul", "jndi",
@@ -41,6 +45,19 @@ cdef frozenset SKIPPED = frozenset((
     "HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_HOST", "HTTP_CONTENT_LENGTH", "HTTP_CONNECTION",
     "HTTP_ACCEPT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_PROXY_AUTHORIZATION",
 ))
+
+
+cdef bint skipped(ph_direct_text name) noexcept:
+    """SKIPPED, of what a direct ask has; and CONTENT_TYPE, which is no HTTP_ key."""
+    if name.len == 9:
+        return ph_name_is(name, "x-api-key")
+    if name.len == 12:
+        return ph_name_is(name, "content-type")
+    if name.len == 13:
+        return ph_name_is(name, "authorization")
+    if name.len == 15:
+        return ph_name_is(name, "accept-encoding")
+    return name.len == 19 and ph_name_is(name, "proxy-authorization")
 
 
 @cython.final
@@ -94,21 +111,43 @@ cdef class Scanner:
         )
         return self.found(&w, ""), w.deepest, w.values
 
-    cdef void header(self, object name, object value, ph_worst *w):
-        """A value that was clean before is not judged again."""
-        cdef const uint8_t *p = PH_S_TEXT(value)
-        cdef size_t n = PyUnicode_GET_LENGTH(value)
+    cdef void part(
+        self, const uint8_t *p, size_t n, const uint8_t *name, size_t name_len, ph_worst *w
+    ) noexcept:
+        """A header's value. One that was clean before is not judged again."""
         cdef uint64_t mark
-        cdef size_t left = PyUnicode_GET_LENGTH(name) - 5
-        mark = PH_S_HASH(p, n, self.seed) | 1
-        if n > 16 and self.clean[mark >> 55] == mark:
+        if n <= 16:
+            ph_part(&self.s, p, n, 2, 0, name, name_len, 0, w)
             return
-        if w.total == 0 and n > 16:
-            ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)
+        mark = PH_S_HASH(p, n, self.seed) | 1
+        if self.clean[mark >> 55] == mark:
+            return
+        if w.total == 0:
+            ph_part(&self.s, p, n, 2, 0, name, name_len, 0, w)
             if w.total == 0 and w.memory:
                 self.clean[mark >> 55] = mark
         else:
-            ph_part(&self.s, p, n, 2, 0, PH_S_TEXT(name) + 5, left, 0, w)
+            ph_part(&self.s, p, n, 2, 0, name, name_len, 0, w)
+
+    cdef bint clean_ask(self, const ph_direct_ask *ask) noexcept:
+        """Whether nothing at all is found in the path and the headers of a direct ask."""
+        cdef ph_worst w
+        cdef size_t i
+        cdef const uint8_t *path = <const uint8_t *> ask.path.at
+        cdef uint64_t mark = PH_S_HASH(path, ask.path.len, ~self.seed) | 1
+        memset(&w, 0, sizeof(w))
+        w.memory = 1
+        if self.clean[mark >> 55] != mark:
+            ph_judge(&self.s, path, ask.path.len, 0, 0, <const uint8_t *> b"", 0, &w)
+            if w.total == 0 and w.memory:
+                self.clean[mark >> 55] = mark
+        for i in range(ask.n_fields):
+            if not skipped(ask.field[i].name):
+                self.part(
+                    <const uint8_t *> ask.field[i].value.at, ask.field[i].value.len,
+                    <const uint8_t *> ask.field[i].name.at, ask.field[i].name.len, &w,
+                )
+        return w.total == 0 and w.memory
 
     def request(self, dict environ not None):
         cdef ph_worst w
@@ -137,8 +176,16 @@ cdef class Scanner:
                 continue
             if <object> key in SKIPPED:
                 continue
-            self.header(<object> key, <object> value, &w)
+            self.part(
+                PH_S_TEXT(<object> value), PyUnicode_GET_LENGTH(<object> value),
+                PH_S_TEXT(<object> key) + 5, PyUnicode_GET_LENGTH(<object> key) - 5, &w,
+            )
         return self.found(&w, "")
+
+
+cdef int answer(void *gate, const ph_direct_ask *ask, ph_direct_answer *out) noexcept:
+    cdef Gate self = <Gate> gate
+    return self.scanner.clean_ask(ask) and self.inner.answer(self.inner.self, ask, out)
 
 
 @cython.final
@@ -149,6 +196,14 @@ cdef class Gate:
         self.app = app
         self.scanner = scanner
         self.judge = judge
+
+    @property
+    def direct(self):
+        self.capsule = self.app.direct
+        self.inner = <const ph_direct *> PyCapsule_GetPointer(self.capsule, PH_DIRECT)
+        self.face.self = <void *> self
+        self.face.answer = answer
+        return PyCapsule_New(&self.face, PH_DIRECT, NULL)
 
     def __call__(self, dict environ not None, start_response):
         found = self.scanner.request(environ)

@@ -1,6 +1,33 @@
 """A rendered answer in the cache: the C face, for the edge."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from pihub._core.cache cimport ph_cache, ph_cache_hit
+
+cdef extern from "ph_direct.h" nogil:
+    const char *PH_DIRECT
+
+    ctypedef struct ph_direct_text:
+        const char *at
+        size_t len
+
+    ctypedef struct ph_direct_field:
+        ph_direct_text name
+        ph_direct_text value
+
+    ctypedef struct ph_direct_ask:
+        ph_direct_text path
+        ph_direct_text body
+        size_t n_fields
+        ph_direct_field *field
+
+    ctypedef struct ph_direct_answer:
+        ph_direct_text line
+        ph_direct_text rest
+
+    ctypedef struct ph_direct:
+        void *self
+        int (*answer)(void *, const ph_direct_ask *, ph_direct_answer *) noexcept
+
 cdef extern from "ph_wire.h" nogil:
     enum:
         PH_WIRE_BLOCK
@@ -23,6 +50,12 @@ cdef extern from "ph_wire.h" nogil:
         uint32_t block_len
         uint32_t body_len
 
+    int ph_wire_find(
+        const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now,
+        ph_cache_hit *hit, ph_wire *w, uint8_t *block)
+    const uint8_t *ph_wire_body(const ph_cache_hit *hit, const ph_wire *w)
+    int ph_name_is(ph_direct_text name, const char *wanted)
+    size_t ph_direct_token(const ph_direct_ask *ask, const uint8_t **token)
     int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t len)
     uint64_t ph_wire_seed(const uint8_t *secret, uint64_t epoch, uint64_t route)
     void ph_wire_hash(
@@ -38,7 +71,8 @@ cdef extern from "ph_wire.h" nogil:
 cdef class Heads:
     cdef list rows
 
-    # [key, status line, headers] of an entry; None if it is malformed.
+    # [key, status line, headers, (status line, header lines) in bytes or None] of an entry;
+    # None if it is malformed.
     cdef list of(self, const ph_wire *w, const uint8_t *block)
 
 

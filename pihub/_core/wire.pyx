@@ -6,7 +6,7 @@
 Promise   what pack_wire took is what the edge sends, and no header can be smuggled in.
 Layout    include/ph_wire.h
 Cost      a known head: one XXH3 and one compare of its bytes.
-Failure   whatever does not parse is no answer. RAM: 64 rows of at most 4 KiB and a list.
+Failure   whatever does not parse is no answer. RAM: 64 rows of at most 9 KiB and a list.
 """
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -14,6 +14,7 @@ from cpython.unicode cimport PyUnicode_DecodeLatin1
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+import re
 from http import HTTPStatus
 
 cdef enum:
@@ -22,6 +23,11 @@ cdef enum:
 cdef frozenset OWN = frozenset(
     (b"content-type", b"content-length", b"x-pihub-request-id", b"x-pihub-cache", b"x-pihub-cost")
 )
+cdef frozenset SERVERS = frozenset(
+    ("connection", "date", "keep-alive", "server", "transfer-encoding", "upgrade")
+)
+cdef object TOKEN = re.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch   # RFC 9110, 5.6.2
+cdef object UNCLEAN = re.compile("[\x00-\x08\x0a-\x1f\x7f]").search
 cdef tuple HEADER_HIT = ("x-pihub-cache", "HIT; exact")
 cdef tuple HEADER_FREE = ("x-pihub-cost", "0")
 
@@ -108,9 +114,23 @@ cdef class Heads:
             line = f"{w.status} {HTTPStatus(w.status).phrase}"
         except ValueError:
             line = f"{w.status} Unknown"
-        entry = [known, line, headers_of(w, block)]
+        headers = headers_of(w, block)
+        entry = [known, line, headers, lines_of(w.status, line, headers)]
         self.rows[row] = entry
         return entry
+
+
+cdef tuple lines_of(int status, str line, list headers):
+    """Status line and header lines as the server would send them; None where it would not:
+    it judges names and values, frames the message, owns the connection."""
+    if status in (204, 304):
+        return None
+    lines = []
+    for name, value in headers[1:]:
+        if name.lower() in SERVERS or not TOKEN(name) or UNCLEAN(value):
+            return None
+        lines.append(f"{name}: {value}\r\n")
+    return line.encode("ascii"), "".join(lines).encode("latin-1")
 
 
 cdef list headers_of(const ph_wire *w, const uint8_t *block):

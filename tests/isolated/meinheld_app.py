@@ -15,12 +15,16 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from meinheld import server
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.directly import Ask, Offer
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
@@ -247,6 +251,37 @@ def resident_kb() -> int:
     return int(fields[1]) * resource.getpagesize() // 1024
 
 
+class Direct:
+    """The application with direct answers: to /direct and /direct-big; of all others it only
+    notes what it was asked, for /asked to tell."""
+
+    def __init__(self) -> None:
+        self.asked: list[Ask] = []
+        self._offer = Offer(self.answer)
+        self.direct = self._offer.capsule
+
+    def answer(self, ask: Ask) -> tuple[bytes, bytes] | None:
+        if ask.path == b"/direct":
+            body = b"direct:" + ask.body
+        elif ask.path == b"/direct-big":
+            body = b"%08d" % len(ask.body) * (int(ask.body or b"1") << 17)  # MiB
+        else:
+            self.asked.append(ask)
+            return None
+        return b"200 OK", b"content-length: %d\r\nx-way: direct\r\n\r\n" % len(body) + body
+
+    def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/asked":
+            asked, self.asked = self.asked, []
+            found = [
+                [a.path.decode(), a.body.decode("latin-1"),
+                 [[n.decode(), v.decode()] for n, v in a.fields]]
+                for a in asked
+            ]  # fmt: skip
+            return text(start, json.dumps(found).encode())
+        return app(environ, start)
+
+
 class Errors:
     """The server's error logger: one line an error."""
 
@@ -264,6 +299,7 @@ def main() -> None:
     parser.add_argument("--body", type=int, default=20)
     parser.add_argument("--write", type=int, default=60)
     parser.add_argument("--files", type=int, help="limit of open files")
+    parser.add_argument("--direct", action="store_true", help="answer some requests directly")
     args = parser.parse_args()
     if args.files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (args.files, args.files))
@@ -282,7 +318,7 @@ def main() -> None:
     server.set_listen_socket([listener.fileno()])
     signal.signal(signal.SIGTERM, lambda *_: server.drain(5))
     print(f"port {listener.getsockname()[1]}", flush=True)
-    server.run(app)
+    server.run(Direct() if args.direct else app)
     # Still ours, still listening: the arbiter's other workers share it.
     assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
     listener.close()

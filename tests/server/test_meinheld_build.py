@@ -38,8 +38,11 @@ def sdist(tmp_path: Path) -> Path:
 
 
 def copy_of_the_script(tmp_path: Path) -> Path:
-    copy = tmp_path / "copy"
+    copy = tmp_path / "copy" / "deploy" / "meinheld"
     shutil.copytree(BUILD.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shared = Path("pihub", "_core", "include", "ph_direct.h")
+    (copy.parents[1] / shared).parent.mkdir(parents=True)
+    shutil.copy2(BUILD.parents[2] / shared, copy.parents[1] / shared)
     return copy
 
 

@@ -17,9 +17,11 @@ CORPUS = Path(__file__).parents[1] / "corpus" / "http" / "requests.toml"
 CASES: list[dict[str, Any]] = tomllib.loads(CORPUS.read_text())["case"]
 
 
-@pytest.fixture(scope="module")
-def app() -> Iterator[App]:
-    with App("--max-body", str(1 << 20)) as running:
+# With direct answers too, where the application says no to all of them: whoever takes the
+# first look at a request, the parser decides.
+@pytest.fixture(scope="module", params=[(), ("--direct",)], ids=["", "direct"])
+def app(request: pytest.FixtureRequest) -> Iterator[App]:
+    with App("--max-body", str(1 << 20), *request.param) as running:
         yield running
         assert running.ask("/").body == b"hello\n", "the worker must be alive after all"
         assert running.stop() == 0, running.errors()

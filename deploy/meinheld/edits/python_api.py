@@ -231,6 +231,8 @@ MEMORY: list[Edit] = [
         "  int64_t head_since, body_since;\n"
         "  char *pending; /* bytes behind the current request */\n"
         "  size_t pending_len;\n"
+        "  char *held; /* a request whose body is not whole, or (PIHUB_FLUSH) an answer's rest */\n"
+        "  size_t held_len, held_done;\n"
         "  struct _client *next, *prev, *next_ready;\n",
     ),
 ]

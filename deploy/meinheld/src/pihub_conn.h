@@ -11,6 +11,11 @@ int pihub_draining(void) { return draining; }
 
 static void conn_callback(picoev_loop *loop, int fd, int events, void *arg);
 static void conn_parse(client_t *client, const char *data, size_t len);
+static void conn_destroy(client_t *client);
+static void conn_refuse(client_t *client, int status);
+static void conn_await(client_t *client);
+static int conn_patience(client_t *client);
+static int conn_keep(client_t *client, const char *data, size_t len);
 
 static void name_peer(client_t *client, const struct sockaddr_storage *addr) {
   if (addr->ss_family == AF_INET) {
@@ -28,6 +33,8 @@ static void name_peer(client_t *client, const struct sockaddr_storage *addr) {
     client->remote_port = ntohs(v6->sin6_port);
   }
 }
+
+#include "pihub_direct.h"
 
 static client_t *conn_new(int fd, const struct sockaddr_storage *addr) {
   client_t *client = alloc_client_t();
@@ -80,6 +87,7 @@ static void conn_destroy(client_t *client) {
   Py_CLEAR(client->addr);
   Py_CLEAR(client->port);
   PyMem_Free(client->pending);
+  held_free(client);
   dealloc_parser(client->http_parser);
   if (client->prev != NULL) {
     client->prev->next = client->next;
@@ -108,6 +116,8 @@ static int conn_patience(client_t *client) {
       left = client->body_since + patience.body - pihub_now();
       if (client->current_req != NULL) {
         left += client->current_req->body_readed / PIHUB_BODY_RATE;
+      } else {
+        left += (int64_t)client->held_done / PIHUB_BODY_RATE;
       }
   }
   return left < 1 ? (left < 0 ? 0 : 1) : (int)(left > 120 ? 120 : left);
@@ -129,6 +139,7 @@ static void conn_await(client_t *client) {
  * still sends is read and dropped for a while. */
 static void conn_linger(client_t *client) {
   conn_free_request(client);
+  held_free(client);
   client->state = PIHUB_LINGER;
   client->lingered = 0;
   client->head_since = pihub_now();
@@ -177,7 +188,8 @@ static void conn_read(client_t *client) {
 static void conn_callback(picoev_loop *loop, int fd, int events, void *arg) {
   client_t *client = (client_t *)arg;
   if (events & PICOEV_TIMEOUT) {
-    if (client->state == PIHUB_IDLE || client->state == PIHUB_LINGER) {
+    if (client->state == PIHUB_IDLE || client->state == PIHUB_LINGER ||
+        client->state == PIHUB_FLUSH) {
       conn_destroy(client);
     } else if (conn_patience(client) > 0) {
       conn_await(client);
@@ -186,6 +198,10 @@ static void conn_callback(picoev_loop *loop, int fd, int events, void *arg) {
     }
   } else if (client->state == PIHUB_LINGER) {
     conn_drop_input(client);
+  } else if (client->state == PIHUB_FLUSH) {
+    direct_flush(client);
+  } else if (client->held != NULL) {
+    direct_more(client);
   } else {
     conn_read(client);
   }
@@ -212,6 +228,9 @@ static int conn_keep(client_t *client, const char *data, size_t len) {
 static void conn_parse(client_t *client, const char *data, size_t len) {
   size_t used;
   if (client->state == PIHUB_IDLE) {
+    if (direct_try(client, data, len) != DIRECT_NO) {
+      return;
+    }
     client->state = PIHUB_HEAD;
     client->head_since = pihub_now();
   }

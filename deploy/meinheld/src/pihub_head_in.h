@@ -2,6 +2,8 @@
  * http_request_parser.c in place of its own callbacks. Whatever two parsers could
  * understand differently is refused: that is how requests are smuggled. */
 
+#include "pihub_grammar.h"
+
 #define PIHUB_MAX_FIELDS 128 /* RAM: a field is at most 8 KiB, a head 80 KiB in all */
 
 static int refuse(request *req, int status) {
@@ -30,18 +32,6 @@ static int message_begin_cb(http_parser *p) {
 
 static int field_is(const request *req, const char *name) {
   return req->name_len == strlen(name) && !strncasecmp(req->name, name, req->name_len);
-}
-
-/* reg-name / IP-literal [ ":" port ] (RFC 3986, 3.2.2), without the comma, which would
- * make a list of it. Empty is allowed. */
-static int is_host(const char *text, size_t len) {
-  for (size_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (!(isalnum(c) || (c && strchr("-._~!$&'()*+;=:[]%", c)))) {
-      return 0;
-    }
-  }
-  return 1;
 }
 
 static int is_decimal(const char *text, size_t len) {

@@ -1,5 +1,7 @@
 /* Building the head of a response (RFC 9112, 4 and 5). Included by response.c. */
 
+#include "pihub_grammar.h"
+
 typedef struct {
   char *text;
   size_t len, size;
@@ -71,16 +73,12 @@ static int is_clean(const char *text, Py_ssize_t len) {
   return !bad;
 }
 
-/* RFC 9110, 5.6.2: a token's characters, a bit each. */
-static const uint32_t token_bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
-
 static int is_name(const char *text, Py_ssize_t len) {
-  uint32_t good = 1;
+  unsigned good = 1;
   for (Py_ssize_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)text[i];
-    good &= token_bits[c >> 5] >> (c & 31);
+    good &= is_token_char(text[i]);
   }
-  return (good & 1) && len > 0;
+  return good && len > 0;
 }
 
 static int name_is(const char *name, Py_ssize_t len, const char *wanted) {

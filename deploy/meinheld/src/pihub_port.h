@@ -27,7 +27,7 @@ extern pihub_patience patience;
 #define PIHUB_READ_SIZE (64 * 1024)
 
 /* client_t.state */
-enum { PIHUB_IDLE = 0, PIHUB_HEAD, PIHUB_BODY, PIHUB_BUSY, PIHUB_LINGER };
+enum { PIHUB_IDLE = 0, PIHUB_HEAD, PIHUB_BODY, PIHUB_BUSY, PIHUB_LINGER, PIHUB_FLUSH };
 
 /* What became of a response. */
 enum { PIHUB_SENT = 0, PIHUB_FAILED = -1, PIHUB_GONE = -2 };

@@ -124,6 +124,9 @@ static PyObject *meinheld_run_loop(PyObject *self, PyObject *args, PyObject *kwa
     PyErr_SetString(PyExc_RuntimeError, "the server is running already");
     return NULL;
   }
+  if (direct_take(app) < 0) {
+    return NULL;
+  }
   hub = greenlet_getcurrent();
   if (hub == NULL) {
     return NULL;
@@ -158,6 +161,7 @@ static PyObject *meinheld_run_loop(PyObject *self, PyObject *args, PyObject *kwa
   picoev_destroy_loop(main_loop);
   picoev_deinit();
   main_loop = NULL;
+  direct = NULL;
   Py_CLEAR(wsgi_app);
   clear_server_env();
   Py_CLEAR(listen_socks); /* whoever opened them closes them */

@@ -28,6 +28,8 @@
 #include "vendor/xxhash.h"
 
 #include "ph_atomics.h"
+#include "ph_cache.h"
+#include "ph_direct.h"
 
 #define PH_WIRE_MAGIC 0x31574850u
 #define PH_WIRE_BLOCK 4096
@@ -68,6 +70,34 @@ static inline int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t le
         at += (uint32_t)size[0] + size[1];
     }
     return at == w->block_len;
+}
+
+/* Head and block of the entry of a key, copied: 1, or 0 if there is none that can be sent.
+ * The body is copied by the caller, who then asks ph_cache_still(hit). */
+static inline int ph_wire_find(
+    const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now, ph_cache_hit *hit,
+    ph_wire *w, uint8_t *block
+) {
+    for (int attempt = 0; attempt < 3; attempt++) {
+        if (!ph_cache_find(c, h1, h2, tenant, now, 0, hit) || hit->len < sizeof *w || hit->raw) {
+            return 0;
+        }
+        memcpy(w, hit->value, sizeof *w);
+        if (!ph_cache_still(hit)) {
+            continue;
+        }
+        if (w->magic != PH_WIRE_MAGIC || w->block_len > PH_WIRE_BLOCK
+            || hit->len != sizeof *w + (uint64_t)w->block_len + w->body_len) {
+            return 0;
+        }
+        memcpy(block, hit->value + sizeof *w, w->block_len);
+        return 1;
+    }
+    return 0;
+}
+
+static inline const uint8_t *ph_wire_body(const ph_cache_hit *hit, const ph_wire *w) {
+    return hit->value + sizeof *w + w->block_len;
 }
 
 static inline uint64_t ph_mix64(uint64_t x) { /* splitmix64's finaliser (Steele, Lea, Flood 2014) */
@@ -153,6 +183,49 @@ static inline size_t ph_bearer(const uint8_t **p, size_t n) {
     }
     *p = s;
     return n;
+}
+
+/* Whether the shorter of both begins the other, in any case; `wanted` is in lower case. */
+static inline int ph_name_is(ph_direct_text name, const char *wanted) {
+    for (size_t i = 0; i < name.len && wanted[i] != '\0'; i++) {
+        char c = name.at[i];
+        if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != wanted[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The token of a direct ask; 0 bytes if it has none, or a field that may change the answer
+ * (the general way knows better): each of our own, and those that the edge asks for. */
+static inline size_t ph_direct_token(const ph_direct_ask *ask, const uint8_t **token) {
+    ph_direct_text bearer = {NULL, 0}, key = {NULL, 0};
+    size_t len = 0;
+    for (size_t i = 0; i < ask->n_fields; i++) {
+        const ph_direct_field *f = &ask->field[i];
+        if (f->name.len == 9 && ph_name_is(f->name, "x-api-key")) {
+            if (key.at != NULL)
+                return 0;
+            key = f->value;
+        } else if (f->name.len == 13 && ph_name_is(f->name, "authorization")) {
+            if (bearer.at != NULL)
+                return 0;
+            bearer = f->value;
+        } else if ((f->name.len > 8 && ph_name_is(f->name, "x-pihub-"))
+            || (f->name.len == 14 && ph_name_is(f->name, "anthropic-beta"))
+            || (f->name.len == 15 && ph_name_is(f->name, "idempotency-key"))) {
+            return 0;
+        }
+    }
+    if (bearer.at != NULL) {
+        *token = (const uint8_t *)bearer.at;
+        len = ph_bearer(token, bearer.len);
+    }
+    if (len == 0) {
+        *token = (const uint8_t *)key.at;
+        len = key.len;
+    }
+    return len;
 }
 
 /* Content-Length: digits only, at most 18; -1 if not. */
