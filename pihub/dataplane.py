@@ -20,6 +20,7 @@ from pihub.gateway.api.record import ApiRecorder
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.intake import Intake
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup, Sharing
@@ -184,7 +185,9 @@ class Worker:
             energy=Energy(settings.energy.watts, settings.energy.usd_per_kwh),
         )
         routing = build_routing(hub, slot, waiter)
-        admit = Admit(state, slot, settings.limits.streams_per_worker)
+        limits = settings.limits
+        intake = Intake(parse_size(limits.body), limits.json_depth, limits.json_values)
+        admit = Admit(state, slot, limits.streams_per_worker, intake.__call__)
         relay = Relay(state.cache, self.flights, state.arena, slot)
         linger = Linger(
             settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
@@ -230,7 +233,9 @@ class Worker:
                     state,
                     slot,
                     finish,
-                    StreamTracker(state.streams, slot, settings.streams.stall),
+                    StreamTracker(
+                        state.streams, slot, settings.streams.stall, limits.streams_per_key
+                    ),
                     relay,
                     linger,
                 ),

@@ -68,6 +68,11 @@ class InputRefused(BadRequest):
     code = "input_refused"
 
 
+class UnsupportedCoding(BadRequest):
+    """The body has a content coding that the hub does not undo."""
+    code, status = "unsupported_coding", 415
+
+
 class Unauthenticated(PihubError):
     """No key, or a key that the hub does not know."""
     code, status, kind = "invalid_api_key", 401, "authentication"

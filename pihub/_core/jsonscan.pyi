@@ -10,3 +10,9 @@ def replace(data: bytes, key: bytes, value: bytes, absent: tuple[bytes, ...]) ->
     None if `data` is not that plain: no object, the key missing, a key of `absent`
     there, a key twice (ASCII case ignored), an escape in a key, or over 32 keys.
     """
+
+def measure(data: bytes, deepest: int, most: int) -> int:
+    """0: at most `deepest` levels and about `most` values; 1: deeper; 2: more values.
+
+    Says nothing of whether it is valid.
+    """

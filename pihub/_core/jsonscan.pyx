@@ -113,6 +113,34 @@ def members(bytes data not None):
         return None
 
 
+def measure(bytes data not None, Py_ssize_t deepest, Py_ssize_t most):
+    """Commas and openings bound the values from above, so one pass without a stack is enough."""
+    cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(data)
+    cdef Py_ssize_t n = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t i = 0, depth = 0, values = 1
+    cdef uint8_t c
+    while i < n:
+        c = p[i]
+        if c == 34:
+            i = skip_string(p, i, n)
+            if i < 0:
+                return 0    # cut off inside a string: the decoder says so
+            continue
+        if c == 123 or c == 91:
+            depth += 1
+            values += 1
+            if depth > deepest:
+                return 1
+        elif c == 125 or c == 93:
+            depth -= 1
+        elif c == 44:
+            values += 1
+        if values > most:
+            return 2
+        i += 1
+    return 0
+
+
 cdef enum:
     KEYS = 32   # more keys than a chat request has; 512 B of stack
 

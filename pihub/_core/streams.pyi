@@ -44,6 +44,8 @@ class Streams:
         """A live row, None if it is free."""
     def rows(self) -> list[_Row]:
         """All live rows of all processes."""
+    def held(self, key: int) -> int:
+        """How many live rows of all processes are that key's, as of some moment."""
     def orphans(self, slot: int, incarnation: int) -> list[_Row]:
         """Take the live rows of a dead process; they are free afterwards."""
     def untracked(self) -> int:

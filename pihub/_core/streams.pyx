@@ -162,6 +162,9 @@ cdef class Streams:
                     found.append(one)
         return found
 
+    def held(self, uint32_t key):
+        return ph_streams_held(&self.s, key)
+
     def orphans(self, uint32_t slot, uint32_t incarnation):
         cdef ph_stream copy
         cdef ph_stream *r

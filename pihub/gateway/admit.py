@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pihub.errors import Overloaded
-from pihub.gateway.exchange import Exchange
+from pihub.gateway.exchange import Exchange, Stage
 from pihub.shared.memory import refuses
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
@@ -17,7 +17,9 @@ class Admit:
     costs its body, one answer and about 30 KiB of stack.
     """
 
-    def __init__(self, state: SharedState, slot: int, limit: int) -> None:
+    def __init__(self, state: SharedState, slot: int, limit: int, intake: Stage) -> None:
+        """`intake` bounds what was sent, after the request was let in."""
+        self._intake = intake
         self._counters = state.counters
         self._cache = state.cache
         self._slot = slot
@@ -26,8 +28,11 @@ class Admit:
 
     def __call__(self, x: Exchange) -> None:
         self._counters.add(self._slot, Column.IN_FLIGHT, 1)
-        if x.request.begun is not None:
-            return  # admitted by the lane, and perhaps paid for
+        if x.request.begun is None:  # else admitted by the lane, and perhaps paid for
+            self._let_in()
+        self._intake(x)
+
+    def _let_in(self) -> None:
         if refuses(self._cache):
             raise Overloaded("the machine is short of memory", retry_after=10)
         held = self._counters.get(self._slot, Column.IN_FLIGHT)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pihub.settings.access import Access
+from pihub.settings.limits import Limits
 from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
@@ -61,17 +62,6 @@ class Store(Section, frozen=True):
     """Of single requests and minute roll-ups; hour roll-ups are kept ten times as long."""
     flush: Seconds = 1.0
     """How long request records wait for a batch, at most."""
-
-
-class Limits(Section, frozen=True):
-    body: str = "10MB"
-    header: str = "32KB"
-    requests_per_minute: Positive = 6000
-    """Per key."""
-    burst: Positive = 600
-    streams_per_worker: Positive = 512
-    answer: str = "64MB"
-    """The largest upstream answer that is held in memory."""
 
 
 class Timers(Section, frozen=True):

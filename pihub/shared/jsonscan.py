@@ -1,7 +1,7 @@
-"""Spans of a JSON object's members, found by the core without parsing the values."""
+"""Spans of a JSON object's members and a text's depth, found by the core without parsing."""
 
 from __future__ import annotations
 
-from pihub._core.jsonscan import members, replace
+from pihub._core.jsonscan import measure, members, replace
 
-__all__ = ["members", "replace"]
+__all__ = ["measure", "members", "replace"]

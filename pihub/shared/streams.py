@@ -93,10 +93,18 @@ class Live:
 class StreamTracker:
     """What one worker opens."""
 
-    def __init__(self, table: Streams, slot: int, stall: float = 5.0) -> None:
+    def __init__(
+        self, table: Streams, slot: int, stall: float = 5.0, per_key: int = 1 << 31
+    ) -> None:
+        """`per_key`: how many one key may have open at once, in all workers."""
+        self._per_key = per_key
         self._table = table
         self._slot = slot
         self._stall = int(stall * 1e9)
+
+    def full(self, key: int) -> bool:
+        """Whether the key has as many as it may. Some 10 us a worker: asked once a stream."""
+        return key != 0 and self._table.held(key) >= self._per_key
 
     def open(
         self,

@@ -204,7 +204,7 @@ MEMORY: list[Edit] = [
         "  char name[256]; /* the field being read */\n"
         "  size_t name_len;\n"
         "  buffer_t *value;\n"
-        "  uint32_t num_headers;\n"
+        "  uint32_t num_headers, fields_size;\n"
         "  field_type last_header_element;\n"
         "  uint32_t hosts, lengths, codings; /* how often the field came */\n"
         "  uint8_t head_done, wants_close, wants_keep, wants_continue;\n"

@@ -114,7 +114,8 @@ CONNECTION: list[Edit] = [
         "static client_t *new_client_t(int client_fd, char *remote_addr,\n",
         "static void setup_server_env(void) {\n",
         1009,
-        '#include "pihub_wait.h"\n#include "pihub_conn.h"\n#include "pihub_accept.h"\n\n',
+        '#include "pihub_wait.h"\n#include "pihub_sources.h"\n#include "pihub_conn.h"\n'
+        '#include "pihub_accept.h"\n\n',
     ),
     Cut(
         SERVER,
@@ -160,7 +161,9 @@ CONNECTION: list[Edit] = [
         '    {"sleep", (PyCFunction)meinheld_sleep, METH_VARARGS | METH_KEYWORDS, ""},\n',
         '    {"drain", meinheld_drain, METH_VARARGS, "stop accepting, finish, leave run()"},\n'
         '    {"set_patience", (PyCFunction)meinheld_set_patience, METH_VARARGS | METH_KEYWORDS,\n'
-        '     "seconds that slow clients are waited for: head=15, body=20, write=60"},\n',
+        '     "seconds that slow clients are waited for: head=15, body=20, write=60"},\n'
+        '    {"set_limits", (PyCFunction)meinheld_set_limits, METH_VARARGS | METH_KEYWORDS,\n'
+        '     "head=bytes of all fields, per_source=connections, spared=callable(address)"},\n',
     ),
     Replace(
         SERVER,

@@ -43,7 +43,12 @@ static client_t *conn_new(int fd, const struct sockaddr_storage *addr) {
   }
   client->fd = fd;
   name_peer(client, addr);
+  if (!source_enter(client->remote_addr)) {
+    dealloc_client(client);
+    return NULL;
+  }
   if (init_parser(client, server_name, (short)server_port) < 0) {
+    source_leave(client->remote_addr);
     dealloc_client(client);
     return NULL;
   }
@@ -98,6 +103,7 @@ static void conn_destroy(client_t *client) {
     client->next->prev = client->prev;
   }
   nclients--;
+  source_leave(client->remote_addr);
   dealloc_client(client);
 }
 

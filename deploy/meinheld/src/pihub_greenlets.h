@@ -58,3 +58,25 @@ static PyObject *meinheld_set_patience(PyObject *self, PyObject *args, PyObject 
   patience = wanted;
   Py_RETURN_NONE;
 }
+
+static PyObject *meinheld_set_limits(PyObject *self, PyObject *args, PyObject *kwargs) {
+  int head = (int)pihub_head_most, most = source_most;
+  PyObject *spared = Py_None;
+  static char *keywords[] = {"head", "per_source", "spared", NULL};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iiO:set_limits", keywords, &head, &most,
+                                   &spared)) {
+    return NULL;
+  }
+  if (head < 256 || most < 0 || (spared != Py_None && !PyCallable_Check(spared))) {
+    PyErr_SetString(PyExc_ValueError, "head has 256 bytes or more, per_source is 0 or more");
+    return NULL;
+  }
+  if (hub != NULL) { /* the table is made when run() begins */
+    PyErr_SetString(PyExc_RuntimeError, "set_limits before run");
+    return NULL;
+  }
+  pihub_head_most = (uint32_t)head;
+  source_most = most;
+  Py_XSETREF(source_spared, spared == Py_None ? NULL : Py_NewRef(spared));
+  Py_RETURN_NONE;
+}

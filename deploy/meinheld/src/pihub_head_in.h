@@ -6,6 +6,8 @@
 
 #define PIHUB_MAX_FIELDS 128 /* RAM: a field is at most 8 KiB, a head 80 KiB in all */
 
+uint32_t pihub_head_most = 80 * 1024; /* bytes of all fields (set_limits) */
+
 static int refuse(request *req, int status) {
   if (req->bad_request_code == 0) {
     req->bad_request_code = status;
@@ -109,7 +111,8 @@ static int add_header(http_parser *p, request *req) {
       return refuse(req, 400);
     }
   }
-  if (++req->num_headers > PIHUB_MAX_FIELDS) {
+  req->fields_size += (uint32_t)(req->name_len + len + 4); /* ": " and the line's end */
+  if (++req->num_headers > PIHUB_MAX_FIELDS || req->fields_size > pihub_head_most) {
     return refuse(req, 431);
   }
   status = special_field(p, req, value, len);

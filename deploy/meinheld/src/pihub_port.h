@@ -14,6 +14,9 @@ typedef struct {
 
 extern pihub_patience patience;
 
+/* Bytes that all fields of a request's head may have together (set_limits). */
+extern uint32_t pihub_head_most;
+
 /* The pace that a body must keep, in bytes a second. */
 #define PIHUB_BODY_RATE 1024
 /* Idle keep-alive connections are closed after this while draining. */

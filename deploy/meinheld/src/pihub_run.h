@@ -140,6 +140,8 @@ static PyObject *meinheld_run_loop(PyObject *self, PyObject *args, PyObject *kwa
   main_loop = picoev_create_loop(60);
   if (main_loop == NULL) {
     PyErr_SetFromErrno(PyExc_OSError);
+  }
+  if (main_loop == NULL || sources_begin(max_fd) < 0) {
     Py_CLEAR(hub);
     return NULL;
   }

@@ -80,6 +80,7 @@ class ChatEndpoint:
                 env.get("HTTP_X_PIHUB_DEADLINE_MS"),
                 env.get("HTTP_IDEMPOTENCY_KEY"),
                 self._trace(env) if "HTTP_TRACEPARENT" in env else (),
+                env.get("HTTP_CONTENT_ENCODING"),
             )
         )
         body = reply.body
