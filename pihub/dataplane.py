@@ -188,6 +188,9 @@ class Worker:
         limits = settings.limits
         intake = Intake(parse_size(limits.body), limits.json_depth, limits.json_values)
         admit = Admit(state, slot, limits.streams_per_worker, intake.__call__)
+        tracker = StreamTracker(
+            state.streams, slot, settings.streams.stall, limits.streams_per_key
+        )
         relay = Relay(state.cache, self.flights, state.arena, slot)
         linger = Linger(
             settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
@@ -206,7 +209,7 @@ class Worker:
         pipeline = Pipeline(
             Stages(
                 admit=admit,
-                inspect=Inspect(self._scopes),
+                inspect=Inspect(self._scopes, tracker),
                 lookup=lookup,
                 route=Router(hub.models, routing.planner),
                 call=Call(
@@ -233,9 +236,7 @@ class Worker:
                     state,
                     slot,
                     finish,
-                    StreamTracker(
-                        state.streams, slot, settings.streams.stall, limits.streams_per_key
-                    ),
+                    tracker,
                     relay,
                     linger,
                 ),

@@ -40,6 +40,7 @@ cdef extern from "ph_streams.h" nogil:
     int ph_stream_tick(
         ph_stream *r, uint64_t tokens, uint64_t bytes, uint64_t now, uint64_t stall_ns)
     void ph_stream_close(ph_stream *r)
+    uint32_t ph_streams_held(const ph_streams *s, uint64_t key)
     int ph_stream_copy(const ph_stream *r, ph_stream *out, uint64_t *word)
 
 

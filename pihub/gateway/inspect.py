@@ -10,20 +10,28 @@ from pihub.domain.cacheable import parse_wish
 from pihub.errors import Forbidden
 from pihub.gateway.exchange import Exchange
 from pihub.shared.scopes import RESTRICTED, Scopes
+from pihub.shared.streams import StreamTracker
 
 
 class Inspect:
-    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest, and Forbidden
-    for what a restricted key may not do: before any cache is asked."""
+    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest, RateLimited for
+    one stream too many, and Forbidden for what a restricted key may not do: before any cache
+    is asked."""
 
-    def __init__(self, scopes: Scopes | None = None) -> None:
+    def __init__(
+        self, scopes: Scopes | None = None, streams: StreamTracker | None = None
+    ) -> None:
+        """`streams` knows how many a key has open."""
         self._scopes = scopes
+        self._streams = streams
 
     def __call__(self, x: Exchange) -> None:
         if x.request.wish_header is not None:
             x.wish = parse_wish(x.request.wish_header)
         x.alias, x.streams, x.temperature = x.request.client.peek(x.request.body)
         self.permit(x)
+        if x.streams and self._streams is not None:
+            self._streams.require(x.request.principal.key)
 
     def permit(self, x: Exchange) -> None:
         """Raises Forbidden for what a restricted key may not do."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pihub.errors import Overloaded, StartupError
 from pihub.security import scope
-from pihub.settings.schema import Limits
+from pihub.settings.limits import Limits
 from pihub.shared import scopes
 from pihub.store.rows import KeyRow, TenantRow
 

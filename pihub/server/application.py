@@ -15,6 +15,7 @@ from pihub.server.ports import Hub, HubFactory, Inherited
 from pihub.settings import workers
 from pihub.settings.paths import run_dir
 from pihub.settings.schema import Settings
+from pihub.settings.sizes import parse_size
 
 BACKLOG = 1024
 """Connections that wait while all workers are busy; the kernel caps it at somaxconn."""
@@ -126,9 +127,11 @@ class HubApplication(BaseApplication):  # type: ignore[misc]  # gunicorn is unty
             "loglevel": "debug" if server.log_level == "debug" else "warning",
             "errorlog": "-",
             "accesslog": None,
-            # the edge judges header sizes by limits.header; these only bound the parser
+            # each engine refuses what is longer than limits.header in all; these only
+            # bound the parser
             "limit_request_line": 8190,
-            "limit_request_field_size": 65536,
+            "limit_request_fields": 128,
+            "limit_request_field_size": min(parse_size(self.settings.limits.header), 65536),
             # clients must not set the scheme or name of the script
             "forwarded_allow_ips": "",
             "forwarder_headers": "",

@@ -14,6 +14,7 @@ from pihub.domain.ports import Waiter
 from pihub.errors import StartupError
 from pihub.server.kernel import Kernel
 from pihub.server.ports import Hub, WSGIApplication
+from pihub.settings.addresses import in_networks
 
 TICK = 1.0
 """Seconds between two calls of Hub.on_tick."""
@@ -43,6 +44,7 @@ class HubWorker(ABC):
     tmp: Any
     wsgi: WSGIApplication
     _last_tick = 0.0
+    _told_source = 0.0
     _tick_failed = False
 
     @property
@@ -110,6 +112,24 @@ class HubWorker(ABC):
             if not self._tick_failed:  # once, not every second
                 log.exception("the worker's housekeeping failed")
             self._tick_failed = True
+
+    def spared(self, address: str) -> bool:
+        """Whether a source at `limits.connections_per_source` may open more: a trusted proxy
+        may, since all clients come through it. Others are told of in the log, not more often
+        than once a minute."""
+        settings = self.hub.settings
+        if in_networks(address, settings.access.trusted_proxies):
+            return True
+        now = time.monotonic()
+        if now >= self._told_source:
+            self._told_source = now + 60.0
+            log.warning(
+                "%s has %d connections to this worker: more are closed at once "
+                "(limits.connections_per_source; a reverse proxy belongs into "
+                "access.trusted_proxies)",
+                address, settings.limits.connections_per_source,
+            )  # fmt: skip
+        return False
 
     def grace(self) -> float:
         """How long open requests may still take when this worker stops."""

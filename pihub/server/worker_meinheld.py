@@ -58,6 +58,15 @@ class MeinheldHubWorker(HubWorker, Worker):  # type: ignore[misc]  # untyped bas
         server.set_keepalive(self.cfg.keepalive)
         server.set_max_content_length(self.max_body())
         server.set_client_body_buffer_size(BODY_IN_MEMORY)
+        limits = self.hub.settings.limits
+        server.set_patience(
+            head=limits.head_seconds, body=limits.body_seconds, write=limits.write_seconds
+        )
+        server.set_limits(
+            head=parse_size(limits.header),
+            per_source=limits.connections_per_source,
+            spared=self.spared,
+        )
         server.set_watchdog(self.watch)
         server.set_listen_socket([sock.fileno() for sock in self.sockets])
         for loop in self.hub.background():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?\.?")
@@ -48,6 +49,15 @@ def is_private(host: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host or host.endswith((".local", ".lan", ".home.arpa", ".internal"))
+
+
+def in_networks(address: str, networks: Iterable[str]) -> bool:
+    """Whether an address is one of, or in one of, "127.0.0.1" and "10.0.0.0/8"."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in ipaddress.ip_network(one, strict=False) for one in networks)
 
 
 def parse_url(text: str) -> SplitResult:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pihub._core.names import Names
 from pihub._core.streams import Streams
+from pihub.errors import RateLimited
 
 if TYPE_CHECKING:
     from pihub._core.streams import _Row
@@ -102,9 +103,14 @@ class StreamTracker:
         self._slot = slot
         self._stall = int(stall * 1e9)
 
-    def full(self, key: int) -> bool:
-        """Whether the key has as many as it may. Some 10 us a worker: asked once a stream."""
-        return key != 0 and self._table.held(key) >= self._per_key
+    def require(self, key: int) -> None:
+        """Raises RateLimited if the key has as many open as it may. Some 5 us a worker."""
+        if key and self._table.held(key) >= self._per_key:
+            raise RateLimited(
+                f"this API key has {self._per_key} streams open (limits.streams_per_key): "
+                "wait until one ends",
+                retry_after=1,
+            )
 
     def open(
         self,

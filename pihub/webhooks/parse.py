@@ -13,11 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pihub.errors import BadRequest, TooLarge
+from pihub.shared.jsonscan import measure
 
 BATCH = 100
 """Events of one request, at most (HubSpot's own bound)."""
 LONGEST = 256
 """Characters of an object's name and of a type."""
+DEEPEST = 64
+MOST_VALUES = 100_000
+"""Of a request, before it is parsed. RAM: 10 MB."""
 PRIVACY = "contact.privacyDeletion"
 
 
@@ -141,6 +145,10 @@ def _digest(source: str, text: str) -> bytes:
 
 
 def _json(body: bytes) -> Any:
+    if measure(body, DEEPEST, MOST_VALUES):
+        raise BadRequest(
+            f"the events are nested deeper than {DEEPEST} or have over {MOST_VALUES} values"
+        )
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pihub._core.jsonscan import members
+from pihub._core.jsonscan import measure, members
 from tests.model import jsonscan as model
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -144,3 +144,29 @@ def test_only_bytes() -> None:
     for wrong in ("{}", bytearray(b"{}"), None):
         with pytest.raises(TypeError):
             members(wrong)  # type: ignore[arg-type]
+
+
+def shape(value: Any, depth: int = 0) -> tuple[int, int]:
+    """(levels, values), counted the slow way."""
+    inner = list(value.values() if isinstance(value, dict) else value)
+    below = [shape(one, depth + 1) for one in inner if isinstance(one, list | dict)]
+    deepest = max((levels for levels, _ in below), default=depth + 1)
+    plain = sum(not isinstance(one, list | dict) for one in inner)
+    return deepest, 1 + plain + sum(count for _, count in below)
+
+
+@given(OBJECTS)
+def test_depth_and_values_are_bounded_from_above(value: dict[str, Any]) -> None:
+    data = json.dumps(value).encode()
+    levels, count = shape(value)
+    assert measure(data, levels, 2 * count + 2) == 0
+    assert measure(data, levels - 1, 1 << 40) == 1
+    if count > 1:
+        assert measure(data, 1 << 40, count // 2) == 2
+
+
+def test_brackets_in_strings_are_no_levels() -> None:
+    assert measure(b'{"a": "[[[[[{{{{ \\" [[[", "b": 1}', 1, 4) == 0
+    assert measure(b'["' + b"[" * 100, 3, 100) == 0, "cut off: the decoder's business"
+    assert measure(b"[" * 100_000, 64, 200_000) == 1
+    assert measure(b"[" + b"[]," * 100_000, 64, 200_000) == 2

@@ -20,6 +20,7 @@ from pihub.gateway.admit import Admit
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange, Incoming, Reply
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.intake import Intake
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, chat_path
 from pihub.gateway.lookup import Lookup, Sharing
@@ -241,7 +242,7 @@ class Bench:
             warn=warn,
             energy=energy,
         )
-        self.admit = Admit(self.state, slot, limit)
+        self.admit = Admit(self.state, slot, limit, Intake(1 << 20, 64, 200_000).__call__)
         relay = Relay(self.state.cache, self.flights, self.state.arena, slot)
         self.linger = Linger(linger, prices, self.answers, self.flights, self.waiter.spawn)
         self.lookup = Lookup(

@@ -20,7 +20,8 @@ from pihub.errors import (
 from pihub.security import keys as keys_module
 from pihub.security.keys import KeyService, open_keys
 from pihub.security.publish import Publisher
-from pihub.settings.schema import Limits, Settings, Store
+from pihub.settings.limits import Limits
+from pihub.settings.schema import Settings, Store
 from pihub.shared.access import Access
 from pihub.shared.state import Plan, SharedState
 from pihub.shared.tokenhash import token_hash

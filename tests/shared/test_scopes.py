@@ -12,7 +12,7 @@ from pihub.errors import BadRequest, Conflict, Forbidden, Overloaded, RateLimite
 from pihub.security.keys import KeyService
 from pihub.security.publish import Publisher
 from pihub.security.scope import Scope
-from pihub.settings.schema import Limits
+from pihub.settings.limits import Limits
 from pihub.shared.access import Access
 from pihub.shared.scopes import QUOTA, RESTRICTED, Rule, Scopes, encode
 from pihub.shared.state import Plan, SharedState

@@ -91,7 +91,7 @@ static void source_leave(const char *text) {
   hole = at = (uint32_t)(found - sources);
   for (;;) {
     uint32_t home;
-    sources[hole].key = 0;
+    memset(&sources[hole], 0, sizeof(*sources));
     do {
       at = (at + 1) & sources_mask;
       if (sources[at].key == 0) {

@@ -10,10 +10,18 @@ import falcon
 
 from pihub.domain.ports import Waiter
 from pihub.domain.target import Principal
-from pihub.errors import BadRequest, ClientGone, Internal, PihubError, TooLarge
+from pihub.errors import (
+    BadRequest,
+    ClientGone,
+    Internal,
+    PihubError,
+    TooLarge,
+    UnsupportedCoding,
+)
 from pihub.gateway.api import ApiAnswer, ApiProxy
 from pihub.gateway.api.paging import paged, pages
 from pihub.gateway.api.record import ApiRecorder
+from pihub.gateway.intake import undone
 from pihub.http.data.chat import STATUS_LINES
 from pihub.security.scanner.judge import Judge
 from pihub.settings.schema import Api
@@ -176,8 +184,24 @@ class ApiSink:
             if size < said:
                 raise ClientGone("the client closed its connection")
             body, chunked = b"".join(parts), False
-        self._judge.body(body, kind, path, principal.tenant)
+        self._judge.body(self._readable(env, body, kind), kind, path, principal.tenant)
         return body, chunked, size
+
+    def _readable(self, env: dict[str, Any], body: bytes, kind: str) -> bytes:
+        """What the scanner reads: the body without its content coding. The upstream gets it
+        as it came. Raises TooLarge, and UnsupportedCoding where it may have to be blocked."""
+        coding, path = env.get("HTTP_CONTENT_ENCODING"), env["PATH_INFO"]
+        if coding is None:
+            return body
+        try:
+            plain = undone(body, coding, self._max_body)
+        except UnsupportedCoding:
+            if self._judge.whole(kind, path):
+                raise
+            return b""
+        if self._judge.too_large(len(plain), kind, path):
+            raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+        return plain
 
     def _pieces(self, read: Callable[[int], bytes]) -> Iterator[bytes]:
         """A body of unknown length. Raises TooLarge beyond the limit."""
