@@ -89,7 +89,8 @@ def accuracy(found: dict[str, Rate], name: str) -> float:
 
 def matrix(engine: Engine, values: Sequence[Record]) -> dict[str, dict[str, Rate]]:
     """Variant -> class -> found."""
-    chosen = sample([(r.label, r.text, r.encoded) for r in values if r.place == "query"])
+    asked = [r for r in values if r.place == "query" and not r.strict]
+    chosen = sample([(r.label, r.text, r.encoded) for r in asked])
     found: dict[str, dict[str, Rate]] = {}
     for name, change in VARIANTS.items():
         found[name] = {

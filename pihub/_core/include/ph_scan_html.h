@@ -61,6 +61,9 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
             ph_once(v, PH_S_XSS, seen, X_EVENT, j < n ? 80 : 40, "event-handler", name);
         }
         if (j >= n || p[j] != '=') {
+            if (len == 9 && ph_at(p, n, name, "autofocus")) {
+                ph_once(v, PH_S_XSS, seen, X_STYLE, 30, "active-attribute", name);
+            }
             continue;
         }
         i = j + 1;
@@ -72,6 +75,7 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
         }
         int style = ph_at(p, n, name, "style") || ph_at(p, n, name, "fo");
         if (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
+            || ph_at(p, n, name, "dataf") || ph_at(p, n, name, "datasrc") || ph_at(p, n, name, "dataformatas")
             || ph_at(p, n, name, "v-") || ph_at(p, n, name, "ng-") || ph_at(p, n, name, "autofocus")) {
             ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-attribute", name);
         }
@@ -82,7 +86,7 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
             if (style && p[i] == '(' && i - start >= 3 && (ph_at(p, n, i - 3, "url") || ph_at(p, n, i - 3, "ion"))) {
                 ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
             }
-            if (style && (ph_at(p, n, i, "-moz-binding") || ph_at(p, n, i, "behavior") || ph_at(p, n, i, "@import"))) {
+            if (style && (ph_at(p, n, i, "-moz-binding") || ph_at(p, n, i, "behavior") || ph_at(p, n, i, "expression") || ph_at(p, n, i, "@import"))) {
                 ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
             }
             if (p[i] == '<' && (!q || i - start > 4096)) {
@@ -93,6 +97,21 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
         i += q && i < n;
     }
     return i;
+}
+
+/* <? echo, <? exec( */
+static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
+    static const char *const words[] = {"echo", "print", "exec", "system", "eval", "passthru", "include", "require"};
+    size_t k = i + 1;
+    while (k < n && ph_space(p[k])) {
+        k++;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof *words && k > i + 1; w++) {
+        if (ph_at(p, n, k, words[w])) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* All markup of a value. */
@@ -111,7 +130,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         if (p[i] == '!' || p[i] == '?') {
             if (ph_at(p, n, i, "!--#")) {
                 ph_add(v, PH_S_SHELL, 70, "server-side-include", at);
-            } else if (ph_at(p, n, i, "?php") || ph_at(p, n, i, "?=")) {
+            } else if (ph_at(p, n, i, "?php") || ph_at(p, n, i, "?=") || ph_php_short(p, n, i)) {
                 ph_add(v, PH_S_CODE, 70, "php-tag", at);
             } else if (ph_at(p, n, i, "?xml-stylesheet") || ph_at(p, n, i, "?import") || ph_at(p, n, i, "![cdata")) {
                 ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "xml-stylesheet", at);
@@ -130,6 +149,10 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         i += (size_t)close;
         while (i < n && close && (p[i] == '/' || p[i] < ' ')) {
             i++;
+        }
+        if (close && i < n && p[i] == ' ' && p[i - 1] == '/' && i > at + 1) {
+            i = ph_attributes(p, n, i, v, &seen);         /* <// style=x>: a tag to some readers */
+            continue;
         }
         uint32_t h = PH_WORD_SEED;
         size_t name = i;
@@ -164,6 +187,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         }
         if (!close) {
             i = ph_attributes(p, n, i, v, &seen);
+        } else if (ph_at(p, n, name, "on") && i - name > 4 && i < n && p[i] == '=') {
+            ph_once(v, PH_S_XSS, &seen, X_EVENT, 60, "event-handler", name);
         }
     }
 }
@@ -178,6 +203,17 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             ph_once(v, PH_S_XSS, seen, X_FUCK, 60, "symbols-only-script", t[i].at);
         }
         return;
+    }
+    if (c == '@' && ph_is(x, &t[i + 1], "import") && (ph_quote(t[i + 2].type) || ph_is(x, &t[i + 2], "url"))) {
+        ph_once(v, PH_S_XSS, seen, X_STYLE, 40, "style-import", t[i].at);
+    } else if (c == '!' && ph_is(x, &t[i + 1], "entity")) {
+        int j = i + 2;
+        while (j < i + 8 && t[j].type != TK_END && !ph_is_any(x, &t[j], "system public")) {
+            j++;
+        }
+        if (ph_is_any(x, &t[j], "system public")) {
+            ph_once(v, PH_S_XXE, seen, X_DECL, 60, "entity", t[i].at);
+        }
     }
     if (c != TK_WORD) {
         return;
@@ -226,7 +262,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
         ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == '.') {
-        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "cookie domain write writeln location body url "
+        ph_once(v, PH_S_XSS, seen, X_OBJ, v->where == PH_W_PATH ? 40 : ph_is_any(x, m, "cookie domain write writeln location body url "
             "documenturi referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
             "document", t[i].at);
     } else if (after == '[' && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "

@@ -13,7 +13,7 @@
 #define PH_BEHIND 8
 
 enum { TK_END, TK_WORD, TK_NUM, TK_CMT };                 /* any other: the mark itself */
-enum { F_SPACE = 1, F_COMMENT = 2, F_LINE = 4, F_FIRST = 8 };
+enum { F_SPACE = 1, F_COMMENT = 2, F_LINE = 4, F_FIRST = 8, F_VERSION = 16 };
 
 typedef struct ph_tok {
     uint32_t at, len;
@@ -42,7 +42,7 @@ static ph_tok ph_lex(ph_lexer *x) {
                 while (i + 1 < n && ph_digit(p[i + 1])) {
                     i++;
                 }
-                t.flags |= F_SPACE | F_COMMENT;
+                t.flags |= F_SPACE | F_COMMENT | F_VERSION;
                 continue;
             }
             const uint8_t *end = NULL;

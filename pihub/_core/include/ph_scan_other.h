@@ -10,7 +10,7 @@ enum { O_TPL, O_PHP, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL, 
 
 /* Between { and }: an expression, not a placeholder or JSON. */
 static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
-    int j = i, found = 0;
+    int j = i, found = 0, json = 0;
     for (; j < i + 24 && t[j].type != TK_END && t[j].type != '}'; j++) {
         uint8_t c = t[j].type, d = t[j + 1].type;
         if (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE)) {
@@ -29,10 +29,10 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
             found = 2;
         }
         if (c == ':' && found < 2 && ph_quote(j > i ? t[j - 1].type : 0)) {
-            return 0;                                     /* "key": JSON */
+            json = 1;                                     /* "key": JSON */
         }
     }
-    return found;
+    return json && found < 2 ? 0 : found;
 }
 
 static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
@@ -42,9 +42,13 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
         if (d == '%') {
             int tag = ph_is_any(x, &t[i + 2], "for if set include import extends block macro raw debug load with print "
                 "autoescape python csrf_token ssi now filter");
+            for (int j = i + 3; !tag && j < i + 24 && t[j].type != TK_END; j++) {
+                tag = t[j].type == '%' && t[j + 1].type == '}';
+            }
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, tag || e ? 60 : 20, "template-tag", t[i].at);
         } else {
-            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e ? 60 : 20, "template-expression", t[i].at);
+            int block = (t[i + 2].type == '/' || t[i + 2].type == '#') && ph_is_any(x, &t[i + 3], "each if unless with lookup");
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block ? 60 : 20, "template-expression", t[i].at);
         }
     } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
         int e = ph_expression(x, t, i + 2);
@@ -118,7 +122,7 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         ph_once(v, PH_S_CODE, seen, O_NODE, 80, "serialized-function", t[i].at);
     } else if (c == '$' && d == TK_WORD && ph_is_any(x, &t[i + 1], "_get _post _request _server _cookie _session _files _env")) {
         ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
-    } else if (c == '$' && d == TK_WORD && (i == 0 || t[i - 1].type == '[' || ph_quote(t[i - 1].type) || t[i].flags & F_SPACE)
+    } else if (c == '$' && d == TK_WORD && (i == 0 || t[i - 1].type == '[' || t[i - 1].type == '{' || ph_quote(t[i - 1].type) || t[i].flags & F_SPACE)
                && ph_is_any(x, &t[i + 1], "ne gt lt gte lte eq regex where in nin exists or and not nor elemmatch expr "
                    "function jsonschema type mod text options all size")
                && (t[i + 2].type == ']' || ph_quote(t[i + 2].type) || t[i + 2].type == ':' || t[i + 2].type == TK_END)) {
@@ -134,8 +138,19 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
             || (c == '*' && d == ')' && t[i + 2].type == ')') || (c == '*' && d == ')' && t[i + 2].type == TK_END && i == 0)) {
             ph_once(v, PH_S_LDAP, seen, O_LDAP, 60, "filter", t[i].at);
         }
+    } else if (c == ':' && d == '=' && i > 2 && (t[i - 1].type == TK_NUM || t[i - 1].type == TK_WORD) && t[i - 2].type == ':'
+               && t[i - 3].type == TK_WORD) {             /* attr:2.5.13.18:=value, RFC 4515 */
+        ph_once(v, PH_S_LDAP, seen, O_LDAP, 60, "extensible-match", t[i].at);
+    } else if (c == ';' && ((ph_is(x, &t[i + 1], "return") && (ph_is_any(x, &t[i + 2], "true false") || t[i + 2].type == TK_NUM))
+               || (ph_is_any(x, &t[i + 1], "var let const") && t[i + 2].type == TK_WORD && t[i + 3].type == '='))) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "script-after-break", t[i].at);
     } else if (t[i].flags & F_LINE && c != TK_WORD) {
         return;
+    }
+    if (c == TK_WORD && d == '.' && ph_is(x, &t[i], "db") && t[i + 2].type == TK_WORD && t[i + 3].type == '.'
+        && t[i + 5].type == '(' && ph_is_any(x, &t[i + 4], "insert insertone insertmany find findone remove deleteone "
+        "deletemany drop update updateone aggregate mapreduce")) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "shell-call", t[i].at);
     }
     if (c == TK_WORD && t[i].flags & F_LINE) {
         if ((d == ':' && ph_is_any(x, &t[i], "location host")) || ((d == '-') && ph_is_any(x, &t[i],

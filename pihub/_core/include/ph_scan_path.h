@@ -54,8 +54,8 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
             climbs += 2;
         }
     }
-    if (climbs >= 2 || stays >= 4) {
-        ph_add(v, PH_S_PATH, climbs >= 3 || rooted || odd || stays >= 4 || v->where == PH_W_PATH ? 70 : 60, "climb", first);
+    if (climbs >= 2 || stays >= 4 || (climbs && stays)) {
+        ph_add(v, PH_S_PATH, climbs >= 3 || rooted || odd || stays >= 1 || v->where == PH_W_PATH ? 70 : 60, "climb", first);
     } else if (climbs == 1) {
         ph_add(v, PH_S_PATH, odd || v->where == PH_W_PATH || (first <= 1 && v->where != PH_W_JSON) ? 60 : 40, "climb", first);
     }
@@ -63,7 +63,7 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
 
 /* Names of files found whatever separates them: "etc", up to twelve bytes of junk, "passwd". */
 static const char *const ph_file_names[] = {"etc", "boot.ini", "win.ini", "system32", "php.ini", "httpd.conf",
-    "etcpasswd", "inetpub", "global.asa", "c:/win", "c:\\win", "system.ini", NULL};
+    "etcpasswd", "inetpub", "global.asa", "c:/win", "c:\\win", "system.ini", "web-inf", "meta-inf", "{file}", NULL};
 
 static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdict *v) {
     static const char *const after[] = {"passwd", "issue", "shadow", "hosts", "group", "master.passwd", "hostname", NULL};
@@ -73,8 +73,21 @@ static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdi
         if (hit.index == UINT32_MAX) {
             return;
         }
+        if (hit.index == 7) {
+            ph_add(v, PH_S_PATH, 40, "system-file", hit.at);
+            for (size_t k = hit.at + 7; k < n && k < hit.at + 12; k++) {
+                if (ph_at(p, n, k, "wwwroot")) {
+                    ph_add(v, PH_S_PATH, 60, "system-file", hit.at);
+                    return;
+                }
+            }
+            continue;
+        }
+        if (hit.index == 14 && p[0] != '/' && p[0] != '.') {
+            continue;                                     /* a list's template, left unfilled */
+        }
         if (hit.index) {
-            ph_add(v, PH_S_PATH, hit.index == 7 ? 40 : 60, "system-file", hit.at);
+            ph_add(v, PH_S_PATH, 60, hit.index == 14 ? "unfilled-template" : "system-file", hit.at);
             return;
         }
         for (size_t k = hit.at + 4; k < hit.at + 16 && k < n && !ph_space(p[k - 1]); k++) {
@@ -109,14 +122,14 @@ static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, c
 static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
     static const char *const etc[] = {"passwd", "shadow", "group", "hosts", "issue", "hostname", "crontab", "fstab",
         "sudoers", "resolv", "httpd", "apache2", "apache", "nginx", "motd", "profile", "mysql", "php", "ssh", "security",
-        "inittab", "services", "networks", "init", "redhat", "release", "http", "my", NULL};
+        "inittab", "conf", "services", "networks", "init", "redhat", "release", "http", "my", NULL};
     static const char *const win[] = {"system32", "win", "system", "repair", "drivers", "php", "boot", "ini", "hosts", NULL};
     static const char *const ini[] = {"ini", NULL};
     static const char *const inf[] = {"inf", NULL};
     static const char *const proc[] = {"self", "version", "cpuinfo", "net", "sys", "mounts", "meminfo", "cmdline", "environ",
         NULL};
     static const char *const var[] = {"log", "spool", "www", "run", "lib", "mail", "backups", "adm", "cron", "local", NULL};
-    static const char *const usr[] = {"bin", "local", "lib", "sbin", "src", "share", NULL};
+    static const char *const usr[] = {"bin", "local", "lib", "sbin", "src", "share", "spool", NULL};
     static const char *const wp[] = {"config", NULL};
     if (ph_ends_with(x, &t[i], "etcpasswd")) {
         ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
@@ -150,7 +163,7 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
     } else if (ph_is(x, &t[i], "wp") && after == '-') {
         points = ph_within_reach(x, t, i, 2, wp) && t[i + 3].type == '.' ? 60 : 0;
     } else if (before == '.' && !(i > 1 && t[i - 2].type == TK_WORD && !(t[i - 1].flags & F_SPACE))) {
-        int dir = ph_is_any(x, &t[i], "git svn hg aws ssh claude cursor kube plandex codex gemini continue aider windsurf "
+        int dir = ph_is_any(x, &t[i], "git svn hg aws ssh claude cursor kube plandex opencode codex gemini continue aider windsurf "
             "gnupg docker") && after == '/';
         points = dir || ph_is_any(x, &t[i], "htaccess htpasswd bash_history bashrc bash_profile mysql_history npmrc netrc "
             "dockerenv ds_store git") || (ph_is(x, &t[i], "env") && (after == TK_END || after == '.')) ? 60 : 0;

@@ -23,6 +23,16 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
         if (j > i && t[j].flags & F_SPACE && m) {
             break;
         }
+        if (t[j].type == '`' && m && t[j + 1].type != '`') {
+            break;                                        /* ends the substitution */
+        }
+        if (t[j].type == '\\' && m && t[j + 1].len == 1 && ph_is_any(x, &t[j + 1], "n r")) {
+            break;                                        /* a line's end, written out */
+        }
+        if (t[j].type == '.' && m && ph_is_any(x, &t[j + 1], "exe com bat cmd")) {
+            j++;
+            continue;
+        }
         if (t[j].type == TK_WORD || (t[j].type == TK_NUM && m)) {
             if (m + t[j].len >= sizeof name) {
                 return 0;
@@ -60,6 +70,12 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
     if (a->type == TK_END || a->type == '#') {
         return 1;
     }
+    if (a->type == '\\' && ph_is_any(x, &t[j + 1], "n r")) {
+        return 1;
+    }
+    if (a->type == '%' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && t[j + 2].type == '%') {
+        return 3;                                         /* %SYSTEMROOT% */
+    }
     if (a->type == '-' && a->flags & F_SPACE && !(t[j + 1].flags & F_SPACE)) {
         return t[j + 1].type == TK_WORD || t[j + 1].type == '-' || t[j + 1].type == TK_NUM ? 3 : 2;
     }
@@ -85,6 +101,9 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
         uint8_t n = t[j + 1].type;
         if (n == ':' && a->len == 1) {
             return 3;                                     /* c: */
+        }
+        if (n == ':' && t[j + 2].type == '/' && t[j + 3].type == '/') {
+            return 3;                                     /* curl https:// */
         }
         if ((n == '.' || n == '/' || n == '@') && !(t[j + 1].flags & F_SPACE) && t[j + 2].type == TK_WORD
             && !(t[j + 2].flags & F_SPACE)) {
@@ -124,9 +143,11 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         int loud = t[next].flags & F_SPACE || t[i].type == '/' || shape == 1 || t[next].type == '$' || t[next].type == ';';
         points = tool ? shape ? 60 : 30 : shape == 3 ? 60 : shape == 2 && loud ? 50 : shape == 1 ? 40 : 0;
         if (sep == '\n' && points) {
-            points -= 10;
+            points = v->where == PH_W_JSON && shape < 3 ? 0 : points - 10;
         }
-        if (points >= 40 && points < 60 && (i < 3 || path || ph_quote(t[i > 1 ? i - 2 : 0].type))) {
+        uint8_t before = i > 1 ? t[i - 2].type : 0;       /* of the separator */
+        if (points >= 40 && points < 60 && (i < 2 || path || ph_quote(before) || before == ')'
+            || (i < 3 && (shape == 1 || t[next].type != ';')))) {
             points = 60;
         }
     } else {                                              /* | || && $( ` */
@@ -138,6 +159,10 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             points = 30;
         }
     }
+    if (!points && sep && sep != '\n' && ph_is(x, &t[i], "net") && ph_is_any(x, &t[i + 1], "user localgroup group view share "
+            "start stop use config accounts session")) {
+        points = 60;
+    }
     if (sep == '`' && v->where == PH_W_JSON && points > 30) {
         points = 30;                                      /* code in a text that is set as code */
     }
@@ -146,10 +171,26 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     }
 }
 
+/* if A EQU B: cmd.exe's comparisons, which no prose has. */
+static int ph_windows_if(const ph_lexer *x, const ph_tok *t) {
+    int marks = 0;
+    for (int j = 1; j < 12 && t[j].type != TK_END; j++) {
+        if (ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
+            return 1;
+        }
+        marks |= t[j].type == '[' || t[j].type == '(' || t[j].type == '%' || ph_quote(t[j].type);
+        if (t[j].type == '=' && t[j + 1].type == '=' && marks) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
     if (t[i].flags & F_FIRST) {
-        ph_shell_run(x, t, i, 0, seen, v);
+        int line = c == '\\' && ph_is_any(x, &t[i + 1], "n r");
+        ph_shell_run(x, t, line ? i + 2 : i, line ? '\n' : 0, seen, v);
     } else if (t[i].flags & F_LINE) {
         ph_shell_run(x, t, i, '\n', seen, v);
     }
@@ -169,7 +210,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '\'': case '"': case ')': case '=': case ',': case '{':
-        if (d == TK_WORD && t[i + 1].kinds & (K_CMD | K_TOOL) && i < 4) {
+        if (c == '{' && d == ',' && t[i + 2].kinds & (K_CMD | K_TOOL) && t[i + 3].type == ',') {
+            ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "brace-expansion", t[i].at);
+        } else if (d == TK_WORD && t[i + 1].kinds & (K_CMD | K_TOOL) && i < 4) {
             int next, hidden;
             ph_command(x, t, i + 1, &next, &hidden);
             if (ph_argument(x, t, next) == 3 || (c == '{' && t[next].type == ',')) {
@@ -180,8 +223,10 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '$':
-        if (d == '(' && !(t[i + 1].flags & F_SPACE)) {
-            if (t[i + 2].type == '(' && (t[i + 3].type == TK_NUM || t[i + 3].type == '(')) {
+        if (d == '[' && t[i + 2].type == TK_NUM && t[i + 3].type > TK_CMT && t[i + 4].type == TK_NUM) {
+            ph_once(v, PH_S_SHELL, seen, C_SUBST, 60, "arithmetic", t[i].at);
+        } else if (d == '(' && !(t[i + 1].flags & F_SPACE)) {
+            if (t[i + 2].type == '(' && (t[i + 3].type == TK_NUM || t[i + 3].type == '$' || t[i + 3].type == '(')) {
                 ph_once(v, PH_S_SHELL, seen, C_SUBST, 60, "substitution", t[i].at);
             }
             ph_shell_run(x, t, i + 2, '$', seen, v);
@@ -220,6 +265,10 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                        "exist cmdextversion errorlevel defined") || (t[i + 2].type == '=' && t[i + 3].type == '=')
                        || (d == '"' && t[i + 2].type == '%') || (d == '/' && ph_is(x, &t[i + 2], "i")))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
+            } else if (ph_is(x, &t[i], "if") && i == 0 && ph_windows_if(x, t)) {
+                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
+            } else if (ph_is(x, &t[i], "alias") && i == 0 && d == TK_WORD && t[i + 2].type == '=') {
+                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE) {

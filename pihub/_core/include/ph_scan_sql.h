@@ -9,11 +9,13 @@
 #include "ph_scan_lex.h"
 
 enum { Q_CMP, Q_FUNC, Q_FUNC2, Q_FUNC3, Q_SUB, Q_ORDER, Q_BREAK, Q_TAIL, Q_CASE, Q_CONCAT, Q_FROM, Q_AT, Q_NULLS,
-    Q_LOGIC, Q_QUOTE, Q_META, Q_OPS };
+    Q_LOGIC, Q_QUOTE, Q_META, Q_OPS, Q_VERSION };
 
 typedef struct ph_sql {
     uint64_t seen;
     unsigned quotes;
+    unsigned plain;             /* words that mean nothing to SQL */
+    uint8_t phrase;             /* the value begins with a quoted word */
     uint8_t open;               /* the first quote, if an operator stands after it */
 } ph_sql;
 
@@ -47,6 +49,9 @@ static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
         j += t[j].type == TK_WORD;
     } else if (t[j].type == TK_WORD) {
         what = t[j].kinds & K_CONST ? 1 : 3;
+        if (t[j].kinds & K_FUNC && ph_is_any(x, &t[j], "current_user session_user system_user")) {
+            what = 2;
+        }
         if (t[j].kinds & K_SELECT) {
             what = 2;
         }
@@ -90,6 +95,24 @@ static inline int ph_sql_compare(const ph_lexer *x, const ph_tok *t, int i, int 
         return 1 + (ph_is(x, &t[i], "is") || ph_is(x, &t[i], "in"));
     }
     return 0;
+}
+
+/* The value at i with what is reckoned onto it: 1 + 2 * 3. */
+static int ph_sql_sum(const ph_lexer *x, const ph_tok *t, int i, int *next) {
+    int what = ph_sql_value(x, t, i, next), more;
+    for (int k = 0; what && k < 6 && *next < i + 24; k++) {
+        uint8_t c = t[*next].type;
+        if (c != '+' && c != '-' && c != '*' && c != '/' && c != '%') {
+            break;
+        }
+        int b = ph_sql_value(x, t, *next + 1, &more);
+        if (b != 1 && b != 2) {
+            break;
+        }
+        what = b > what ? b : what;
+        *next = more;
+    }
+    return what;
 }
 
 static inline int ph_sql_ends(const ph_tok *t) {
@@ -140,10 +163,16 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
             ? 70 : 0;
     }
     if (ph_is(x, &t[i], "delete")) {
+        if (ph_is_any(x, a, "quick low_priority ignore") && ph_is(x, b, "from")) {
+            return 60;
+        }
         return ph_is(x, a, "from") && b->type == TK_WORD && (ph_sql_ends(&t[i + 3])
             || ph_is_any(x, &t[i + 3], "where limit using")) ? 60 : 0;
     }
     if (ph_is_any(x, &t[i], "drop create alter truncate")) {
+        if (t[i - (i > 0)].type == ';' && a->type == TK_WORD && ph_sql_ends(b) && b->type != TK_END) {
+            return 60;
+        }
         return a->kinds & K_TABLE && (b->type == TK_WORD || ph_quote(b->type) || b->type == '[') ? 60 : 0;
     }
     if (ph_is_any(x, &t[i], "exec execute")) {
@@ -187,6 +216,9 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
         }
         if (what && ph_sql_compare(x, t, next, &more)) {
             return 60;
+        }
+        if (ph_quote(t[j].type) && t[j + 1].type == t[j].type && t[j + 1].at == t[j].at + 1) {
+            return 60;                                    /* or '' */
         }
         return what == 1 && (ph_sql_ends(&t[next]) || t[next].kinds & (K_LOGIC | K_UNION)) ? 60 : what ? 10 : 0;
     }

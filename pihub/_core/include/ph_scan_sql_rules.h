@@ -9,6 +9,14 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         j++;
     }
     unsigned points = ph_sql_clause(x, t, j);
+    if (t[i].flags & F_VERSION) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_VERSION, 60, "version-comment", t[i].at);
+    }
+    if (points >= 50 && t[i].type == '"' && !(s->quotes & 1) && t[j].kinds & K_LOGIC && t[j + 1].type == '"'
+        && s->phrase && ph_is_any(x, &t[j], "or and")) {
+        points = 30;                                      /* "one phrase" and "another": a search */
+    }
+    s->phrase = i == 0 ? t[1].type == TK_WORD && t[i].type == '"' : s->phrase;
     const ph_tok *b = i ? &t[i - 1] : &t[i + 1];
     int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%", b->type, 12));
     if (s->quotes == 1 && (t[i + 1].kinds & (K_LOGIC | K_CMP) || (t[i + 1].type > TK_CMT
@@ -41,19 +49,27 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
                    && op != '-') {
             ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 30, "concatenation", t[i].at);
         }
-    } else if ((op == '=' || op == '<' || op == '>') && j == i + 1 && t[j + 1].type == t[i].type) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, 40, "quoted-comparison", t[i].at);
+    } else if ((op == '=' || op == '<' || op == '>' || op == '!') && j == i + 1 && ph_sql_compare(x, t, j, &next)) {
+        uint8_t c = t[next].type;
+        int same = c == t[i].type || (c == '(' && t[next + 1].type == t[i].type);
+        int broken = i > 0 && i < 3 && s->quotes == 1;    /* aa'='aa */
+        if (same) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, broken ? 60 : 40, "quoted-comparison", t[i].at);
+        } else if (broken && t[next].kinds & (K_FUNC | K_SIDE) && t[next + 1].type == '(') {
+            ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, 60, "quoted-comparison", t[i].at);
+        }
     }
 }
 
 static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, ph_sql *s, ph_verdict *v) {
     int next, more, end;
-    int a = ph_sql_value(x, t, after, &next);
+    int a = ph_sql_sum(x, t, after, &next);
     if (!a) {
         return;
     }
     int cmp = ph_sql_compare(x, t, next, &more);
-    int b = cmp ? ph_sql_value(x, t, more, &end) : 0;
+    int b = cmp ? ph_sql_sum(x, t, more, &end) : 0;
+    int first = i == 1 && t[0].type == TK_NUM;            /* 1 and x = y */
     int broken = i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_NUM
         || t[i].flags & F_COMMENT);
     if (a == 1 && b == 1) {
@@ -61,6 +77,14 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
     } else if (cmp && b && (a == 2 || b == 2 || a == 4 || b == 4)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, a == 2 || t[more].type == '(' ? 60 : broken ? 60 : 30,
             "computed-comparison", t[i].at);
+    } else if (cmp && b && first && (cmp == 1 || b == 1) && a != 1) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, cmp == 1 && ph_is_any(x, &t[next], "like in between not match") ? 40 : 60,
+            "comparison-after-number", t[i].at);
+    } else if (a == 1 && broken && t[next].kinds & K_CLAUSE && ph_is_any(x, &t[next], "group order limit having")) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+    } else if (a == 2 && i == 0 && t[after].kinds & (K_FUNC | K_SIDE) && t[after + 1].type == '('
+               && !(t[after + 1].flags & F_SPACE) && !ph_is_any(x, &t[after], "if left right values count")) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-condition", t[i].at);
     } else if (cmp && b && broken && t[i - 1].type != TK_NUM) {
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 50, "comparison-after-break", t[i].at);
     } else if (cmp && b && (broken || cmp == 1)) {
@@ -77,7 +101,14 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
 static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     uint32_t k = t[i].kinds;
     int starts = t[i].flags & F_FIRST || i == 0 || t[i - 1].type == '(' || t[i - 1].type == ';'
-        || ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_CMT || t[i].flags & F_COMMENT;
+        || ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_CMT || t[i].flags & F_COMMENT
+        || (i > 1 && t[i - 2].type == '@');
+    if (t[i].flags & F_VERSION && k & (K_UNION | K_SELECT | K_LOGIC | K_STMT | K_FUNC | K_SIDE | K_CLAUSE)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_VERSION, 60, "version-comment", t[i].at);
+    }
+    if (k & K_UNION && i == 2 && t[0].type == '-' && t[1].type == TK_NUM && ph_is(x, &t[i], "union")) {
+        ph_add(v, PH_S_SQL, 60, "union-after-number", t[i].at);
+    }
     if (k & K_UNION) {
         int j = i + 1;
         while (j < i + 6 && (ph_is_any(x, &t[j], "all distinct") || t[j].type == '(')) {
@@ -86,7 +117,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         if (t[j].kinds & K_SELECT) {
             int list = ph_sql_list(x, t, j + 1);
             int bare = t[j + 1].type == TK_END;
-            unsigned points = list == 2 ? 80 : j > i + 1 || t[j].flags & F_COMMENT ? 60 : list || starts ? 50 : 40;
+            unsigned points = list == 2 ? 80 : j > i + 1 || t[j].flags & F_COMMENT ? 60
+                : (starts && s->quotes) || (i > 1 && t[i - 2].type == '@') ? 60 : list || starts ? 50 : 40;
             ph_add(v, PH_S_SQL, bare && !starts && j == i + 1 ? 40 : points, "union-select", t[i].at);
         } else if (t[j].type == TK_WORD && j > i + 1 && ph_at(x->p, x->n, t[j].at, "select")) {
             ph_add(v, PH_S_SQL, 60, "union-select", t[i].at);
@@ -124,9 +156,13 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     } else if (k & K_SIDE && ph_at(x->p, x->n, t[i].at, "xp_")) {
         ph_add(v, PH_S_SQL, 60, "stored-procedure", t[i].at);
     } else if (k & K_SIDE && t[i + 1].type == '.' && t[i + 2].type == TK_WORD) {
-        ph_add(v, PH_S_SQL, 50, "function-with-effect", t[i].at);
+        int package = ph_at(x->p, x->n, t[i].at, "dbms_") || ph_at(x->p, x->n, t[i].at, "utl_");
+        ph_add(v, PH_S_SQL, package ? 60 : 50, "function-with-effect", t[i].at);
     }
     if (k & K_FUNC && t[i + 1].type == '(') {
+        if (ph_is_any(x, &t[i], "ascii ord hex") && t[i + 2].kinds & K_FUNC && t[i + 3].type == '(') {
+            ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 60, "letter-of-a-value", t[i].at);
+        }
         int q = Q_FUNC + (s->seen >> Q_FUNC & 1) + (s->seen >> Q_FUNC2 & 1);
         ph_once(v, PH_S_SQL, &s->seen, q, ph_is_any(x, &t[i], "if left right values user count exp") ? 10 : 20,
             "function", t[i].at);
@@ -134,7 +170,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 30, "encoded-string", t[i].at);
         }
         if (ph_is_any(x, &t[i], "version user database schema") && t[i + 2].type == ')') {
-            ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 30, "fingerprint", t[i].at);
+            int inside = i > 1 && t[i - 1].type == '(' && t[i - 2].type == TK_WORD && !(t[i - 1].flags & F_SPACE);
+            ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, inside ? 60 : 30, "fingerprint", t[i].at);
         }
     }
     if (k & K_META && (s->seen || t[i + 1].type == '.' || i == 0 || !ph_is_any(x, &t[i], "rdb column_name table_name"))) {
@@ -158,12 +195,21 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     }
     if (ph_is_any(x, &t[i], "having where when")) {
         ph_sql_logic(x, t, i, i + 1, s, v);
-    } else if (ph_is_any(x, &t[i], "if iif") && t[i + 1].type == '(' && t[i + 2].type == TK_NUM && t[i + 3].type == '='
+    } else if (ph_is(x, &t[i], "limit") && t[i + 1].type == TK_NUM && t[i + 2].type == ',' && t[i + 3].type == TK_NUM) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 20, "limit", t[i].at);
+    } else if (i == 2 && t[1].type == ')' && t[0].type == TK_NUM && ph_is_any(x, &t[i], "from where order group limit")
+               && t[i + 1].type == TK_WORD) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "bracket-then-clause", t[i].at);
+    } else if (ph_is_any(x, &t[i], "if iif elt") && t[i + 1].type == '(' && t[i + 2].type == TK_NUM && t[i + 3].type == '='
                && t[i + 4].type == TK_NUM && t[i + 5].type == ',') {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "tautology", t[i].at);
     }
     if (ph_is(x, &t[i], "case") && ph_is(x, &t[i + 1], "when")) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_CASE, 50, "case-when", t[i].at);
+        int k = i + 3;
+        while (k < i + 30 && t[k].type != TK_END && !ph_is(x, &t[k], "then")) {
+            k++;
+        }
+        ph_once(v, PH_S_SQL, &s->seen, Q_CASE, ph_is(x, &t[k], "then") ? 60 : 50, "case-when", t[i].at);
     }
     if (ph_is(x, &t[i], "into") && ph_is_any(x, &t[i + 1], "outfile dumpfile")) {
         ph_add(v, PH_S_SQL, 70, "into-outfile", t[i].at);
@@ -180,6 +226,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
     if (c == TK_WORD) {
         if (t[i].kinds) {
             ph_sql_word(x, t, i, s, v);
+        } else {
+            s->plain++;
         }
     } else if (c == '\'' || c == '"' || c == '`') {
         ph_sql_quote(x, t, i, s, v);
@@ -204,8 +252,11 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         }
     } else if (c == TK_NUM || c == TK_CMT) {
         int more, end;
-        if (c == TK_CMT && t[i].flags & F_SPACE && i > 1 && t[i + 1].type == TK_END && s->seen) {
+        if (c == TK_CMT && t[i].flags & F_SPACE && i > 1 && t[i + 1].type == TK_END && s->seen && s->plain) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
+        } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0 && !s->plain && (t[i - 1].type == TK_NUM
+                   || t[i - 1].type == ')')) {            /* 1 * 1 -- */
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? 40
                 : t[i - 1].type == TK_NUM && i == 1 ? 60 : 20, "trailing-comment", t[i].at);

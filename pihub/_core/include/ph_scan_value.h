@@ -8,6 +8,7 @@
 #include "ph_scan_path.h"
 #include "ph_scan_shell.h"
 #include "ph_scan_sql.h"
+#include "ph_scan_view.h"
 
 typedef struct ph_scanner {
     ph_words words;
@@ -57,7 +58,7 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
 /* Every token of a decoded view, with its neighbours in reach. */
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_verdict *v) {
     ph_lexer x = {&s->words, p, n, 0, 0};
-    ph_sql sql = {0, 0, 0};
+    ph_sql sql = {0, 0, 0, 0, 0};
     uint64_t script = 0, shell = 0, other = 0;
     ph_tok *t = s->window;
     int have = 0, from = 0;
@@ -95,6 +96,30 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_
         from = PH_BEHIND;
     }
     (void)markup;
+}
+
+/* Nothing but marks that break a statement, as tools send them first: 1'"(,.)( */
+static int ph_probe(const uint8_t *p, size_t n) {
+    unsigned marks = 0, quotes = 0;
+    for (size_t i = 0; i < n && n <= 24; i++) {
+        if (!ph_digit(p[i]) && !memchr("'\"(),.", p[i], 6)) {
+            return 0;
+        }
+        marks += !ph_digit(p[i]);
+        quotes += p[i] == '\'' || p[i] == '"';
+    }
+    return n <= 24 && marks >= 6 && quotes && quotes < marks;
+}
+
+static void ph_better(ph_verdict *v, const ph_verdict *other) {
+    for (int c = 0; c < PH_S_CLASSES; c++) {
+        if (other->score[c] > v->score[c]) {
+            v->score[c] = other->score[c];
+            v->rule[c] = other->rule[c];
+            v->at[c] = other->at[c];
+            v->most[c] = other->most[c];
+        }
+    }
 }
 
 static void ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph_verdict *v) {
@@ -143,25 +168,33 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
         unsigned f = first;
         ph_verify(s, one, m, &f, v);
         ph_verify(s, two, k, &flags, &other);
-        for (int c = 0; c < PH_S_CLASSES; c++) {
-            if (other.score[c] > v->score[c]) {
-                v->score[c] = other.score[c];
-                v->rule[c] = other.rule[c];
-                v->at[c] = other.at[c];
-                v->most[c] = other.most[c];
-            }
-        }
+        ph_better(v, &other);
+        k = ph_flatten(two, k, &f);
     } else {
         ph_verify(s, two, k, &flags, v);
+        k = ph_flatten(two, k, &flags);
+    }
+    size_t less = ph_stripped(two, k, one);
+    if (less != k || memcmp(one, two, k) != 0) {
+        ph_verdict other = {.where = v->where};
+        unsigned f = 0;
+        ph_verify(s, one, less, &f, &other);
+        ph_better(v, &other);
     }
     if (flags & PH_D_BROKEN && flags & PH_D_ESCAPE) {
         ph_add(v, PH_S_PATH, 60, "broken-encoding", 0);
     }
+    if (two[0] == 'j' || two[0] == 'v' ? ph_script_url(two, k, 0) : 0) {
+        ph_add(v, PH_S_XSS, 60, "script-url", 0);
+    }
+    if (ph_probe(two, k)) {
+        ph_add(v, PH_S_SQL, 60, "syntax-probe", 0);
+    }
     if (k == 1 && two[0] == '<' && n > 3) {
         ph_add(v, PH_S_XSS, 60, "hidden-bracket", 0);
     }
-    if (flags & PH_D_CTRL && v->where != PH_W_JSON) {
-        ph_add(v, PH_S_NUL, 60, "control-character", 0);
+    if (flags & PH_D_CTRL && v->where != PH_W_JSON) {       /* beacons separate their fields so */
+        ph_add(v, PH_S_NUL, v->where == PH_W_QUERY || v->where == PH_W_FORM ? 40 : 60, "control-character", 0);
     }
     if (v->where == PH_W_PATH && classes & PH_C_CTRL) {
         ph_add(v, PH_S_NUL, 60, "control-character", 0);

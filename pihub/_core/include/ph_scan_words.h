@@ -51,13 +51,13 @@ static const ph_group ph_groups[] = {
     {K_OBJ, "document window self top parent frames globalthis this location localstorage sessionstorage "
         "navigation xmlhttprequest string reflect array object function constructor javascript vbscript "
         "livescript navigator history opener content innerhtml outerhtml insertadjacenthtml call apply binding"},
-    {K_TOOL, "whoami ifconfig netstat uname passwd wget curl nslookup traceroute ipconfig tasklist systeminfo "
+    {K_TOOL, "iex iwr whoami ifconfig netstat uname passwd wget curl nslookup traceroute ipconfig tasklist systeminfo "
         "lwp-download getent ncat socat telnet netsh regedit chmod chown mkfifo busybox tftp xterm nohup "
         "cpulimit getenforce lsb_release lsmod dmesg lscpu powershell pwsh cscript wscript certutil bitsadmin "
         "mshta rundll32 wmic regsvr32 schtasks vssadmin ssh scp rsync sudo crontab nmap strace gdb base64 "
         "htop rmt perf lsof mtr arping base32 bzip2 irb jq tshark zcat zgrep zless vimdiff visudo crictl bcdedit bcdboot diskpart fsutil icacls takeown setx qwinsta doskey cmdkey auditpol logman tracert pathping gdbserver ltrace pkexec journalctl dpkg rpm yarn pnpm composer bundle gem cpan openssl gpg xargs setfacl logname sysctl nft modprobe insmod fdisk mkfs losetup blkid printenv iptables python3 setarch unshare nsenter xxd hostid groupadd useradd adduser env "
         "taskset ionice chroot stdbuf tcpdump sshpass rbash zsh ksh csh dash"},
-    {K_CMD, "cat ls id ps pwd dir echo ping sleep type net sh bash cmd nc perl python php ruby node lua awk gawk "
+    {K_CMD, "cat cd comm fold ls id ps pwd dir echo ping sleep type net sh bash cmd nc perl python php ruby node lua awk gawk "
         "sed grep egrep find head tail more less cp mv rm touch kill killall export set env printf which "
         "whereis locate uptime w who last df du mount host dig arp route ip ss tee sort uniq cut tr wc od "
         "tac nl rev vi vim ed nano tar zip gzip unzip ftp reg sc at del copy move ren rmdir md mkdir rd "
@@ -78,13 +78,13 @@ static const ph_group ph_groups[] = {
         "objectutils ognl opensymphony memberaccess xwork methodutils templatesimpl"},
     {K_NODE, "child_process spawnsync execsync mainmodule require process prototype __proto__ constructor"},
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
-        "isindex xml foreignobject animate animatetransform animatemotion set import xss portal noembed listing "
+        "isindex xml foreignobject marquee animate animatetransform animatemotion set import xss portal noembed listing "
         "plaintext xmp esi vmlframe stylesheet"},
-    {K_MARKUP, "img video audio source input form button textarea body html a details select keygen marquee "
+    {K_MARKUP, "img video audio source input form button textarea body html a details select keygen "
         "table td div p style image template noscript title image2 track option x area map"},
     {K_FILE, "etc windows winnt boot win proc var usr bin sbin root home sys dev web meta git svn env ssh htaccess "
         "htpasswd aws bash_history wp claude cursor id_rsa inetpub system32 etcpasswd php inf passwd shadow hg "
-        "plandex npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "
+        "plandex opencode npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "
         "config backup admin phpmyadmin wwwroot codex gemini continue aider windsurf gnupg docker"},
     {K_SCHEME, "file phar expect zip glob gopher dict jar netdoc ogg php data ldap ldaps ssh2 rar compress local_file "
         "tftp view javascript vbscript livescript url mhtml sftp http https ftp"},
