@@ -6,7 +6,7 @@ import re
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from pihub.security.scanner.judge import body_kind
+from pihub.security.scanner.judge import body_kind, place_of
 from pihub.security.scanner.keywords import load
 from pihub.settings.scanner import Scanner as Settings
 from pihub.shared.scanning import Scanner
@@ -54,10 +54,10 @@ class Hub:
             shares[0] = head[0] * 100 // threshold("query" if head[3] == "key" else head[3])
         kind = body_kind(content_type) if body else ""
         if kind:
-            place = "form" if kind == "form" else "json"
+            place = place_of(kind)
             found, _, _ = self.core.body(body, kind, place)
             if found is not None:
-                shares[1 if kind == "form" else 2] = found[0] * 100 // threshold(place)
+                shares[1 if place == "form" else 2] = found[0] * 100 // threshold(place)
         return shares[0], shares[1], shares[2]
 
 

@@ -144,6 +144,17 @@ static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, u
             *flags |= PH_D_CHANGED;
             m += ph_put_utf8(out + m, u);
             i += 4;
+        } else if (c == '\\' && i + 3 < n && (in[i + 1] == '0' || in[i + 1] == '1') && (uint8_t)(in[i + 2] - '0') < 8
+                && (uint8_t)(in[i + 3] - '0') < 8) {            /* octal, as in old JavaScript */
+            u = (uint32_t)((in[i + 1] - '0') << 6 | (in[i + 2] - '0') << 3 | (in[i + 3] - '0'));
+            if (u >= 32) {
+                out[m++] = (uint8_t)u;
+                *flags |= PH_D_CHANGED;
+                i += 4;
+            } else {
+                out[m++] = c;
+                i++;
+            }
         } else if (c == '\\' && i + 3 < n && in[i + 1] == 'u' && in[i + 2] == '{') {
             size_t k = i + 3;
             while (k < n && k < i + 9 && ph_hexval(in[k]) >= 0) {

@@ -37,7 +37,17 @@ static int ph_script_url(const uint8_t *p, size_t n, size_t i) {
     return 0;
 }
 
-enum { X_TAG, X_PLAIN, X_EVENT, X_URL, X_STYLE, X_CLOSE, X_DECL, X_SINK, X_OBJ, X_FUCK, X_BREAK, X_ARROW, X_WEAK };
+/* A URL at p[i] whose host is a number in disguise: http://0x42.0x66, http://0102.0146. */
+static int ph_odd_host(const uint8_t *p, size_t n, size_t i) {
+    i += i < n && ph_quote(p[i]);
+    size_t end = n < i + 12 ? n : i + 12;
+    while (i + 1 < end && !(p[i] == '/' && p[i + 1] == '/')) {
+        i++;
+    }
+    return i + 3 < n && p[i] == '/' && p[i + 2] == '0' && (p[i + 3] == 'x' || ph_digit(p[i + 3]));
+}
+
+enum { X_TAG, X_PLAIN, X_EVENT, X_URL, X_STYLE, X_CLOSE, X_DECL, X_SINK, X_OBJ, X_FUCK, X_BREAK, X_ARROW, X_WEAK, X_DOC };
 
 /* The attributes of a tag from p[i] on. Returns where it ends. */
 static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v, uint64_t *seen) {
@@ -72,6 +82,9 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
         }
         if (ph_script_url(p, n, i)) {
             ph_once(v, PH_S_XSS, seen, X_URL, 80, "script-url", i);
+        }
+        if (ph_odd_host(p, n, i)) {
+            ph_once(v, PH_S_XSS, seen, X_URL, 40, "numeric-host", i);
         }
         int style = ph_at(p, n, name, "style") || ph_at(p, n, name, "fo");
         if (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
@@ -177,6 +190,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
         } else if (ph_at(p, n, name, "esi:") || ph_at(p, n, name, "#")) {
             ph_add(v, PH_S_SHELL, 60, "edge-side-include", at);
+        } else if (bound && !close && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html"))) {
+            ph_once(v, PH_S_XSS, &seen, p[name] == 'h' ? X_DOC : X_PLAIN, 30, "document", at);
         } else if (bound && kinds & K_MARKUP) {
             ph_once(v, PH_S_XSS, &seen, X_PLAIN, close ? 20 : 30, "markup", at);
         } else if (!close && bound) {
@@ -276,7 +291,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "fromcharcode fromcodepoint getitem setitem apply href hash "
             "search assign replace raw sendbeacon") ? ph_is(x, &t[i], "location") ? 40 : 60 : 0, "script-object", t[i].at);
     } else if (after == '=' && ph_is_any(x, &t[i], "location innerhtml outerhtml")) {
-        ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
+        ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? ph_quote(t[2].type) ? 60 : 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
             "assignment", t[i].at);
     } else if (ph_is(x, &t[i], "constructor") && (after == '(' || after == '.' || after == '[' || ph_quote(after))
                && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type))) {

@@ -10,8 +10,9 @@ enum { O_TPL, O_PHP, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL, 
 
 /* Between { and }: an expression, not a placeholder or JSON. */
 static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
-    int j = i, found = 0, json = 0;
-    for (; j < i + 24 && t[j].type != TK_END && t[j].type != '}'; j++) {
+    int j = i, found = 0, json = 0, deep = 0;
+    for (; j < i + 24 && t[j].type != TK_END && (t[j].type != '}' || deep); j++) {
+        deep += t[j].type == '{' ? 1 : t[j].type == '}' ? -1 : 0;
         uint8_t c = t[j].type, d = t[j + 1].type;
         if (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE)) {
             found = 2;
@@ -86,7 +87,8 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
             int loud = ph_is_any(x, &t[i], "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode "
                 "file_get_contents file_put_contents unserialize gzinflate create_function call_user_func preg_replace "
                 "call_user_func_array highlight_file show_source file_exists posix_getpwuid php_uname readfile "
-                "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert");
+                "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert "
+                "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options");
             ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
                 t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60 : 20, "php-function", t[i].at);
         } else if (k & K_PHPX && (d == '[' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
@@ -112,8 +114,8 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         }
     } else if (c == TK_WORD && (x->p[t[i].at] == 'j' || x->p[t[i].at] == 'c' || x->p[t[i].at] == 'o') && d == '.') {
         if ((ph_is(x, &t[i], "java") && ph_is_any(x, &t[i + 2], "lang io util net nio")) || (ph_is_any(x, &t[i], "com org")
-             && ph_is_any(x, &t[i + 2], "sun opensymphony apache") && t[i + 3].type == '.' && (ph_is_any(x, &t[i + 4],
-             "org xwork2 commons struts2 collections") || ph_is(x, &t[i + 2], "sun")) && t[i + 5].type != '-')) {
+             && ph_is_any(x, &t[i + 2], "sun opensymphony apache omg") && t[i + 3].type == '.' && (ph_is_any(x, &t[i + 4],
+             "org xwork2 commons struts2 collections corba") || ph_is(x, &t[i + 2], "sun")) && t[i + 5].type != '-')) {
             ph_once(v, PH_S_CODE, seen, O_JAVA, 60, "java-class", t[i].at);
         }
     } else if (c == '@' && d == '{' && t[i + 2].type == '[') {

@@ -202,7 +202,9 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         if (h->type == '[' || ph_at(x->p, x->n, at, "169.254.") || ph_at(x->p, x->n, at, "0x")
             || ph_at(x->p, x->n, at, "127.") || ph_at(x->p, x->n, at, "localhost") || ph_at(x->p, x->n, at, "metadata.")
             || (h->type == TK_NUM && h->len >= 8 && !memchr(x->p + at, '.', h->len))) {
-            ph_add(v, PH_S_SSRF, 30, "internal-host", at);
+            int own = ph_at(x->p, x->n, at, "169.254.169.254") || ph_at(x->p, x->n, at, "metadata.google")
+                || ph_at(x->p, x->n, at, "0x") || ph_at(x->p, x->n, at, "localhost.localdomain");
+            ph_add(v, PH_S_SSRF, own ? 60 : 30, "internal-host", at);
         }
     }
 }

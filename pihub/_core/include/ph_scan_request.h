@@ -32,6 +32,9 @@ static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int e
     w->values++;
     w->memory &= ph_value(s, p, n, encoded, &v);
     unsigned total = ph_total(&v, &cls);
+    if (where == PH_W_HEADER && encoded) {                  /* of a URL in a header: as strict as a query */
+        total = total * 7 / 6 > 100 ? 100 : total * 7 / 6;
+    }
     if (total > w->total) {
         w->total = total;
         w->cls = cls;
@@ -44,11 +47,13 @@ static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int e
 }
 
 static void ph_pairs(ph_scanner *s, const uint8_t *p, size_t n, int where, int level, ph_worst *w);
+static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name, size_t name_len,
+    int level, ph_worst *w);
 static int ph_json(ph_scanner *s, const uint8_t *p, size_t n, int where, const uint8_t *name, size_t name_len, int level,
     ph_worst *w);
 
 /* name=value(&name=value)+, every name a plain one. */
-static int ph_is_form(const uint8_t *p, size_t n) {
+static int ph_is_form(const uint8_t *p, size_t n, unsigned least) {
     size_t i = 0;
     unsigned pairs = 0;
     while (i < n) {
@@ -63,12 +68,81 @@ static int ph_is_form(const uint8_t *p, size_t n) {
         const uint8_t *amp = (const uint8_t *)memchr(p + i, '&', n - i);
         i = amp ? (size_t)(amp - p) + 1 : n;
     }
-    return pairs > 1;
+    return pairs >= least;
+}
+
+static const uint8_t *ph_base64_values(void) {
+    static uint8_t table[256];
+    if (!table['B']) {
+        memset(table, 0xFF, sizeof table);
+        const char *abc = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        for (uint8_t i = 0; i < 64; i++) {
+            table[(uint8_t)abc[i]] = i;
+        }
+        table['-'] = 62;
+        table['_'] = 63;
+    }
+    return table;
+}
+
+/* Text in base64 (RFC 4648, both alphabets): judged as what it says. 0: it is none. A random token
+ * fails at its first letters, which are no text. */
+static int ph_base64(ph_scanner *s, const uint8_t *p, size_t n, int where, const uint8_t *name, size_t name_len, int level,
+    ph_worst *w) {
+    const uint8_t *value = ph_base64_values();
+    uint8_t first[9];
+    while (n && (p[n - 1] == '=' || (n > 2 && p[n - 3] == '%' && p[n - 2] == '3' && (p[n - 1] | 32) == 'd'))) {
+        n -= p[n - 1] == '=' ? 1 : 3;
+    }
+    if (n < 12 || n % 4 == 1) {
+        return 0;
+    }
+    uint8_t *text = first;
+    for (int pass = 0; pass < 2; pass++) {
+        size_t to = pass ? n : 12, m = 0;
+        uint32_t bits = 0, odd = 0;
+        for (size_t i = 0; i < to; i++) {
+            odd |= value[p[i]];
+            bits = bits << 6 | value[p[i]];
+            if (i % 4 == 3 || i + 1 == n) {
+                unsigned have = (unsigned)(i % 4) + 1;
+                bits <<= 6 * (4 - have);
+                for (unsigned k = 0; k + 1 < have; k++) {
+                    text[m++] = (uint8_t)(bits >> (16 - 8 * k));
+                }
+                bits = 0;
+            }
+        }
+        int fine = !(odd & 0x80);
+        for (size_t i = 0; i < m && fine; i++) {
+            fine = (text[i] >= 32 && text[i] < 127) || text[i] == '\n' || text[i] == '\t' || text[i] == '\r';
+        }
+        if (!fine) {
+            if (text != first) {
+                free(text);
+            }
+            return 0;
+        }
+        if (pass) {
+            ph_part(s, text, m, where, 0, name, name_len, level + 1, w);
+            free(text);
+            return 1;
+        }
+        text = (uint8_t *)malloc(n);
+        if (!text) {
+            w->memory = 0;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* A value after one decoding (`decoded`), or as it is: split if it has a structure of its own. */
 static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name, size_t name_len,
     int level, ph_worst *w) {
+    if (n >= 12 && level < PH_DEEP && ph_base64(s, p, n, where, name, name_len, level, w)) {
+        return;
+    }
     uint32_t classes = level < PH_DEEP && n > 8 ? ph_class_scan(p, n) : 0;
     if (!(classes & (PH_C_PERCENT | PH_C_BRACKET | PH_C_AMP | PH_C_SLASH))) {
         ph_judge(s, p, n, where, encoded, name, name_len, w);
@@ -100,12 +174,12 @@ static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int en
         }
     } else if (ph_at(q, m, 0, "http") || ph_at(q, m, 0, "/")) {
         const uint8_t *mark = (const uint8_t *)memchr(q, '?', m);
-        if (mark && ph_is_form(mark + 1, (size_t)(q + m - mark - 1))) {
+        if (mark && ph_is_form(mark + 1, (size_t)(q + m - mark - 1), ph_at(q, m, 0, "http") ? 1 : 2)) {
             ph_judge(s, q, (size_t)(mark - q), where, 0, name, name_len, w);
             ph_pairs(s, mark + 1, (size_t)(q + m - mark - 1), where, level + 1, w);
             done = 1;
         }
-    } else if (ph_is_form(q, m)) {
+    } else if (ph_is_form(q, m, 2)) {
         ph_pairs(s, q, m, where, level + 1, w);
         done = 1;
     }
@@ -207,10 +281,16 @@ static int ph_json(ph_scanner *s, const uint8_t *p, size_t n, int where, const u
     return fine && after && depth == 0;
 }
 
-/* A body of a known kind: 'j' JSON, 'f' form, 't' any text. */
+#include "ph_scan_multipart.h"
+
+/* A body of a known kind: 'j' JSON, 'f' form, 'm' multipart, 't' any text. */
 static void ph_body(ph_scanner *s, const uint8_t *p, size_t n, int kind, int where, ph_worst *w) {
     if (kind == 'f') {
         ph_pairs(s, p, n, where, 0, w);
+    } else if (kind == 'm') {
+        ph_multipart(s, p, n, where, w);
+    } else if (kind == 't') {
+        ph_part(s, p, n, where, 0, (const uint8_t *)"", 0, 0, w);
     } else if (kind != 'j' || !ph_json(s, p, n, where, (const uint8_t *)"", 0, 0, w)) {
         ph_judge(s, p, n, where, 0, (const uint8_t *)"", 0, w);
     }

@@ -111,6 +111,9 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
         }
         return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' ? 1 : 0;
     }
+    if (a->type == '(' && t[j + 1].kinds & K_TOOL) {
+        return 3;                                         /* iex (iwr */
+    }
     return a->type == '(' ? 0 : a->flags & F_LINE ? 1 : 0;
 }
 
@@ -133,11 +136,15 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     if (hidden && shape) {
         points = 60;
     } else if (sep == 0) {
-        points = tool ? shape == 3 ? 60 : shape == 2 ? 40 : path ? 60 : 0
+        points = tool ? shape == 3 || (t[next].type == ';' && !(t[next].flags & F_SPACE)) || t[next].kinds & K_TOOL ? 60
+            : shape == 2 ? 40 : path ? 60 : 0
             : path ? shape ? 60 : 40 : shape == 3 ? 60 : 0;
         if (!tool && !path && ph_is_any(x, &t[i], "time test env more find head print set for if true false read cut last "
                                         "start move copy w at") && points < 60) {
             points = 0;
+        }
+        if (t[next].type == ';' && t[next + 1].type == TK_END && ph_is_any(x, &t[i], "id ls ps pwd dir")) {
+            points = 60;
         }
     } else if (sep == ';' || sep == '&' || sep == '\n') {
         int loud = t[next].flags & F_SPACE || t[i].type == '/' || shape == 1 || t[next].type == '$' || t[next].type == ';';
@@ -147,7 +154,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         }
         uint8_t before = i > 1 ? t[i - 2].type : 0;       /* of the separator */
         if (points >= 40 && points < 60 && (i < 2 || path || ph_quote(before) || before == ')'
-            || (i < 3 && (shape == 1 || t[next].type != ';')))) {
+            || (i < 3 && t[next].type != ';' && t[next].type != TK_WORD))) {
             points = 60;
         }
     } else {                                              /* | || && $( ` */
@@ -159,7 +166,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             points = 30;
         }
     }
-    if (!points && sep && sep != '\n' && ph_is(x, &t[i], "net") && ph_is_any(x, &t[i + 1], "user localgroup group view share "
+    if (points < 60 && sep && sep != '\n' && ph_is(x, &t[i], "net") && ph_is_any(x, &t[i + 1], "user localgroup group view share "
             "start stop use config accounts session")) {
         points = 60;
     }

@@ -132,8 +132,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         if (points && (starts || points >= 60)) {
             int sub = i > 0 && t[i - 1].type == '(' && k & K_SELECT;
             int stacked = i > 0 && t[i - 1].type == ';';
-            if (points == 60 && !starts) {
-                points = 30;
+            if (points == 60 && (!starts || (i == 0 && v->where == PH_W_HEADER))) {
+                points = 30;                              /* a page's search for a statement */
             }
             ph_once(v, PH_S_SQL, &s->seen, Q_SUB, points + (stacked ? 20 : sub && points >= 40 ? 10 : 0),
                 sub ? "sub-select" : stacked ? "stacked-statement" : "statement", t[i].at);
@@ -143,7 +143,7 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
                 if (ph_is(x, &t[j], "from") && (t[j + 1].type == TK_WORD || t[j + 1].type == '(')
                     && (ph_sql_ends(&t[j + 2]) || t[j + 2].type == ')' || t[j + 2].type == ',' || t[j + 2].type == '.'
                         || ph_is_any(x, &t[j + 2], "where limit order union group join inner left having"))) {
-                    ph_once(v, PH_S_SQL, &s->seen, Q_FROM, ph_sql_list(x, t, i + 1) ? 30 : 0, "select-from", t[i].at);
+                    ph_once(v, PH_S_SQL, &s->seen, Q_FROM, ph_sql_list(x, t, i + 1) && (i || v->where != PH_W_HEADER) ? 30 : 0, "select-from", t[i].at);
                     break;
                 }
             }
@@ -254,7 +254,7 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         int more, end;
         if (c == TK_CMT && t[i].flags & F_SPACE && i > 1 && t[i + 1].type == TK_END && s->seen && s->plain) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
-        } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0 && !s->plain && (t[i - 1].type == TK_NUM
+        } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 1 && !s->plain && !ph_quote(t[0].type) && (t[i - 1].type == TK_NUM
                    || t[i - 1].type == ')')) {            /* 1 * 1 -- */
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {

@@ -153,9 +153,11 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
     unsigned first = flags;
     memcpy(two, one, m);
     size_t k = m;
+    int plus = !memchr(one, ' ', m);                        /* a form's spaces, encoded once more */
     for (int round = 0; round < PH_ROUNDS; round++) {
         unsigned again = 0;
-        size_t shorter = ph_decode_round(two, k, two, 0, &again);
+        size_t shorter = ph_decode_round(two, k, two, plus, &again);
+        plus = 0;
         flags |= again;
         if (!(again & PH_D_CHANGED)) {
             k = shorter;

@@ -70,7 +70,7 @@ static const ph_group ph_groups[] = {
         "print_r unserialize gzinflate gzuncompress str_rot13 highlight_file show_source file_exists "
         "move_uploaded_file ini_set ini_get getenv putenv parse_str extract usort uasort ob_start scandir "
         "glob chmod unlink fwrite fputs fsockopen curl_exec posix_getpwuid php_uname get_defined_vars "
-        "register_shutdown_function mb_ereg_replace str_replace phpversion die chr bin2hex hex2bin"},
+        "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options register_shutdown_function mb_ereg_replace str_replace phpversion die chr bin2hex hex2bin"},
     {K_PHPX, "globals http_raw_post_data http_post_vars php_value allow_url_include auto_prepend_file"},
     {K_JAVA, "runtime processbuilder getruntime classloader invokertransformer clonetransformer "
         "instantiatetransformer constanttransformer chainedtransformer java.lang java.util java.io java.net "
@@ -78,10 +78,11 @@ static const ph_group ph_groups[] = {
         "objectutils ognl opensymphony memberaccess xwork methodutils templatesimpl"},
     {K_NODE, "child_process spawnsync execsync mainmodule require process prototype __proto__ constructor"},
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
-        "isindex xml foreignobject marquee animate animatetransform animatemotion set import xss portal noembed listing "
+        "isindex xml foreignobject marquee style animate animatetransform "
+        "animatemotion set import xss portal noembed listing "
         "plaintext xmp esi vmlframe stylesheet"},
     {K_MARKUP, "img video audio source input form button textarea body html a details select keygen "
-        "table td div p style image template noscript title image2 track option x area map"},
+        "table td div p image template noscript title image2 track option x area map"},
     {K_FILE, "etc windows winnt boot win proc var usr bin sbin root home sys dev web meta git svn env ssh htaccess "
         "htpasswd aws bash_history wp claude cursor id_rsa inetpub system32 etcpasswd php inf passwd shadow hg "
         "plandex opencode npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "

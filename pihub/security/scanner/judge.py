@@ -98,12 +98,12 @@ class Judge:
         kind = body_kind(content_type)
         if not kind:
             return ""
-        place = "form" if kind == "form" else "json"
+        place = place_of(kind)
         return kind if self.mode(path, place)[0] != "off" else ""
 
     def body(self, data: bytes, kind: str, path: str, tenant: int = 0) -> None:
         """Raises InputRefused, or TooLarge for one that is nested too deep."""
-        place = "form" if kind == "form" else "json"
+        place = place_of(kind)
         found, depth, _ = self._core.body(data, kind, place)
         if depth > self._settings.depth:
             raise TooLarge("the body is nested deeper than the hub accepts (scanner.depth)")
@@ -118,19 +118,26 @@ class Judge:
         """Whether a body of `size` must be refused because it cannot be judged whole."""
         if size <= self._max_body:
             return False
-        return self.mode(path, "form" if kind == "form" else "json")[0] == "block"
+        return self.mode(path, place_of(kind))[0] == "block"
 
     def whole(self, kind: str, path: str) -> bool:
         """Whether a body in pieces is gathered first: where it may be refused. What would only
         be noted streams on unseen."""
-        return self.mode(path, "form" if kind == "form" else "json")[0] == "block"
+        return self.mode(path, place_of(kind))[0] == "block"
+
+
+def place_of(kind: str) -> str:
+    """Where values of a body of a kind count as standing."""
+    return "form" if kind in ("form", "multipart") else "json"
 
 
 def body_kind(content_type: str) -> str:
-    """json, form or text; "" for what is not text (files, images)."""
+    """json, form, multipart or text; "" for what is not text (files, images)."""
     name = content_type.partition(";")[0].strip().lower()
     if name == "application/x-www-form-urlencoded":
         return "form"
+    if name == "multipart/form-data":
+        return "multipart"
     if name in ("application/json", "text/json") or name.endswith("+json"):
         return "json"
     if name.startswith("text/") or name in ("application/xml", "") or name.endswith("+xml"):
