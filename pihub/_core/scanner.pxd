@@ -28,10 +28,13 @@ cdef extern from "ph_scan_request.h" nogil:
         ph_words words
         ph_teddy keys
         ph_teddy files
+        ph_teddy marks
         uint8_t *scratch
 
     void ph_words_build(ph_words *w)
-    int ph_files_build(ph_teddy *t)
+    const char *const *ph_file_names
+    const char *const *ph_object_marks
+    int ph_names_build(ph_teddy *t, const char *const *names)
     void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded,
                   const uint8_t *name, size_t name_len, ph_worst *w)
     void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded,

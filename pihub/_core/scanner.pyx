@@ -71,7 +71,10 @@ cdef class Scanner:
         if PyBytes_GET_SIZE(secret) < 8:
             raise ValueError("a secret of 8 bytes or more")
         ph_words_build(&self.s.words)
-        if not ph_files_build(&self.s.files):
+        if not (
+            ph_names_build(&self.s.files, ph_file_names)
+            and ph_names_build(&self.s.marks, ph_object_marks)
+        ):
             raise MemoryError
         self.keywords = keywords
         self.s.keys = keywords.t
@@ -79,6 +82,7 @@ cdef class Scanner:
 
     def __dealloc__(self):
         ph_teddy_free(&self.s.files)
+        ph_teddy_free(&self.s.marks)
         free(self.s.scratch)
 
     cdef object found(self, ph_worst *w, str place):

@@ -22,11 +22,13 @@ typedef struct ph_verdict {
     uint8_t most[PH_S_CLASSES];
     uint32_t at[PH_S_CLASSES];          /* offset in the decoded view */
     int where;
+    int done;                           /* the most points: nothing can change the answer any more */
 } ph_verdict;
 
 static inline void ph_add(ph_verdict *v, int cls, unsigned points, const char *rule, size_t at) {
     unsigned sum = v->score[cls] + points;
     v->score[cls] = (uint8_t)(sum > 100 ? 100 : sum);
+    v->done |= sum >= 100;
     if (points > v->most[cls]) {
         v->most[cls] = (uint8_t)points;
         v->rule[cls] = rule;

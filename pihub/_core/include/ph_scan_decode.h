@@ -115,6 +115,11 @@ static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, u
     for (size_t i = 0; i < n;) {
         uint8_t c = in[i];
         uint32_t u = 0;
+        if (c != '%' && c != '&' && c != '\\') {
+            out[m++] = plus && c == '+' ? ' ' : c;
+            i++;
+            continue;
+        }
         if (c == '%' && i + 2 < n && ph_alnum(in[i + 1] | 32) && ph_alnum(in[i + 2] | 32)
             && (ph_hexval(in[i + 1]) < 0 || ph_hexval(in[i + 2]) < 0) && (in[i + 1] | 32) != 'u' && idle++) {
             *flags |= PH_D_ESCAPE;
@@ -238,14 +243,40 @@ static size_t ph_canonical(uint8_t *p, size_t n, unsigned *flags) {
     return m;
 }
 
-static inline size_t ph_decode_round(const uint8_t *in, size_t n, uint8_t *out, int plus, unsigned *flags) {
-    size_t m = ph_unescape(in, n, out, plus, flags);
-    return ph_canonical(out, m, flags);
+/* `classes` of the input: where nothing can be escaped there is nothing to do but to copy. */
+static inline size_t ph_decode_round(const uint8_t *in, size_t n, uint8_t *out, int plus, uint32_t classes, unsigned *flags) {
+    size_t m = n;
+    if (classes & (PH_C_PERCENT | PH_C_AMP | PH_C_BACKSLASH)) {
+        m = ph_unescape(in, n, out, plus, flags);
+        classes = ph_class_scan(out, m);
+    } else {
+        if (out != in) {
+            memcpy(out, in, n);
+        }
+        for (uint8_t *at = out; plus && (at = (uint8_t *)memchr(at, '+', (size_t)(out + n - at))); at++) {
+            *at = ' ';
+        }
+    }
+    return classes & PH_C_HIGH ? ph_canonical(out, m, flags) : m;
 }
 
 /* Lower case, without NUL and bytes that readers drop. */
 static inline size_t ph_flatten(uint8_t *p, size_t n, unsigned *flags) {
     size_t m = 0;
+    if (!(ph_class_scan(p, n) & (PH_C_CTRL | PH_C_DEL))) {
+        for (; m + 8 <= n; m += 8) {
+            uint64_t w, heavy, upper;
+            memcpy(&w, p + m, 8);
+            heavy = w & 0x7F7F7F7F7F7F7F7Full;
+            upper = (heavy + 0x3F3F3F3F3F3F3F3Full) & ~(heavy + 0x2525252525252525ull) & ~w & 0x8080808080808080ull;
+            w |= upper >> 2;
+            memcpy(p + m, &w, 8);
+        }
+        for (; m < n; m++) {
+            p[m] = ph_fold(p[m]);
+        }
+        return n;
+    }
     for (size_t i = 0; i < n; i++) {
         uint8_t c = p[i];
         if (c < 32 || c == 127) {

@@ -86,10 +86,12 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
         if (ph_odd_host(p, n, i)) {
             ph_once(v, PH_S_XSS, seen, X_URL, 40, "numeric-host", i);
         }
-        int style = ph_at(p, n, name, "style") || ph_at(p, n, name, "fo");
-        if (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
+        uint8_t c = p[name];
+        int style = (c == 's' || c == 'f') && (ph_at(p, n, name, "style") || ph_at(p, n, name, "fo"));
+        int active = c == 's' || c == 'f' || c == 'x' || c == 'd' || c == 'v' || c == 'n' || c == 'a';
+        if (active && (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
             || ph_at(p, n, name, "dataf") || ph_at(p, n, name, "datasrc") || ph_at(p, n, name, "dataformatas")
-            || ph_at(p, n, name, "v-") || ph_at(p, n, name, "ng-") || ph_at(p, n, name, "autofocus")) {
+            || ph_at(p, n, name, "v-") || ph_at(p, n, name, "ng-") || ph_at(p, n, name, "autofocus"))) {
             ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-attribute", name);
         }
         uint8_t q = i < n && ph_quote(p[i]) ? p[i] : 0;
@@ -131,7 +133,7 @@ static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
 static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdict *v) {
     uint64_t seen = 0;
     size_t i = 0;
-    while (i < n && v->score[PH_S_XSS] < 80) {
+    while (i < n && v->score[PH_S_XSS] < 80 && !v->done) {
         const uint8_t *lt = (const uint8_t *)memchr(p + i, '<', n - i);
         if (!lt) {
             return;

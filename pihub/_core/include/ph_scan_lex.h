@@ -28,6 +28,24 @@ typedef struct ph_lexer {
     int no_close;               /* no comment ends any more */
 } ph_lexer;
 
+#define PH_RUN 128              /* equal marks; more than any rule looks at */
+
+/* How many bytes from i on are as p[i]. */
+static size_t ph_run(const uint8_t *p, size_t n, size_t i) {
+    size_t k = i;
+    uint64_t all = p[i] * 0x0101010101010101u, w;
+    for (; k + 8 <= n; k += 8) {
+        memcpy(&w, p + k, 8);
+        if (w != all) {
+            break;
+        }
+    }
+    while (k < n && p[k] == p[i]) {
+        k++;
+    }
+    return k - i;
+}
+
 /* The next token; TK_END at the end, again and again. */
 static ph_tok ph_lex(ph_lexer *x) {
     const uint8_t *p = x->p;
@@ -124,6 +142,10 @@ static ph_tok ph_lex(ph_lexer *x) {
     } else {
         t.type = c;
         i++;
+        if (i + PH_RUN < n && p[i] == c && memcmp(p + i, p + i + 1, PH_RUN - 1) == 0) {
+            size_t run = ph_run(p, n, i);               /* of a longer run rules see the same: its end */
+            i = i + ((run - PH_RUN / 2) & ~(size_t)1);
+        }
     }
     t.len = (uint32_t)(i - start);
     x->at = i;
@@ -140,14 +162,25 @@ static inline int ph_is_any(const ph_lexer *x, const ph_tok *t, const char *word
     if (t->type != TK_WORD) {
         return 0;
     }
-    for (const char *w = words; *w;) {
-        size_t k = strcspn(w, " ");
-        if (k == t->len && memcmp(x->p + t->at, w, k) == 0) {
-            return 1;
+    const uint8_t *word = x->p + t->at;
+    const uint8_t *w = (const uint8_t *)words;
+    for (uint32_t n = t->len;;) {
+        if (*w == *word) {
+            uint32_t k = 1;
+            while (k < n && w[k] == word[k]) {
+                k++;
+            }
+            if (k == n && (w[k] == ' ' || w[k] == 0)) {
+                return 1;
+            }
         }
-        w += k + (w[k] == ' ');
+        while (*w > ' ') {
+            w++;
+        }
+        if (!*w++) {
+            return 0;
+        }
     }
-    return 0;
 }
 
 static inline int ph_quote(uint8_t type) { return type == '\'' || type == '"' || type == '`'; }

@@ -165,18 +165,22 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
     }
 }
 
+/* Case counts: base64 and class names. Index 5 and 6 are functions. */
+static const char *const ph_object_marks[] = {"rO0AB", "aced0005", "KztAAU", "Cs7QAF", "AAEAAAD/////",
+    "XyQkTkRfRlVOQyQkX", "XyQkXHUwMDRl", "ADw-", NULL};
+
 /* On the text as it came: what changes with its case. */
-static void ph_serialized(const uint8_t *p, size_t n, ph_verdict *v) {
-    static const struct { const char *mark; unsigned points; const char *rule; } marks[] = {
-        {"rO0AB", 60, "java-object"}, {"aced0005", 60, "java-object"}, {"ACED0005", 60, "java-object"},
-        {"KztAAU", 60, "java-object"}, {"Cs7QAF", 60, "java-object"}, {"AAEAAAD/////", 60, "net-object"},
-        {"XyQkTkRfRlVOQyQkX", 80, "serialized-function"}, {"XyQkXHUwMDRl", 80, "serialized-function"},
-        {"ADw-", 60, "utf-7"},
-    };
-    for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
-        const uint8_t *at = (const uint8_t *)memmem(p, n, marks[m].mark, strlen(marks[m].mark));
-        if (at) {
-            ph_add(v, PH_S_CODE, marks[m].points, marks[m].rule, (size_t)(at - p));
+static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdict *v) {
+    ph_hit hit = {0, 0};
+    for (size_t from = 0; from < n; from = hit.at + 1) {
+        hit = ph_teddy_find(names, p, n, from);
+        if (hit.index == UINT32_MAX) {
+            break;
+        }
+        const char *mark = ph_object_marks[hit.index];
+        if (memcmp(p + hit.at, mark, strlen(mark)) == 0 || (hit.index == 1 && memcmp(p + hit.at, "ACED0005", 8) == 0)) {
+            ph_add(v, PH_S_CODE, hit.index == 5 || hit.index == 6 ? 80 : 60,
+                hit.index == 7 ? "utf-7" : hit.index > 4 ? "serialized-function" : "serialized-object", hit.at);
             return;
         }
     }

@@ -17,6 +17,10 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
     size_t first = 0;
     for (size_t i = 0; i < n;) {
         size_t run = i, dots = 0;
+        if (p[i] != '.' && p[i] != '0') {
+            i++;
+            continue;
+        }
         if (p[i] == '.') {
             while (i < n && p[i] == '.') {
                 i++;
@@ -48,10 +52,15 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
                 rooted = run <= 1;
             }
             climbs += dots > 8 && i - run > 8;
+            odd |= after && p[i] == '0';
+            odd |= after && (ph_at(p, n, i + 1, "etc/") || ph_at(p, n, i + 1, "usr/") || ph_at(p, n, i + 1, "var/")) ? 8 : 0;
         } else if (dots == 1 && before && after) {
             stays++;
         } else if (dots >= 8 && run <= 1) {
             climbs += 2;
+        }
+        if (climbs >= 3 || stays >= 4) {
+            break;                                        /* the most that it can tell */
         }
     }
     if (climbs >= 2 || stays >= 4 || (climbs && stays)) {
@@ -91,7 +100,10 @@ static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdi
             return;
         }
         for (size_t k = hit.at + 4; k < hit.at + 16 && k < n && !ph_space(p[k - 1]); k++) {
-            for (const char *const *w = after; *w && p[k] != '.'; w++) {
+            if (p[k] != 'p' && p[k] != 'i' && p[k] != 's' && p[k] != 'h' && p[k] != 'g' && p[k] != 'm') {
+                continue;
+            }
+            for (const char *const *w = after; *w; w++) {
                 if (ph_at(p, n, k, *w)) {
                     ph_add(v, PH_S_PATH, 60, "system-file", hit.at);
                     return;
@@ -131,7 +143,7 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
     static const char *const var[] = {"log", "spool", "www", "run", "lib", "mail", "backups", "adm", "cron", "local", NULL};
     static const char *const usr[] = {"bin", "local", "lib", "sbin", "src", "share", "spool", NULL};
     static const char *const wp[] = {"config", NULL};
-    if (ph_ends_with(x, &t[i], "etcpasswd")) {
+    if (t[i].len >= 9 && ph_ends_with(x, &t[i], "etcpasswd")) {
         ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
     }
     if (!(t[i].kinds & K_FILE)) {

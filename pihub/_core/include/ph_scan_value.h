@@ -14,6 +14,7 @@ typedef struct ph_scanner {
     ph_words words;
     ph_teddy keys;              /* literals that a value without unusual bytes needs to be looked at */
     ph_teddy files;             /* names that no separator can hide */
+    ph_teddy marks;             /* of serialized objects */
     ph_tok window[PH_TOKENS + PH_AHEAD + 1];
     uint8_t *scratch;
     size_t room;
@@ -21,19 +22,22 @@ typedef struct ph_scanner {
     size_t outer_room;
 } ph_scanner;
 
-static int ph_files_build(ph_teddy *t) {
+/* The lowest index that fits counts, so the order of `names` (NULL ends it) matters. 0: no memory. */
+static int ph_names_build(ph_teddy *t, const char *const *names) {
     size_t used = 0;
     t->lits = (ph_literal *)calloc(32, sizeof *t->lits);
     t->text = (uint8_t *)calloc(1, 512);
     if (!t->lits || !t->text) {
         return 0;
     }
-    for (; ph_file_names[t->count]; t->count++) {
+    for (; names[t->count]; t->count++) {
         ph_literal *l = &t->lits[t->count];
         l->at = (uint32_t)used;
-        l->len = (uint32_t)strlen(ph_file_names[t->count]);
+        l->len = (uint32_t)strlen(names[t->count]);
         l->index = t->count;
-        memcpy(t->text + used, ph_file_names[t->count], l->len);
+        for (uint32_t k = 0; k < l->len; k++) {
+            t->text[used + k] = ph_fold((uint8_t)names[t->count][k]);
+        }
         memcpy(&l->word, t->text + used, l->len < 4 ? l->len : 4);
         memset(&l->mask, 0xFF, l->len < 4 ? l->len : 4);
         used += l->len;
@@ -55,8 +59,32 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     return 1;
 }
 
+enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32 };
+
+/* Which verifiers have a question at this token. The marks are the cases of their switches. */
+static inline unsigned ph_asks(const ph_lexer *x, const ph_tok *t) {
+    unsigned line = t->flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
+    if (t->type == TK_WORD) {
+        const uint8_t *w = x->p + t->at;
+        if (t->kinds) {
+            return 63;
+        }
+        return line | (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT | A_SQL : 0) | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o'
+            || w[0] == 'd' ? A_CODE | A_SQL : 0) | (t->len >= 9 ? A_NAME | A_SQL : 0);
+    }
+    static const uint8_t marks[128] = {
+        [TK_NUM] = A_SQL, [TK_CMT] = A_SQL, ['\''] = A_SQL | A_SHELL, ['"'] = A_SQL | A_SHELL, ['`'] = A_SQL | A_SHELL,
+        [')'] = A_SQL | A_SHELL | A_CODE, ['|'] = A_SQL | A_SHELL, ['&'] = A_SQL | A_SHELL, [':'] = A_SQL | A_CODE,
+        ['@'] = A_SQL | A_SCRIPT | A_TEMPLATE | A_CODE, [';'] = A_SQL | A_SHELL | A_CODE, ['#'] = A_SQL | A_TEMPLATE,
+        ['['] = A_SCRIPT | A_TEMPLATE, ['!'] = A_SCRIPT, ['='] = A_SHELL, [','] = A_SHELL,
+        ['{'] = A_SHELL | A_TEMPLATE, ['$'] = A_SHELL | A_TEMPLATE | A_CODE, ['('] = A_SHELL | A_CODE, ['/'] = A_SHELL,
+        ['*'] = A_TEMPLATE | A_CODE, ['~'] = A_TEMPLATE, ['<'] = A_TEMPLATE,
+    };
+    return line | (t->type < 128 ? marks[t->type] : 0);
+}
+
 /* Every token of a decoded view, with its neighbours in reach. */
-static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_verdict *v) {
+static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
     ph_lexer x = {&s->words, p, n, 0, 0};
     ph_sql sql = {0, 0, 0, 0, 0};
     uint64_t script = 0, shell = 0, other = 0;
@@ -77,17 +105,29 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_
         }
         int to = end ? have : have - PH_AHEAD;
         for (int i = from; i < to; i++) {
-            ph_sql_at(&x, t, i, &sql, v);
-            ph_script(&x, t, i, &script, v);
-            ph_shell(&x, t, i, &shell, v);
-            ph_template(&x, t, i, &other, v);
-            ph_code(&x, t, i, &other, v);
-            if (t[i].type == TK_WORD) {
+            unsigned who = ph_asks(&x, &t[i]);
+            sql.plain += !who && t[i].type == TK_WORD;
+            if (who & A_SQL) {
+                ph_sql_at(&x, t, i, &sql, v);
+            }
+            if (who & A_SCRIPT) {
+                ph_script(&x, t, i, &script, v);
+            }
+            if (who & A_SHELL) {
+                ph_shell(&x, t, i, &shell, v);
+            }
+            if (who & A_TEMPLATE) {
+                ph_template(&x, t, i, &other, v);
+            }
+            if (who & A_CODE) {
+                ph_code(&x, t, i, &other, v);
+            }
+            if (who & A_NAME) {
                 ph_target(&x, t, i, v);
                 ph_scheme(&x, t, i, v);
             }
         }
-        if (end) {
+        if (end || v->done) {
             break;
         }
         int keep = have - to + PH_BEHIND;
@@ -95,7 +135,6 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int markup, ph_
         have = keep;
         from = PH_BEHIND;
     }
-    (void)markup;
 }
 
 /* Nothing but marks that break a statement, as tools send them first: 1'"(,.)( */
@@ -122,8 +161,8 @@ static void ph_better(ph_verdict *v, const ph_verdict *other) {
     }
 }
 
-static void ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph_verdict *v) {
-    ph_serialized(p, n, v);
+static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph_verdict *v) {
+    ph_serialized(&s->marks, p, n, v);
     n = ph_flatten(p, n, flags);
     uint32_t classes = ph_class_scan(p, n);
     if (classes & PH_C_ANGLE) {
@@ -135,7 +174,8 @@ static void ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph_v
     if (v->where != PH_W_JSON || classes & PH_C_SLASH) {
         ph_files(&s->files, p, n, v);
     }
-    ph_tokens(s, p, n, (classes & PH_C_ANGLE) != 0, v);
+    ph_tokens(s, p, n, v);
+    return n;
 }
 
 /* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
@@ -149,14 +189,14 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
     }
     unsigned flags = 0;
     uint8_t *one = s->scratch, *two = s->scratch + n + 16;
-    size_t m = ph_decode_round(p, n, one, encoded, &flags);
+    size_t m = ph_decode_round(p, n, one, encoded, classes, &flags);
     unsigned first = flags;
     memcpy(two, one, m);
     size_t k = m;
     int plus = !memchr(one, ' ', m);                        /* a form's spaces, encoded once more */
     for (int round = 0; round < PH_ROUNDS; round++) {
         unsigned again = 0;
-        size_t shorter = ph_decode_round(two, k, two, plus, &again);
+        size_t shorter = ph_decode_round(two, k, two, plus, ph_class_scan(two, k), &again);
         plus = 0;
         flags |= again;
         if (!(again & PH_D_CHANGED)) {
@@ -169,15 +209,13 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
         ph_verdict other = *v;
         unsigned f = first;
         ph_verify(s, one, m, &f, v);
-        ph_verify(s, two, k, &flags, &other);
+        k = ph_verify(s, two, k, &flags, &other);
         ph_better(v, &other);
-        k = ph_flatten(two, k, &f);
     } else {
-        ph_verify(s, two, k, &flags, v);
-        k = ph_flatten(two, k, &flags);
+        k = ph_verify(s, two, k, &flags, v);
     }
-    size_t less = ph_stripped(two, k, one);
-    if (less != k || memcmp(one, two, k) != 0) {
+    size_t less = v->done ? k : ph_stripped(two, k, one);
+    if (less != k) {
         ph_verdict other = {.where = v->where};
         unsigned f = 0;
         ph_verify(s, one, less, &f, &other);

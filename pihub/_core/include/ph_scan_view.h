@@ -14,6 +14,9 @@
 static size_t ph_stripped(const uint8_t *p, size_t n, uint8_t *out) {
     size_t m = 0;
     int no_close = 0;
+    if (!memchr(p, '#', n) && !memchr(p, '<', n) && !memmem(p, n, "/*", 2) && !memmem(p, n, "--", 2)) {
+        return n;
+    }
     for (size_t i = 0; i < n;) {
         uint8_t c = p[i];
         if (c == '/' && !no_close && i + 3 < n && p[i + 1] == '*' && p[i + 2] != '!') {
