@@ -113,15 +113,20 @@ static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdi
     }
 }
 
-static int ph_ends_with(const ph_lexer *x, const ph_tok *t, const char *word) {
-    size_t k = strlen(word);
-    return t->type == TK_WORD && t->len >= k && t->len <= k + 4 && memcmp(x->p + t->at + t->len - k, word, k) == 0;
+typedef struct ph_end { const char *text; uint32_t len; } ph_end;
+
+#define PH_END(w) {w, sizeof w - 1}
+
+static inline int ph_ends_with(const ph_lexer *x, const ph_tok *t, ph_end w) {
+    const uint8_t *last = x->p + t->at + t->len;
+    return t->type == TK_WORD && t->len >= w.len && t->len <= w.len + 4 && last[-1] == (uint8_t)w.text[w.len - 1]
+        && memcmp(last - w.len, w.text, w.len) == 0;
 }
 
 /* One of `words` ends a token within the next `far` ones, with no space between. */
-static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, const char *const *words) {
+static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, const ph_end *words) {
     for (int j = i + 1; j <= i + far && t[j].type != TK_END && !(t[j].flags & F_SPACE); j++) {
-        for (const char *const *w = words; *w; w++) {
+        for (const ph_end *w = words; w->text; w++) {
             if (ph_ends_with(x, &t[j], *w)) {
                 return 1;
             }
@@ -132,18 +137,26 @@ static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, c
 
 /* Names of files at token i. */
 static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
-    static const char *const etc[] = {"passwd", "shadow", "group", "hosts", "issue", "hostname", "crontab", "fstab",
-        "sudoers", "resolv", "httpd", "apache2", "apache", "nginx", "motd", "profile", "mysql", "php", "ssh", "security",
-        "inittab", "conf", "services", "networks", "init", "redhat", "release", "http", "my", NULL};
-    static const char *const win[] = {"system32", "win", "system", "repair", "drivers", "php", "boot", "ini", "hosts", NULL};
-    static const char *const ini[] = {"ini", NULL};
-    static const char *const inf[] = {"inf", NULL};
-    static const char *const proc[] = {"self", "version", "cpuinfo", "net", "sys", "mounts", "meminfo", "cmdline", "environ",
-        NULL};
-    static const char *const var[] = {"log", "spool", "www", "run", "lib", "mail", "backups", "adm", "cron", "local", NULL};
-    static const char *const usr[] = {"bin", "local", "lib", "sbin", "src", "share", "spool", NULL};
-    static const char *const wp[] = {"config", NULL};
-    if (t[i].len >= 9 && ph_ends_with(x, &t[i], "etcpasswd")) {
+    static const ph_end etc[] = {PH_END("passwd"), PH_END("shadow"), PH_END("group"), PH_END("hosts"),
+        PH_END("issue"), PH_END("hostname"), PH_END("crontab"), PH_END("fstab"),
+        PH_END("sudoers"), PH_END("resolv"), PH_END("httpd"), PH_END("apache2"), PH_END("apache"),
+        PH_END("nginx"), PH_END("motd"), PH_END("profile"), PH_END("mysql"), PH_END("php"), PH_END("ssh"),
+        PH_END("security"),
+        PH_END("inittab"), PH_END("conf"), PH_END("services"), PH_END("networks"), PH_END("init"),
+        PH_END("redhat"), PH_END("release"), PH_END("http"), PH_END("my"), {NULL, 0}};
+    static const ph_end win[] = {PH_END("system32"), PH_END("win"), PH_END("system"), PH_END("repair"),
+        PH_END("drivers"), PH_END("php"), PH_END("boot"), PH_END("ini"), PH_END("hosts"), {NULL, 0}};
+    static const ph_end ini[] = {PH_END("ini"), {NULL, 0}};
+    static const ph_end inf[] = {PH_END("inf"), {NULL, 0}};
+    static const ph_end proc[] = {PH_END("self"), PH_END("version"), PH_END("cpuinfo"), PH_END("net"),
+        PH_END("sys"), PH_END("mounts"), PH_END("meminfo"), PH_END("cmdline"), PH_END("environ"),
+        {NULL, 0}};
+    static const ph_end var[] = {PH_END("log"), PH_END("spool"), PH_END("www"), PH_END("run"), PH_END("lib"),
+        PH_END("mail"), PH_END("backups"), PH_END("adm"), PH_END("cron"), PH_END("local"), {NULL, 0}};
+    static const ph_end usr[] = {PH_END("bin"), PH_END("local"), PH_END("lib"), PH_END("sbin"),
+        PH_END("src"), PH_END("share"), PH_END("spool"), {NULL, 0}};
+    static const ph_end wp[] = {PH_END("config"), {NULL, 0}};
+    if (t[i].len >= 9 && ph_ends_with(x, &t[i], (ph_end)PH_END("etcpasswd"))) {
         ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
     }
     if (!(t[i].kinds & K_FILE)) {
