@@ -6,12 +6,11 @@ import re
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
+from benchmarks.scanner.data import environ
 from pihub.security.scanner.judge import body_kind, place_of
 from pihub.security.scanner.keywords import load
 from pihub.settings.scanner import Scanner as Settings
 from pihub.shared.scanning import Scanner
-
-from benchmarks.scanner.data import environ
 
 DEFAULTS = Settings()
 

@@ -70,7 +70,7 @@ REQUEST: dict[str, object] = {
 
 
 def request_us(core: Scanner, seen: bool) -> float:
-    """Microseconds for a whole request. `seen`: its headers came before, as those of a client do."""
+    """Microseconds for a whole request. `seen`: its headers came before, as a client's do."""
     agents = [AGENT + f" r/{n}" for n in range(2000)]
     envs = [
         REQUEST

@@ -24,7 +24,7 @@ class Scanner:
     def value(self, data: bytes, place: str, encoded: bool = False) -> _Found | None:
         """One value; `encoded`: as it stood in a URL. Raises ValueError for an unknown place."""
     def body(self, data: bytes, kind: str, place: str) -> tuple[_Found | None, int, int]:
-        """What was found in a body (kind json, form, multipart or text), nesting of its JSON, values seen.
+        """What was found in a body (kind json, form, multipart, text), JSON nesting, values seen.
 
         Raises KeyError for another kind, ValueError for an unknown place.
         """
