@@ -31,6 +31,7 @@ from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
+from pihub.gateway.thoughts import Thoughts
 from pihub.http.data.api import ApiSink
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
@@ -195,6 +196,7 @@ class Worker:
         linger = Linger(
             settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
         )
+        thoughts = Thoughts(ByteCache(state.cache, state.arena.secret, hub.loaded.epoch))
         lookup = Lookup(
             self._answers,
             self.flights,
@@ -211,7 +213,7 @@ class Worker:
                 admit=admit,
                 inspect=Inspect(self._scopes, tracker),
                 lookup=lookup,
-                route=Router(hub.models, routing.planner),
+                route=Router(hub.models, routing.planner, thoughts),
                 call=Call(
                     links,
                     self.connector,
@@ -228,8 +230,10 @@ class Worker:
                     ),
                     care=routing.care,
                     linger=linger,
+                    thoughts=thoughts,
                 ),
                 learn=routing.learn,
+                thoughts=thoughts,
                 render=Render(
                     remember,
                     record,

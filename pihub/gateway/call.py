@@ -37,6 +37,7 @@ from pihub.gateway.outcome import Outcome
 from pihub.gateway.pace import Pace
 from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces, until
 from pihub.gateway.purse import Purse
+from pihub.gateway.thoughts import Thoughts
 from pihub.gateway.verdict import pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
@@ -45,6 +46,8 @@ from pihub.upstream.connector.response import Response
 
 DEFAULT_MAX_TOKENS = 8192
 """For upstreams that demand a limit, where neither client nor configuration names one."""
+THINKING = "thinking"
+"""The note that another model's thoughts were left out."""
 ERROR_BODY = 64 * 1024
 """How much of an upstream's error is read to classify it."""
 
@@ -69,8 +72,10 @@ class Call:
         pace: Pace | None = None,
         care: Care | None = None,
         linger: Linger | None = None,
+        thoughts: Thoughts | None = None,
     ) -> None:
         self._linger = linger
+        self._thoughts = thoughts
         self._pace = pace
         self._purse = purse
         self._care = care
@@ -262,22 +267,27 @@ class Call:
     def _request(
         self, x: Exchange, target: Target, link: Link, streams: bool
     ) -> tuple[str, list[tuple[str, str]], bytes]:
-        own = None
+        own = lean = None
         if x.plan is not None and self._care is not None:
             own = self._care.ask(x, target)
-            x.passes = x.passes and own is None
+        if x.signed and self._thoughts is not None:
+            lean = self._thoughts.fit(x, target)
+        x.passes = x.passes and own is None and lean is None
         if x.passes:
             body = link.format.patch_request(x.request.body, target.model, stream=streams)
             if x.plan is not None and link.kind == "ollama":
                 body = uncut(body)
             headers = link.pass_headers(x.request.forward)
             return link.chat_path, [*headers, *x.request.trace], body
-        ask = own or x.parsed()
+        # No target has both: only Ollama has a context to fit, and it gets no signed thinking.
+        ask = own or lean or x.parsed()
         if ask.max_tokens is None and (target.max_tokens or link.kind == "anthropic"):
             limit = target.max_tokens or DEFAULT_MAX_TOKENS
             ask = msgspec.structs.replace(ask, max_tokens=limit)
         path, headers, body = link.format.request(ask, target.model, stream=streams)
         x.notes = link.format.notes(ask, target.model)
+        if lean is not None and THINKING not in x.notes:
+            x.notes = (*x.notes, THINKING)
         x.stops = link.format.unwatched(ask)
         if x.plan is not None and link.kind == "ollama":
             body = uncut(body)

@@ -98,6 +98,10 @@ class Exchange:
     targets: tuple[Target, ...] = ()
     plan: Plan | None = None
     """Only for requests that need more than their chain."""
+    signed: dict[str, str] = field(default_factory=dict)
+    """The conversation's signed thinking: signature to the model that made it, or empty."""
+    pinned: bool = False
+    """That model was put first."""
     hold: Hold | None = None
     """What the budgets hold for the call that is under way."""
     # call

@@ -16,6 +16,7 @@ _CACHE_WORDS = {
     CacheState.STALE: "STALE; ",
 }
 _FIRST_CHOICE = ("x-pihub-reason", "first choice")
+_PINNED = ("x-pihub-reason", "its signed thinking is this model's")
 _STOPS = {
     word: ("x-pihub-stop", word)
     for word in ("stop", "length", "tool_calls", "end_turn", "max_tokens", "tool_use")
@@ -38,6 +39,8 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.failures:
             why = header_text("fallback after " + "; ".join(x.failures))
             out.append(("x-pihub-reason", why))
+        elif x.pinned:
+            out.append(_PINNED)
         elif x.plan is not None:
             note = f"; {x.plan.note}" if x.plan.note else ""
             out.append(("x-pihub-reason", header_text(x.plan.reason + note)))

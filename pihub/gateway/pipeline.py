@@ -25,6 +25,7 @@ from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
+from pihub.gateway.thoughts import Thoughts
 
 log = logging.getLogger("pihub.gateway")
 
@@ -43,6 +44,8 @@ class Stages:
     record: Recorder
     learn: Learner | None = None
     """Learns from finished answers."""
+    thoughts: Thoughts | None = None
+    """Learns who signed the answer's thinking; `route` and `call` ask."""
     purse: Purse | None = None
     """Settles when the request is over; `call` takes."""
 
@@ -73,6 +76,8 @@ class Pipeline:
         last = [stages.lookup.release, stages.admit.release, stages.record.__call__]
         if stages.learn is not None:
             last.append(stages.learn.__call__)
+        if stages.thoughts is not None:
+            last.append(stages.thoughts.learn)
         if stages.purse is not None:
             last.insert(0, stages.purse.settle)
         self._last = tuple(last)

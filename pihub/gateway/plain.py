@@ -8,8 +8,8 @@ does beyond passing a chat on must be said here, or that chat would slip past it
   question is asked again whenever something was published on the board;
 * what a key decides, by any flag of the key (but the quota's, which is the edge's own);
 * what a request says: any X-Pihub-Cache, X-Pihub-Policy, X-Pihub-Deadline-Ms or
-  Anthropic-Beta header, and a body that is more
-  than include/ph_lane.h reads, go to the pipeline.
+  Anthropic-Beta header, and a body that is more than include/ph_lane.h reads or that asks
+  for thinking, go to the pipeline.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from pihub.domain.target import Target, parse_target
 from pihub.errors import ModelNotFound
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.plan import Planner
+from pihub.gateway.thoughts import Thoughts
 
 
 class ModelTable:
@@ -52,9 +53,12 @@ class Router:
     """Sets `targets`, and `plan` where one is wanted. Raises ModelNotFound and what the
     planner raises."""
 
-    def __init__(self, models: ModelTable, planner: Planner | None = None) -> None:
+    def __init__(
+        self, models: ModelTable, planner: Planner | None = None, thoughts: Thoughts | None = None
+    ) -> None:
         self.models = models
         self._planner = planner
+        self._thoughts = thoughts
 
     def __call__(self, x: Exchange) -> None:
         if x.stored is not None or x.follows is not None:
@@ -62,6 +66,8 @@ class Router:
         x.targets = chain = self.models.find(x.alias)
         if self._planner is not None and self._planner.wanted(x, chain):
             self._planner(x, chain)
+        if self._thoughts is not None:
+            self._thoughts.pin(x)
 
 
 def chain_targets(

@@ -63,6 +63,11 @@ ASKS = st.builds(
 )
 
 
+def test_thinking_is_the_pipelines_work() -> None:
+    assert read_ask(json.dumps(PLAIN).encode()) is not None
+    assert read_ask(json.dumps({**PLAIN, "thinking": {"type": "adaptive"}}).encode()) is None
+
+
 @given(ASKS)
 @example(b'{"model":"m","temperature":0.70}')
 @example(b'{"model":"m","temperature":1e0}')

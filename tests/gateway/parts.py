@@ -29,9 +29,10 @@ from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import ModelTable, Router
+from pihub.gateway.thoughts import Thoughts
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.settings.schema import Breaker, Pool, Timers
-from pihub.shared.answers import AnswerCache
+from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.shared.events import Record
 from pihub.shared.flights import Flights
 from pihub.shared.health import UpstreamHealth, configure_breaker
@@ -263,6 +264,7 @@ class Bench:
             relay,
             self.linger,
         )
+        self.thoughts = Thoughts(ByteCache(self.state.cache, self.state.arena.secret, epoch))
         self.call = Call(
             self.links,
             self.connector,  # type: ignore[arg-type]
@@ -271,16 +273,18 @@ class Bench:
             slot,
             answer_limit=1 << 20,
             linger=self.linger,
+            thoughts=self.thoughts,
         )
         self.stages = Stages(
             admit=self.admit,
             inspect=Inspect(),
             lookup=self.lookup,
-            route=Router(self.models),
+            route=Router(self.models, None, self.thoughts),
             call=self.call,
             render=self.render,
             remember=self.remember,
             record=self.record,
+            thoughts=self.thoughts,
         )
         self.pipeline = Pipeline(self.stages)
         self.clients = {name: make() for name, make in CLIENTS.items()}

@@ -67,11 +67,12 @@ class RoutedBench(Bench):
                 admit=self.admit,
                 inspect=self.stages.inspect,
                 lookup=self.lookup,
-                route=Router(self.models, self.planner),
+                route=Router(self.models, self.planner, self.thoughts),
                 call=self.call,
                 render=self.render,
                 remember=self.remember,
                 record=self.record,
+                thoughts=self.thoughts,
                 learn=Learner(self.speeds, self.state, self.slot),
             )
         )

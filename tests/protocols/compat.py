@@ -146,7 +146,9 @@ RULES = """
 - A stream is complete after its terminal marker (`finish_reason`, `message_stop`,
   `done: true`). An error ends it without one.
 - Errors keep the hub's HTTP status, except that Anthropic clients get 529 for overload.
-- Thinking without a signature is not sent to Anthropic, signed thinking not to others.
+- Thinking without a signature is not sent to Anthropic, signed thinking not to others. A
+  conversation with signed thinking stays with the model that signed it while it can
+  (`docs/design/routing.md`); other models get it without, with a note.
 - Ollama gets `think` only for models that are known to think, and is never asked to force
   a tool call: `tool_choice` `required` is refused there, so that a chain goes on to a
   model that can.

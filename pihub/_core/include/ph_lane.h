@@ -97,8 +97,9 @@ static inline int ph_lane_read_ask(const uint8_t *p, int64_t n, ph_lane_ask *out
                 return 0;
             }
             m.at = m.value + 5;
-        } else if (PH_KEY_LIKE(m, "model") || PH_KEY_LIKE(m, "stream") || PH_KEY_LIKE(m, "stream_options")) {
-            return 0;
+        } else if (PH_KEY_LIKE(m, "model") || PH_KEY_LIKE(m, "stream") || PH_KEY_LIKE(m, "stream_options") ||
+                   PH_KEY_LIKE(m, "thinking")) {
+            return 0; /* who signed a thought is the pipeline's to remember */
         } else {
             m.at = ph_json_value(p, m.value, n, 1);
         }
