@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pace", type=float, default=30.0, metavar="N", help="tokens a second; 0: no wait"
     )
     parser.add_argument(
+        "--machine",
+        choices=("instant", "pi"),
+        default="instant",
+        help="what Ollama runs on: instant loads and answers all at once, pi loads models, "
+        "keeps them and answers one request at a time",
+    )
+    parser.add_argument(
         "--first-token", type=float, default=0.0, metavar="S", help="seconds before the first"
     )
 
@@ -37,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replaces this process: the simulators share no module with the hub."""
     words = [*python.module("pihub.demo"), "--host", args.host]
+    words += ["--machine", args.machine]
     words += ["--pace", str(args.pace), "--first-token", str(args.first_token)]
     for name in ("ollama", "claude", "openai", "control"):
         words += [f"--{name}-port", str(getattr(args, f"{name}_port"))]

@@ -15,6 +15,7 @@ import sys
 
 from pihub.demo.claude import Claude
 from pihub.demo.control import ControlPort
+from pihub.demo.machine import PI, Machine
 from pihub.demo.ollama import Ollama
 from pihub.demo.openai import OpenAI
 from pihub.demo.server import Pace, Simulator
@@ -32,6 +33,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pace", type=float, default=30.0, help="tokens per second, 0: no wait")
     made.add_argument("--first-token", type=float, default=0.0, help="seconds before the first")
     made.add_argument(
+        "--machine",
+        choices=("instant", "pi"),
+        default="instant",
+        help="Ollama's: no loading and no queue, or about a Raspberry Pi 5's",
+    )
+    made.add_argument(
         "--with-parent", action="store_true", help="end when the starting process ends"
     )
     return made
@@ -41,8 +48,9 @@ async def _run(args: argparse.Namespace) -> None:
     # Before anything is told: whoever reads the ports may be gone a moment later.
     parent = os.getppid()
     pace = Pace(args.pace, args.first_token)
+    ollama = Ollama(Machine(PI) if args.machine == "pi" else None)
     simulators = {
-        dialect.name: Simulator(dialect, pace) for dialect in (Ollama(), Claude(), OpenAI())
+        dialect.name: Simulator(dialect, pace) for dialect in (ollama, Claude(), OpenAI())
     }
     ports: dict[str, int] = {}
     for name, simulator in list(simulators.items()):

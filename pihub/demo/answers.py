@@ -1,8 +1,9 @@
 """What a simulated model says: deterministic, plausible, and openly simulated.
 
 The prompt can steer it: `[[tokens:200]]` asks for that many tokens, `[[say:TEXT]]` for
-exactly that text, `[[think]]` for a thought before the answer, and
-`[[tool:NAME {"json": "arguments"}]]` for a tool call (several give parallel calls).
+exactly that text, `[[think]]` for a thought before the answer, `[[sure:-2.5]]` for tokens of
+about that log probability, and `[[tool:NAME {"json": "arguments"}]]` for a tool call (several
+give parallel calls).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ THOUGHT = "The question is plain, so the answer can be short."
 _TOKEN = re.compile(r"\s*\S+|\s+$")
 _WANTED = re.compile(r"\[\[tokens:(\d{1,6})\]\]")
 _SAY = re.compile(r"\[\[say:(.*?)\]\]", re.DOTALL)
+_SURE = re.compile(r"\[\[sure:(-?\d{1,3}(?:\.\d{1,3})?)\]\]")
 _TOOL = re.compile(r"\[\[tool:([A-Za-z0-9_-]+)\s*(\{.*?\})?\s*\]\]", re.DOTALL)
-_DIRECTIVE = re.compile(r"\s*\[\[(?:tokens|say|tool|think)\b.*?\]\]\s*", re.DOTALL)
+_DIRECTIVE = re.compile(r"\s*\[\[(?:tokens|say|tool|think|sure)\b.*?\]\]\s*", re.DOTALL)
 _FILLER = (
     " The box hums on the shelf and answers one small question after another,",
     " while the light on its side blinks as if it were counting the words,",
@@ -43,6 +45,16 @@ class Plan:
     stop: str = "stop"
     stop_text: str = ""
     input_tokens: int = 0
+    sure: float = -0.1
+    """About the log probability of each token."""
+    top: int | None = None
+    """How many alternatives a token; None: nobody asked for probabilities."""
+
+    def weighed(self, tokens: Sequence[str]) -> list[dict[str, Any]]:
+        """The tokens' log probabilities in the form that OpenAI and Ollama share."""
+        if self.top is None:
+            return []
+        return [_weighed(token, self.sure, self.top) for token in tokens]
 
     @property
     def text(self) -> str:
@@ -56,6 +68,21 @@ class Plan:
     @property
     def output_tokens(self) -> int:
         return len(self.tokens) + 12 * len(self.tools) + len(self.thought.split())
+
+
+def wanted(body: dict[str, Any]) -> int | None:
+    """`Plan.top` of a request in the words that OpenAI's chat and Ollama share."""
+    return int(body.get("top_logprobs") or 0) if body.get("logprobs") is True else None
+
+
+def _weighed(token: str, sure: float, top: int) -> dict[str, Any]:
+    spread = hashlib.blake2b(token.encode(), digest_size=1).digest()[0] / 2560
+
+    def entry(text: str, chance: float) -> dict[str, Any]:
+        return {"token": text, "logprob": round(chance, 4), "bytes": list(text.encode())}
+
+    others = [entry(f"{token}{n or ''}", sure - spread - n) for n in range(top)]
+    return {**entry(token, sure - spread), "top_logprobs": others}
 
 
 def vector(text: str, dimensions: int) -> list[float]:
@@ -106,6 +133,8 @@ def plan(
                 result.tools.append((name, json.loads(arguments or "{}")))
             except ValueError:
                 result.tools.append((name, {"raw": arguments}))
+    if sure := _SURE.search(prompt):
+        result.sure = float(sure[1])
     if "[[think]]" in prompt:
         result.thought = THOUGHT
     if result.tools:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pihub.demo.answers import Plan
+from pihub.demo.machine import Machine, Need, Took
 from pihub.demo.wire import Request
 
 Headers = list[tuple[str, str]]
@@ -26,6 +27,8 @@ class Whole:
     status: int
     body: bytes
     headers: Headers = field(default_factory=lambda: [("content-type", "application/json")])
+    need: Need | None = None
+    """A model to be loaded first, though nothing is generated."""
 
 
 class Job(ABC):
@@ -35,8 +38,10 @@ class Job(ABC):
     headers: Headers
     stream: bool
     plan: Plan
-    loaded_ns: int = 0
-    """How long the model took to load, for vendors that report it."""
+    need: Need | None = None
+    """What it asks of the machine, for vendors that have one."""
+    took: Took
+    """How long its parts took, for vendors that tell."""
 
     @abstractmethod
     def opening(self, usage: str) -> bytes:
@@ -78,6 +83,9 @@ class Dialect(ABC):
     """ollama, claude or openai"""
     generates: frozenset[str]
     """The paths that a fault without `match` applies to."""
+
+    machine: Machine | None = None
+    """Where its models live, if on a machine of one's own."""
 
     @abstractmethod
     def answer(self, request: Request, number: int, at_least: int) -> Whole | Job:

@@ -129,6 +129,13 @@ class Demo:
         value = {"tokens_per_second": tokens_per_second, "first_token": first_token}
         self._call("POST", next(name for name in self.ports if name != "control"), "pace", value)
 
+    def machine(self, **speed: float) -> dict[str, Any]:
+        """What Ollama runs on, from now on (the fields of `pihub.demo.machine.Speed`);
+        without any: its state. `loaded`, `waiting`, `loads` and `aborted` loads."""
+        method = "POST" if speed else "GET"
+        found: dict[str, Any] = self._call(method, "ollama", "machine", speed or None)
+        return found
+
     def wait_log(
         self, server: str, ready: Callable[[list[dict[str, Any]]], bool], timeout: float = 5.0
     ) -> list[dict[str, Any]]:

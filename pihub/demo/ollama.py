@@ -8,13 +8,12 @@ durations in nanoseconds, `stream` true unless said otherwise, errors as
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from pihub.demo import answers
-from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
+from pihub.demo.dialect import Dialect, Job, Whole, dump
+from pihub.demo.machine import Machine, Model, Need, seconds
+from pihub.demo.ollama_job import JSON_BODY, OllamaJob, now
 from pihub.demo.wire import Request
 
 VERSION = "0.12.6"
@@ -24,15 +23,9 @@ MODELS = {
     "nomic-embed-text:latest": ("nomic-bert", "137M", 274302450),
 }
 DIMENSIONS = 16
+CONTEXT = 4096
+"""Tokens, as /api/ps tells of a model that was loaded without a wish."""
 MANAGED = frozenset({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete"})
-_JSON_BODY: Headers = [("content-type", "application/json; charset=utf-8")]
-
-
-def _now() -> str:
-    """RFC 3339 with nanoseconds, as Go prints it."""
-    ns = time.time_ns()
-    stamp = datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{stamp}.{ns % 10**9:09d}Z"
 
 
 def _details(name: str) -> dict[str, Any]:
@@ -52,108 +45,24 @@ def _entry(name: str) -> dict[str, Any]:
         "name": name,
         "model": name,
         "modified_at": "2025-09-01T08:00:00.123456789Z",
-        "size": MODELS[name][2],
+        "size": _bytes(name),
         "digest": hashlib.sha256(name.encode()).hexdigest(),
         "details": _details(name),
     }
-
-
-class OllamaJob(Job):
-    """/api/chat, or /api/generate when `chat` is false."""
-
-    def __init__(self, plan: answers.Plan, model: str, *, chat: bool, stream: bool) -> None:
-        self.plan = plan
-        self.headers = []
-        self.stream = stream
-        self.content_type = "application/x-ndjson" if stream else _JSON_BODY[0][1]
-        self._model = model
-        self._chat = chat
-        self._start = time.monotonic_ns()
-
-    def opening(self, usage: str) -> bytes:
-        return self._line({}, "", self._counts()) if usage == "early" else b""
-
-    def frames(self) -> Iterator[bytes]:
-        for word in self.plan.thoughts:
-            yield self._line({"thinking": word}, "")
-        for token in self.plan.tokens:
-            yield self._line({}, token)
-        if self.plan.tools:
-            yield self._line({"tool_calls": self._tools()}, "")
-
-    def closing(self, usage: str) -> bytes:
-        return self._line({}, "", self._final("" if usage != "early" else "missing", usage))
-
-    def terminal(self) -> bytes:
-        return self._line({}, "", self._final("", ""))
-
-    def done_only(self) -> bytes:
-        return b""
-
-    def malformed(self) -> bytes:
-        return b'{"model":"' + self._model.encode() + b'","message":{"role":"assistant","cont\n'
-
-    def error_event(self) -> bytes:
-        return b'{"error":"an error was encountered while running the model: simulated"}\n'
-
-    def whole(self, usage: str, *, terminal: bool = True) -> bytes:
-        extra: dict[str, Any] = {}
-        if self.plan.thought:
-            extra["thinking"] = self.plan.thought
-        if self.plan.tools:
-            extra["tool_calls"] = self._tools()
-        final = self._final("", usage) if terminal else {"done": False}
-        return self._line(extra, self.plan.text, final).rstrip(b"\n")
-
-    def _tools(self) -> list[dict[str, Any]]:
-        return [
-            {"function": {"index": n, "name": name, "arguments": arguments}}
-            for n, (name, arguments) in enumerate(self.plan.tools)
-        ]
-
-    def _line(self, extra: dict[str, Any], text: str, final: dict[str, Any] | None = None) -> bytes:
-        value: dict[str, Any] = {"model": self._model, "created_at": _now()}
-        if self._chat:
-            value["message"] = {"role": "assistant", "content": text, **extra}
-        else:
-            value["response"] = text
-            value.update(extra)
-        value["done"] = False
-        if final:
-            value.update(final)
-        return dump(value) + b"\n"
-
-    def _counts(self) -> dict[str, Any]:
-        return {
-            "prompt_eval_count": self.plan.input_tokens,
-            "eval_count": self.plan.output_tokens,
-        }
-
-    def _final(self, drop: str, usage: str) -> dict[str, Any]:
-        loading = self.loaded_ns or 21_000_000
-        spent = time.monotonic_ns() - self._start
-        reason = "length" if self.plan.stop == "length" else "stop"
-        value: dict[str, Any] = {"done": True, "done_reason": reason}
-        if not self._chat:
-            value["context"] = [1, 2, 3]
-        value["total_duration"] = spent + loading
-        value["load_duration"] = loading
-        if usage != "missing" and drop != "missing":
-            value["prompt_eval_count"] = self.plan.input_tokens
-            value["prompt_eval_duration"] = 3_000_000 * self.plan.input_tokens
-            value["eval_count"] = self.plan.output_tokens
-            value["eval_duration"] = max(1, spent - self.loaded_ns)
-        return value
 
 
 class Ollama(Dialect):
     """The native endpoints; models whose name contains "missing" do not exist."""
 
     name = "ollama"
+    machine: Machine
     generates = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"})
 
+    def __init__(self, machine: Machine | None = None) -> None:
+        self.machine = machine or Machine()
+
     def error(self, status: int, message: str, number: int) -> Whole:
-        return Whole(status, dump({"error": message}), list(_JSON_BODY))
+        return Whole(status, dump({"error": message}), list(JSON_BODY))
 
     def answer(self, request: Request, number: int, at_least: int) -> Whole | Job:
         fixed = self._fixed(request)
@@ -175,10 +84,78 @@ class Ollama(Dialect):
         if "missing" in model:
             return self.error(404, f"model '{model}' not found", number)
         if request.path == "/api/show":
-            return Whole(200, dump(_show(model)), list(_JSON_BODY))
+            return Whole(200, dump(_show(model)), list(JSON_BODY))
+        try:
+            need = _need(model, body)
+        except ValueError as exc:
+            return self.error(400, str(exc), number)
         if request.path.startswith("/api/embed"):
-            return _embed(request.path, model, body)
-        return _generate(request.path, model, body, at_least)
+            return _embed(request.path, need, body)
+        return self._generate(request.path == "/api/chat", need, body, at_least, number)
+
+    def _generate(
+        self, chat: bool, need: Need, body: dict[str, Any], at_least: int, number: int
+    ) -> Whole | Job:
+        if chat:
+            messages = [m for m in body.get("messages") or [] if isinstance(m, dict)]
+            prompt = answers.text_of(messages[-1].get("content")) if messages else ""
+            everything = "\n".join(answers.text_of(m.get("content")) for m in messages)
+            after_tool = bool(messages) and messages[-1].get("role") == "tool"
+            empty = not messages
+        else:
+            prompt = str(body.get("prompt") or "")
+            everything = f"{body.get('system') or ''}\n{prompt}"
+            after_tool, empty = False, not prompt
+        if empty:
+            return self._load(chat, need)
+        options = _options(body)
+        stop = options.get("stop") or []
+        limit = options.get("num_predict")
+        plan = answers.plan(
+            "Ollama",
+            need.model,
+            prompt,
+            all_text=everything,
+            after_tool=after_tool,
+            as_json=bool(body.get("format")),
+            max_tokens=limit if isinstance(limit, int) and limit >= 0 else None,
+            stop=[stop] if isinstance(stop, str) else [str(item) for item in stop],
+            at_least=at_least,
+        )
+        plan.top = answers.wanted(body)
+        room = need.context or self.machine.speed.context
+        if room and plan.input_tokens > room:
+            if body.get("truncate") is False:
+                return self.error(400, "the input length exceeds the context length", number)
+            plan.input_tokens = room  # cut from the front, and nobody is told
+        tools = dump(body.get("tools") or []).decode()
+        need.prompt, need.tokens = f"{tools}\n{everything}", plan.input_tokens
+        return OllamaJob(
+            plan, need.model, need, chat=chat, stream=body.get("stream", True) is not False
+        )
+
+    def _load(self, chat: bool, need: Need) -> Whole:
+        """An empty request loads the model, or with `keep_alive: 0` unloads it."""
+        value: dict[str, Any] = {"model": need.model, "created_at": now()}
+        if chat:
+            value["message"] = {"role": "assistant", "content": ""}
+        else:
+            value["response"] = ""
+        value.update(done=True, done_reason="load" if need.keep_alive else "unload")
+        whole = Whole(200, b"", list(JSON_BODY))
+        if need.keep_alive:
+            whole.need = need
+        else:
+            self.machine.unload(need.model)
+        whole.body = dump(value)
+        return whole
+
+    def _running(self, one: Model) -> dict[str, Any]:
+        entry = _entry(one.name)
+        del entry["modified_at"]
+        # No graphics memory: all of it is the machine's own.
+        entry |= {"size": one.size, "expires_at": self.machine.expires_at(one), "size_vram": 0}
+        return {**entry, "context_length": one.context or CONTEXT}
 
     def _fixed(self, request: Request) -> Whole | None:
         if request.method not in ("GET", "HEAD"):
@@ -186,15 +163,29 @@ class Ollama(Dialect):
         if request.path == "/":
             return Whole(200, b"Ollama is running", [("content-type", "text/plain; charset=utf-8")])
         if request.path == "/api/version":
-            return Whole(200, dump({"version": VERSION}), list(_JSON_BODY))
+            return Whole(200, dump({"version": VERSION}), list(JSON_BODY))
         if request.path == "/api/tags":
-            return Whole(200, dump({"models": [_entry(m) for m in MODELS]}), list(_JSON_BODY))
+            return Whole(200, dump({"models": [_entry(m) for m in MODELS]}), list(JSON_BODY))
         if request.path == "/api/ps":
-            running = _entry("llama3.2:3b")
-            del running["modified_at"]
-            running.update(expires_at="2099-01-01T00:00:00Z", size_vram=0, context_length=4096)
-            return Whole(200, dump({"models": [running]}), list(_JSON_BODY))
+            running = [self._running(one) for one in self.machine.running()]
+            return Whole(200, dump({"models": running}), list(JSON_BODY))
         return None
+
+
+def _bytes(name: str) -> int:
+    return MODELS[name][2] if name in MODELS else 2_000_000_000
+
+
+def _options(body: dict[str, Any]) -> dict[str, Any]:
+    found = body.get("options")
+    return found if isinstance(found, dict) else {}
+
+
+def _need(model: str, body: dict[str, Any]) -> Need:
+    """Raises ValueError for a keep_alive that is none."""
+    context = _options(body).get("num_ctx")
+    keep = seconds(body.get("keep_alive"))
+    return Need(model, _bytes(model), keep, context if isinstance(context, int) else 0)
 
 
 def _managed(path: str) -> bytes:
@@ -225,56 +216,18 @@ def _show(model: str) -> dict[str, Any]:
     }
 
 
-def _embed(path: str, model: str, body: dict[str, Any]) -> Whole:
+def _embed(path: str, need: Need, body: dict[str, Any]) -> Whole:
     if path == "/api/embeddings":
         one = answers.vector(str(body.get("prompt", "")), DIMENSIONS)
-        return Whole(200, dump({"embedding": one}), list(_JSON_BODY))
+        return Whole(200, dump({"embedding": one}), list(JSON_BODY), need)
     given = body.get("input", "")
     texts = [given] if isinstance(given, str) else [str(item) for item in given]
     size = body.get("dimensions") or DIMENSIONS
     value = {
-        "model": model,
+        "model": need.model,
         "embeddings": [answers.vector(text, size) for text in texts],
         "total_duration": 14_143_917,
         "load_duration": 1_019_500,
         "prompt_eval_count": sum(answers.count_tokens(text) for text in texts),
     }
-    return Whole(200, dump(value), list(_JSON_BODY))
-
-
-def _generate(path: str, model: str, body: dict[str, Any], at_least: int) -> Whole | Job:
-    chat = path == "/api/chat"
-    if chat:
-        messages = [m for m in body.get("messages") or [] if isinstance(m, dict)]
-        prompt = answers.text_of(messages[-1].get("content")) if messages else ""
-        everything = "\n".join(answers.text_of(m.get("content")) for m in messages)
-        after_tool = bool(messages) and messages[-1].get("role") == "tool"
-        empty = not messages
-    else:
-        prompt = str(body.get("prompt") or "")
-        everything = f"{body.get('system') or ''}\n{prompt}"
-        after_tool, empty = False, not prompt
-    if empty:  # an empty request loads the model
-        value: dict[str, Any] = {"model": model, "created_at": _now()}
-        if chat:
-            value["message"] = {"role": "assistant", "content": ""}
-        else:
-            value["response"] = ""
-        value.update(done=True, done_reason="load")
-        return Whole(200, dump(value), list(_JSON_BODY))
-    options = body.get("options") if isinstance(body.get("options"), dict) else {}
-    assert isinstance(options, dict)
-    stop = options.get("stop") or []
-    limit = options.get("num_predict")
-    plan = answers.plan(
-        "Ollama",
-        model,
-        prompt,
-        all_text=everything,
-        after_tool=after_tool,
-        as_json=bool(body.get("format")),
-        max_tokens=limit if isinstance(limit, int) and limit >= 0 else None,
-        stop=[stop] if isinstance(stop, str) else [str(item) for item in stop],
-        at_least=at_least,
-    )
-    return OllamaJob(plan, model, chat=chat, stream=body.get("stream", True) is not False)
+    return Whole(200, dump(value), list(JSON_BODY), need)

@@ -7,196 +7,18 @@ in a last chunk with empty `choices` if `stream_options.include_usage`, then `[D
 from __future__ import annotations
 
 import base64
-import json
 import struct
-import time
-from collections.abc import Iterator
 from typing import Any
 
 from pihub.demo import answers
 from pihub.demo.answers import vector
-from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
+from pihub.demo.dialect import Dialect, Job, Whole, dump
+from pihub.demo.openai_jobs import CompletionJob, OpenAIJob, headers
+from pihub.demo.openai_jobs import error as openai_error
 from pihub.demo.wire import Request
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 MODELS = ("gpt-4o-mini", "gpt-4.1-mini", "gpt-4o")
-_FINISH = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tools": "tool_calls"}
-_TYPES = {
-    400: "invalid_request_error",
-    401: "invalid_request_error",
-    403: "invalid_request_error",
-    404: "invalid_request_error",
-    429: "requests",
-}
-_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
-
-
-def _headers(number: int) -> Headers:
-    return [
-        ("x-request-id", f"req_sim{number:024x}"),
-        ("openai-version", "2020-10-01"),
-        ("openai-processing-ms", "12"),
-        ("x-ratelimit-limit-requests", "10000"),
-        ("x-ratelimit-remaining-requests", "9999"),
-        ("x-ratelimit-reset-requests", "6ms"),
-    ]
-
-
-class OpenAIJob(Job):
-    """One chat completion."""
-
-    def __init__(
-        self, plan: answers.Plan, model: str, number: int, *, stream: bool, with_usage: bool
-    ) -> None:
-        self.plan = plan
-        self.stream = stream
-        self.content_type = "text/event-stream; charset=utf-8" if stream else "application/json"
-        self.headers = _headers(number)
-        self._with_usage = with_usage
-        self._base = {
-            "id": f"chatcmpl-sim{number:08d}",
-            "object": "chat.completion.chunk" if stream else "chat.completion",
-            "created": int(time.time()),
-            "model": model,
-            "service_tier": "default",
-            "system_fingerprint": "fp_simulated",
-        }
-
-    def opening(self, usage: str) -> bytes:
-        return self._chunk({"role": "assistant", "content": "", "refusal": None}, early=usage)
-
-    def frames(self) -> Iterator[bytes]:
-        for word in self.plan.thoughts:
-            yield self._chunk({"reasoning_content": word})
-        for token in self.plan.tokens:
-            yield self._chunk({"content": token})
-        for n, (name, arguments) in enumerate(self.plan.tools):
-            first = {
-                "index": n,
-                "id": f"call_sim{n:04d}",
-                "type": "function",
-                "function": {"name": name, "arguments": ""},
-            }
-            rest = {"index": n, "function": {"arguments": json.dumps(arguments)}}
-            yield self._chunk({"tool_calls": [first]}) + self._chunk({"tool_calls": [rest]})
-
-    def closing(self, usage: str) -> bytes:
-        return self._finish() + self._usage_chunk(usage) + b"data: [DONE]\n\n"
-
-    def terminal(self) -> bytes:
-        return self._finish() + b"data: [DONE]\n\n"
-
-    def done_only(self) -> bytes:
-        return b"data: [DONE]\n\n"
-
-    def malformed(self) -> bytes:
-        return b'data: {"id":"chatcmpl-sim","choices":[{"index":0,"delta":{"cont\n\n'
-
-    def error_event(self) -> bytes:
-        message = "The server had an error while processing your request. (simulated)"
-        return b"data: " + dump({"error": _error(500, message)}) + b"\n\n"
-
-    def whole(self, usage: str, *, terminal: bool = True) -> bytes:
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": None if self.plan.tools else self.plan.text,
-            "refusal": None,
-            "annotations": [],
-        }
-        if self.plan.thought:
-            message["reasoning_content"] = self.plan.thought
-        if self.plan.tools:
-            message["tool_calls"] = [
-                {
-                    "id": f"call_sim{n:04d}",
-                    "type": "function",
-                    "function": {"name": name, "arguments": json.dumps(arguments)},
-                }
-                for n, (name, arguments) in enumerate(self.plan.tools)
-            ]
-        finish = _FINISH[self.plan.stop] if terminal else None
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        value: dict[str, Any] = {**self._base, "choices": [choice]}
-        if usage != "missing":
-            value["usage"] = self._usage()
-        return dump(value)
-
-    def _finish(self) -> bytes:
-        return self._chunk({}, _FINISH[self.plan.stop])
-
-    def _usage_chunk(self, mode: str) -> bytes:
-        if mode in ("missing", "early") or not (self._with_usage or mode):
-            return b""
-        # "late": some compatible servers put it beside an empty delta
-        choices: list[Any] = []
-        if mode == "late":
-            choices = [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": None}]
-        value = {**self._base, "choices": choices, "usage": self._usage()}
-        return b"data: " + dump(value) + b"\n\n"
-
-    def _chunk(self, delta: dict[str, Any], finish: str | None = None, early: str = "") -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        value: dict[str, Any] = {**self._base, "choices": [choice]}
-        if early == "early":
-            value["usage"] = self._usage()
-        elif self._with_usage:
-            value["usage"] = None
-        return b"data: " + dump(value) + b"\n\n"
-
-    def _usage(self) -> dict[str, Any]:
-        return {
-            "prompt_tokens": self.plan.input_tokens,
-            "completion_tokens": self.plan.output_tokens,
-            "total_tokens": self.plan.input_tokens + self.plan.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": len(self.plan.thought.split()),
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        }
-
-
-class CompletionJob(OpenAIJob):
-    """One completion that is no chat."""
-
-    def __init__(
-        self, plan: answers.Plan, model: str, number: int, *, stream: bool, with_usage: bool
-    ) -> None:
-        super().__init__(plan, model, number, stream=stream, with_usage=with_usage)
-        self._base["id"] = f"cmpl-sim{number:08d}"
-        self._base["object"] = "text_completion"
-
-    def opening(self, usage: str) -> bytes:
-        return self._chunk({"content": ""}, early=usage) if usage == "early" else b""
-
-    def whole(self, usage: str, *, terminal: bool = True) -> bytes:
-        finish = _FINISH[self.plan.stop] if terminal else None
-        choice = {"text": self.plan.text, "index": 0, "logprobs": None, "finish_reason": finish}
-        value: dict[str, Any] = {**self._base, "choices": [choice]}
-        if usage != "missing":
-            value["usage"] = self._usage()
-        return dump(value)
-
-    def _chunk(self, delta: dict[str, Any], finish: str | None = None, early: str = "") -> bytes:
-        text = delta.get("content") or ""
-        choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
-        value: dict[str, Any] = {**self._base, "choices": [choice]}
-        if early == "early":
-            value["usage"] = self._usage()
-        elif self._with_usage:
-            value["usage"] = None
-        return b"data: " + dump(value) + b"\n\n"
-
-
-def _error(status: int, message: str) -> dict[str, Any]:
-    return {
-        "message": message,
-        "type": _TYPES.get(status, "server_error"),
-        "param": None,
-        "code": _CODES.get(status),
-    }
 
 
 class OpenAI(Dialect):
@@ -206,8 +28,8 @@ class OpenAI(Dialect):
     generates = frozenset({CHAT, COMPLETIONS, EMBEDDINGS})
 
     def error(self, status: int, message: str, number: int) -> Whole:
-        headers = [("content-type", "application/json"), *_headers(number)]
-        return Whole(status, dump({"error": _error(status, message)}), headers)
+        fields = [("content-type", "application/json"), *headers(number)]
+        return Whole(status, dump({"error": openai_error(status, message)}), fields)
 
     def answer(self, request: Request, number: int, at_least: int) -> Whole | Job:
         if request.method in ("GET", "HEAD") and request.path.startswith("/v1/models"):
@@ -245,6 +67,7 @@ class OpenAI(Dialect):
             stop=[stop] if isinstance(stop, str) else stop,
             at_least=at_least,
         )
+        plan.top = answers.wanted(body)
         return OpenAIJob(
             plan,
             model,
@@ -268,6 +91,7 @@ class OpenAI(Dialect):
             stop=[stop] if isinstance(stop, str) else stop,
             at_least=at_least,
         )
+        plan.top = body.get("logprobs")
         return CompletionJob(
             plan,
             body["model"],
@@ -298,18 +122,18 @@ class OpenAI(Dialect):
             "model": body["model"],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
-        return Whole(200, dump(value), [("content-type", "application/json"), *_headers(number)])
+        return Whole(200, dump(value), [("content-type", "application/json"), *headers(number)])
 
     def _models(self, path: str, number: int) -> Whole:
         listed = [
             {"id": name, "object": "model", "created": 1721172741, "owned_by": "simulated"}
             for name in MODELS
         ]
-        headers = [("content-type", "application/json"), *_headers(number)]
+        fields = [("content-type", "application/json"), *headers(number)]
         if path == "/v1/models":
-            return Whole(200, dump({"object": "list", "data": listed}), headers)
+            return Whole(200, dump({"object": "list", "data": listed}), fields)
         name = path.removeprefix("/v1/models/")
         for entry in listed:
             if entry["id"] == name:
-                return Whole(200, dump(entry), headers)
+                return Whole(200, dump(entry), fields)
         return self.error(404, f"The model '{name}' does not exist", number)

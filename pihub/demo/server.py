@@ -12,6 +12,7 @@ from typing import Any
 from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
 from pihub.demo.faults import Fault, FaultBook, FaultError
 from pihub.demo.log import Entry, RequestLog
+from pihub.demo.machine import Busy, NoRoom, Speed, Took
 from pihub.demo.wire import BadMessage, Gone, Reader, Reply, Request, read_request
 
 SIMULATED = ("x-simulated", "1")
@@ -124,7 +125,7 @@ class Simulator:
                 writer.close()
 
     async def control(self, request: Request, reply: Reply) -> None:
-        """The endpoints `/__faults__`, `/__log__`, `/__pace__` and `/__stats__`."""
+        """The endpoints `/__faults__`, `/__log__`, `/__pace__`, `/__machine__`, `/__stats__`."""
         status = 200
         value: Any = None
         match (request.method, request.path):
@@ -157,6 +158,11 @@ class Simulator:
                 )
                 self.pace.first_token = float(raw.get("first_token", self.pace.first_token))
                 value = {"tokens_per_second": self.pace.tokens_per_second}
+            case ("GET" | "POST", "/__machine__") if self.dialect.machine is not None:
+                machine = self.dialect.machine
+                if request.method == "POST":
+                    machine.speed = Speed(**request.json())
+                value = machine.view()
             case ("GET", "/__stats__"):
                 value = {
                     "accepted": self.accepted,
@@ -198,6 +204,7 @@ class Simulator:
             reply.keep_alive = False
             return
         at_least = fault.after_tokens + 20 if fault and name in _CUTS | {"F11", "F12"} else 0
+        took = Took()
         made = self.dialect.answer(request, entry.number, at_least)
         if name == "F7":
             body = self.dialect.error(500, "simulated error in a 200 answer", entry.number)
@@ -215,8 +222,23 @@ class Simulator:
             return
         if fault and name == "F16":
             await reply.pause(fault.seconds)
-            if isinstance(made, Job):
-                made.loaded_ns = int(fault.seconds * 1e9)
+        if isinstance(made, Job):
+            made.took = took
+        machine = self.dialect.machine
+        if machine is None or made.need is None:
+            await self._say(made, reply, entry, fault)
+            return
+        try:
+            async with machine.turn(made.need, took, reply):
+                await self._say(made, reply, entry, fault)
+        except (Busy, NoRoom) as problem:
+            status = 503 if isinstance(problem, Busy) else 500
+            whole = self.dialect.error(status, str(problem), entry.number)
+            reply.whole(status, [*whole.headers, SIMULATED], whole.body)
+
+    async def _say(
+        self, made: Whole | Job, reply: Reply, entry: Entry, fault: Fault | None
+    ) -> None:
         if isinstance(made, Whole):
             reply.whole(made.status, [*made.headers, SIMULATED], made.body)
         elif made.stream:

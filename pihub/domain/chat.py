@@ -95,6 +95,24 @@ class ResponseFormat(msgspec.Struct, frozen=True):
     strict: bool = False
 
 
+class Alternative(msgspec.Struct, frozen=True):
+    """A token that the model might have said instead."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+
+
+class TokenLogprob(msgspec.Struct, frozen=True):
+    """One token of an answer and its natural log probability. `bytes`: its UTF-8, if told
+    (a token may be a part of a character). OpenAI and Ollama have the same fields."""
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top_logprobs: tuple[Alternative, ...] = ()
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One chat request in canonical form. None means: not said by the client."""
 
@@ -109,6 +127,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     response_format: ResponseFormat | None = None
@@ -168,5 +188,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     created: int = 0
     """Unix seconds."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Of all text of the answer, where asked for and told."""
     timings: dict[str, int] = {}
     """Ollama's durations in ns (total_duration, load_duration, ...), if any."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pihub.domain.chat import Answer, Block, RedactedThinking, Text, Thinking, ToolUse, Usage
+import msgspec
+
+from pihub.domain.chat import (
+    Answer,
+    Block,
+    RedactedThinking,
+    Text,
+    Thinking,
+    TokenLogprob,
+    ToolUse,
+    Usage,
+)
 from pihub.domain.stream import (
     BlockStart,
     BlockStop,
@@ -31,7 +42,7 @@ NO_INPUT = "{}"
 class Collector:
     """Folds events into an Answer. RAM: the answer's own size, bounded by the caller."""
 
-    __slots__ = ("_blocks", "_finish", "_open", "_parts", "_signature", "_start")
+    __slots__ = ("_blocks", "_finish", "_open", "_parts", "_signature", "_start", "logprobs")
 
     def __init__(self) -> None:
         self._start: Start | None = None
@@ -40,6 +51,7 @@ class Collector:
         self._open: BlockStart | None = None
         self._parts: list[str] = []
         self._signature = ""
+        self.logprobs: list[TokenLogprob] = []
 
     @property
     def finished(self) -> bool:
@@ -48,7 +60,11 @@ class Collector:
 
     def feed(self, event: Event) -> None:
         """Take one event, in order. Raises the error of a Failed."""
-        if isinstance(event, TextDelta | ThinkingDelta):
+        if isinstance(event, TextDelta):
+            self._parts.append(event.text)
+            if event.logprobs:
+                self.logprobs += event.logprobs
+        elif isinstance(event, ThinkingDelta):
             self._parts.append(event.text)
         elif isinstance(event, ToolInputDelta):
             self._parts.append(event.json)
@@ -111,6 +127,7 @@ class Collector:
             raw_stop=finish.raw_stop,
             usage=finish.usage if finish.usage is not None else start.usage,
             created=start.created,
+            logprobs=tuple(self.logprobs),
             timings=finish.timings,
         )
 
@@ -151,9 +168,15 @@ def replay(answer: Answer) -> Iterator[Event]:
     """The events of a stream that gives this answer, one delta a block."""
     yield Start(answer.id, answer.model, answer.usage, answer.created)
     index = 0
+    logprobs = answer.logprobs  # all of them with the first text: no block owns its own
     for block in answer.blocks:
         if isinstance(block, _SAID):
-            yield from _block_events(index, block, whole=True)
+            for event in _block_events(index, block, whole=True):
+                if logprobs and isinstance(event, TextDelta):
+                    yield TextDelta(index, event.text, logprobs)
+                    logprobs = ()
+                else:
+                    yield event
             index += 1
     yield _finish(answer)
 
@@ -177,6 +200,10 @@ def rest(sofar: Collector, answer: Answer) -> list[Event] | None:
                 return None
             whole = left
         events += whole
+    if told := answer.logprobs[len(sofar.logprobs) :]:
+        first = next((n for n, e in enumerate(events) if isinstance(e, TextDelta)), -1)
+        if first >= 0:
+            events[first] = msgspec.structs.replace(events[first], logprobs=told)  # type: ignore[type-var]
     if not sofar.finished:
         events.append(_finish(answer))
     return events

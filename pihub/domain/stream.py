@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from pihub.domain.chat import Answer, StopReason, Usage
+from pihub.domain.chat import Answer, StopReason, TokenLogprob, Usage
 from pihub.errors import PihubError
 
 
@@ -37,6 +37,7 @@ class BlockStart(msgspec.Struct, frozen=True):
 class TextDelta(msgspec.Struct, frozen=True):
     index: int
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class ThinkingDelta(msgspec.Struct, frozen=True):

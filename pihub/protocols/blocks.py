@@ -12,18 +12,24 @@ from pihub.domain.stream import (
     ThinkingDelta,
     ToolInputDelta,
 )
+from pihub.protocols.logprobs import Tokens
 from pihub.protocols.thinktags import ThinkSplitter
 
 
 class BlockWriter:
     """Opens, continues and closes blocks by the kind of what arrives."""
 
-    __slots__ = ("_thoughts", "index", "open")
+    __slots__ = ("_logprobs", "_thoughts", "index", "open")
 
     def __init__(self) -> None:
         self.index = -1
         self._thoughts: ThinkSplitter | None = ThinkSplitter()
         self.open: Literal["", "text", "thinking", "tool_use"] = ""
+        self._logprobs: Tokens = ()
+
+    def weigh(self, logprobs: Tokens) -> None:
+        """The probabilities of the text that comes next; those of thoughts are no text's."""
+        self._logprobs += logprobs
 
     def said(self, text: str, events: list[Event]) -> None:
         """Text as a model wrote it: thoughts in tags at its beginning are told apart."""
@@ -47,7 +53,8 @@ class BlockWriter:
             self.close(events)
             self._start(BlockStart(self.index + 1, "text"), events)
             self.open = "text"
-        events.append(TextDelta(self.index, text))
+        events.append(TextDelta(self.index, text, self._logprobs))
+        self._logprobs = ()
 
     def thinking(self, text: str, events: list[Event]) -> None:
         if self.open != "thinking":
@@ -55,10 +62,12 @@ class BlockWriter:
             self._start(BlockStart(self.index + 1, "thinking"), events)
             self.open = "thinking"
         events.append(ThinkingDelta(self.index, text))
+        self._logprobs = ()
 
     def tool(self, id_: str, name: str, events: list[Event]) -> None:
         """Open a tool call; its input follows with `input`."""
         self.close(events)
+        self._logprobs = ()
         self._start(BlockStart(self.index + 1, "tool_use", id=id_, name=name), events)
         self.open = "tool_use"
 
@@ -73,6 +82,9 @@ class BlockWriter:
             self._split(splitter.end(), events)
 
     def close(self, events: list[Event]) -> None:
+        if self._logprobs and self.open == "text":
+            events.append(TextDelta(self.index, "", self._logprobs))
+            self._logprobs = ()
         if self.open:
             events.append(BlockStop(self.index))
             self.open = ""

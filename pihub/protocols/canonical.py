@@ -38,8 +38,6 @@ HARMLESS = frozenset(
         "prediction",
         "verbosity",
         "logit_bias",
-        "logprobs",
-        "top_logprobs",
         "name",
         "detail",
         # Anthropic

@@ -214,7 +214,7 @@ def test_f16_loading(demo: Demo, server: str) -> None:
     assert answer.status == 200
     assert time.monotonic() - started >= 0.3
     if server == "ollama":
-        assert json.loads(answer.body.splitlines()[-1])["load_duration"] == 300_000_000
+        assert json.loads(answer.body.splitlines()[-1])["load_duration"] >= 300_000_000
 
 
 def test_f16_with_a_status_ends_by_itself(demo: Demo) -> None:

@@ -433,6 +433,8 @@ def test_every_field_of_the_canonical_request_is_reachable() -> None:
                 user="u",
                 temperature=0,
                 store=True,
+                logprobs=True,
+                top_logprobs=2,
             ),
         ),
         (

@@ -8,6 +8,7 @@ from typing import Any
 
 from pihub.domain.chat import Ask, RedactedThinking, Text, Thinking, ToolChoice, ToolUse
 from pihub.errors import BadRequest, Unsupported
+from pihub.protocols import logprobs
 from pihub.protocols.anthropic.blocks_out import content, text_block
 from pihub.protocols.anthropic.models import Capabilities, capabilities
 from pihub.protocols.canonical import NAME_128, dropped, option_names, refuse_extra, wire_name
@@ -63,7 +64,7 @@ def notes(ask: Ask, model: str) -> tuple[str, ...]:
     """What `render` drops or changes."""
     can = capabilities(model)
     found = dropped(ask)
-    found += option_names(ask)
+    found += option_names(ask) + logprobs.dropped(ask)
     for name in ("seed", "presence_penalty", "frequency_penalty", "keep_alive"):
         if getattr(ask, name) is not None:
             found.append(name)

@@ -17,6 +17,7 @@ from pihub.domain.stream import Event, Finish, TextDelta, ThinkingDelta
 from pihub.errors import BadRequest, Unsupported
 from pihub.protocols.canonical import image_from_data, refuse_extra, texts
 from pihub.protocols.jsontext import BodyDecoder, Int64, Scalar, encode, raw
+from pihub.protocols.logprobs import plain
 from pihub.protocols.ollama import parse as chat
 from pihub.protocols.ollama import request
 from pihub.protocols.ollama.client import OllamaClient
@@ -40,6 +41,8 @@ class GenerateRequest(msgspec.Struct):
     options: dict[str, Scalar | list[Scalar]] | None = None
     keep_alive: str | Int64 | float | None = None
     think: bool | str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Int64 | None = None
 
 
 class ExactRequest(GenerateRequest, forbid_unknown_fields=True):
@@ -53,7 +56,6 @@ def parse(body: bytes) -> Ask:
     """Raises BadRequest. An empty prompt loads or (with keep_alive 0) unloads the model."""
     wire, extra = _DECODER.decode(body)
     for name, harmless in (
-        ("logprobs", "false"),
         ("raw", "false"),
         ("suffix", '""'),
         ("template", '""'),
@@ -95,6 +97,8 @@ class GenerateClient(OllamaClient):
         thought = "".join(block.text for block in answer.blocks if isinstance(block, Thinking))
         if thought:
             fields["thinking"] = thought
+        if answer.logprobs:
+            fields["logprobs"] = plain(answer.logprobs)
         fields["done"] = True
         fields["done_reason"] = done_reason(answer.stop_reason, answer.raw_stop)
         return encode({**fields, **write_end(answer.usage, answer.timings, 0)})
@@ -110,7 +114,8 @@ class GenerateStream(OllamaStream):
 
     def feed(self, event: Event) -> bytes:
         if isinstance(event, TextDelta):
-            return self._now() + b'"response":' + encode(event.text) + b',"done":false}\n'
+            said = self._now() + b'"response":' + encode(event.text) + b',"done":false'
+            return said + self._weighed(event) + b"}\n"
         if isinstance(event, ThinkingDelta):
             text = encode(event.text)
             return self._now() + b'"response":"","thinking":' + text + b',"done":false}\n'

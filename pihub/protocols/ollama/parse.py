@@ -18,6 +18,7 @@ from pihub.domain.chat import (
 )
 from pihub.domain.chat import Tool as CanonicalTool
 from pihub.errors import BadRequest
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import check, image_from_data
 from pihub.protocols.jsontext import BodyDecoder, Scalar, at, json_object
 from pihub.protocols.ollama.wire import ChatRequest, ExactRequest, WireMessage
@@ -31,8 +32,6 @@ def parse(body: bytes) -> Ask:
     No messages at all is legal: it loads or (with keep_alive 0) unloads the model.
     """
     wire, extra = _DECODER.decode(body)
-    if extra.get("logprobs") == "false":
-        del extra["logprobs"]
     if not wire.model:
         raise BadRequest("model: must not be empty", param="model")
     system, messages = _Messages().read(wire.messages or [])
@@ -54,6 +53,8 @@ class Common(Protocol):
     options: dict[str, Scalar | list[Scalar]] | None
     keep_alive: str | int | float | None
     think: bool | str | None
+    logprobs: bool | None
+    top_logprobs: int | None
 
 
 def ask(
@@ -75,6 +76,7 @@ def ask(
     temperature = _number(options, "temperature")
     check(temperature, 0, 100, "options.temperature")
     thinking, effort = _think(wire.think)
+    weighs, top = logprobs.wanted(wire.logprobs, wire.top_logprobs)
     return Ask(
         model=wire.model,
         messages=messages,
@@ -87,6 +89,8 @@ def ask(
         seed=_integer(options, "seed"),
         presence_penalty=_number(options, "presence_penalty"),
         frequency_penalty=_number(options, "frequency_penalty"),
+        logprobs=weighs,
+        top_logprobs=top,
         tools=tools,
         response_format=_format(bytes(wire.format).decode()),
         reasoning_effort=effort,

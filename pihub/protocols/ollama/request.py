@@ -18,6 +18,7 @@ from pihub.domain.chat import (
 from pihub.errors import Unsupported
 from pihub.protocols.canonical import dropped, plain_text, refuse_extra, texts, tool_names
 from pihub.protocols.jsontext import edit, encode, raw
+from pihub.protocols.logprobs import asked
 
 PATH = "/api/chat"
 _NAME = "Ollama"
@@ -41,8 +42,9 @@ def render(ask: Ask, model: str, *, stream: bool, thinkers: Container[str]) -> b
 
 
 def common(ask: Ask, model: str, thinkers: Container[str]) -> dict[str, Any]:
-    """The fields that both generating endpoints have: options, format, think, keep_alive."""
-    body: dict[str, Any] = {}
+    """The fields that both generating endpoints have: options, format, think, keep_alive,
+    logprobs."""
+    body: dict[str, Any] = asked(ask)
     if options := _options(ask):
         body["options"] = options
     if ask.response_format is not None and ask.response_format.kind != "text":

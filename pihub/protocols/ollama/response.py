@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pihub.domain.chat import Answer, Ask, Block, StopReason, Thinking, ToolUse
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import mint, restored_names, settled, texts, unix_seconds
 from pihub.protocols.faults import not_the_format
 from pihub.protocols.jsontext import encode, raw
@@ -56,6 +57,7 @@ def read(status: int, body: bytes) -> Answer:
         raw_stop=word,
         usage=read_usage(line),
         created=unix_seconds(line.created_at),
+        logprobs=logprobs.read(line.logprobs),
         timings=read_timings(line),
     )
 
@@ -100,6 +102,8 @@ def write(answer: Answer, ask: Ask) -> bytes:
         "done_reason": done_reason(answer.stop_reason, answer.raw_stop),
         **write_end(answer.usage, answer.timings, 0),
     }
+    if answer.logprobs:
+        body["logprobs"] = logprobs.plain(answer.logprobs)
     return encode(body)
 
 

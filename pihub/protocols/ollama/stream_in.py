@@ -7,6 +7,7 @@ import msgspec
 from pihub.domain.chat import StopReason
 from pihub.domain.ports import Piece
 from pihub.domain.stream import Event, Failed, Finish, Start
+from pihub.protocols import logprobs
 from pihub.protocols.blocks import BlockWriter
 from pihub.protocols.canonical import mint, settled, unix_seconds
 from pihub.protocols.faults import from_body
@@ -69,6 +70,8 @@ class OllamaStreamParser:
             created = unix_seconds(line.created_at)
             events.append(Start(mint("chatcmpl-"), line.model, created=created))
         if message is not None:
+            if message.content:
+                self._blocks.weigh(logprobs.read(line.logprobs))
             self._message(message, events)
         if line.done:
             self._blocks.end(events)

@@ -22,6 +22,7 @@ from pihub.domain.stream import (
 from pihub.errors import PihubError
 from pihub.protocols.canonical import restored_names
 from pihub.protocols.jsontext import compact, encode
+from pihub.protocols.logprobs import plain
 from pihub.protocols.ollama.errors import envelope
 from pihub.protocols.ollama.response import done_reason
 from pihub.protocols.ollama.wire import write_end
@@ -50,7 +51,7 @@ class OllamaStream:
     def feed(self, event: Event) -> bytes:
         """The bytes for one event, empty if it has none in this protocol."""
         if isinstance(event, TextDelta):
-            return self._line(b'"content":' + encode(event.text))
+            return self._line(b'"content":' + encode(event.text), self._weighed(event))
         if isinstance(event, ToolInputDelta):
             self._input.append(event.json)
             return b""
@@ -75,8 +76,14 @@ class OllamaStream:
         """An error line; the stream ends after it, without `done: true`."""
         return encode(envelope(error, request_id)) + b"\n"
 
-    def _line(self, fields: bytes) -> bytes:
-        return self._now() + b'"message":{"role":"assistant",' + fields + b'},"done":false}\n'
+    def _line(self, fields: bytes, more: bytes = b"") -> bytes:
+        said = self._now() + b'"message":{"role":"assistant",' + fields + b'},"done":false'
+        return said + more + b"}\n"
+
+    def _weighed(self, event: TextDelta) -> bytes:
+        if not event.logprobs or not self._ask.logprobs:
+            return b""
+        return b',"logprobs":' + encode(plain(event.logprobs))
 
     def _now(self) -> bytes:
         """`{"model":...,"created_at":...,` of this moment; the second is formatted once."""

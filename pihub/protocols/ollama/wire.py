@@ -54,6 +54,8 @@ class ChatRequest(msgspec.Struct):
     keep_alive: str | Int64 | float | None = None
     tools: list[Tool] | None = None
     think: bool | str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Int64 | None = None
 
 
 class ExactRequest(ChatRequest, forbid_unknown_fields=True):
@@ -80,6 +82,7 @@ class Line(msgspec.Struct):
     prompt_eval_duration: int | None = None
     eval_count: int | None = None
     eval_duration: int | None = None
+    logprobs: msgspec.Raw = RAW_NONE
     error: msgspec.Raw = RAW_NONE
 
 

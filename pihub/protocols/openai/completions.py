@@ -14,6 +14,7 @@ import msgspec
 from pihub.domain.chat import Answer, Ask, Message, Text
 from pihub.domain.stream import Event, Failed, Finish, Ping, Start, TextDelta
 from pihub.errors import BadRequest, PihubError
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import answer_id, check, texts
 from pihub.protocols.jsontext import BodyDecoder, Int64, Scalar, encode, sound
 from pihub.protocols.openai.client import OpenAIClient
@@ -38,6 +39,8 @@ class CompletionRequest(msgspec.Struct):
     seed: Int64 | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    logprobs: Int64 | bool | None = None
+    """How many alternatives of each token; vLLM and Ollama's own layer take a truth value."""
     user: str | None = None
 
 
@@ -49,7 +52,7 @@ _DECODER: BodyDecoder[CompletionRequest] = BodyDecoder(ExactRequest, CompletionR
 _PROMPT: msgspec.json.Decoder[str | list[Scalar | list[Scalar]] | None] = msgspec.json.Decoder(
     str | list[Scalar | list[Scalar]] | None
 )
-_PLAIN = {"echo": ("false",), "n": ("1",), "best_of": ("1",), "logprobs": ("0", "false")}
+_PLAIN = {"echo": ("false",), "n": ("1",), "best_of": ("1",)}
 """Values that say what is so anyway."""
 
 
@@ -67,6 +70,7 @@ def parse(body: bytes) -> Ask:
     check(wire.temperature, 0, 2, "temperature")
     check(wire.top_p, 0, 1, "top_p")
     stop = wire.stop
+    weighs, top = _weighs(wire.logprobs)
     return Ask(
         model=wire.model,
         messages=(Message("user", (Text(_prompt(wire.prompt, extra)),)),),
@@ -79,11 +83,20 @@ def parse(body: bytes) -> Ask:
         seed=wire.seed,
         presence_penalty=wire.presence_penalty,
         frequency_penalty=wire.frequency_penalty,
+        logprobs=weighs,
+        top_logprobs=top,
         stream=bool(wire.stream),
         include_usage=wire.stream_options is not None and bool(wire.stream_options.include_usage),
         user=wire.user or "",
         extra=extra,
     )
+
+
+def _weighs(said: int | bool | None) -> tuple[bool, int | None]:
+    """(whether, alternatives). The vendor's 0 asks for the chosen tokens alone."""
+    if said is None or isinstance(said, bool):
+        return bool(said), None
+    return logprobs.wanted(True, said)
 
 
 def _prompt(raw: msgspec.Raw, extra: dict[str, str]) -> str:
@@ -111,7 +124,10 @@ class CompletionsClient(OpenAIClient):
 
     def render(self, answer: Answer, ask: Ask) -> bytes:
         body = _head(answer.id, answer.model or ask.model, answer.created)
-        body["choices"] = [_choice(texts(answer.blocks), FINISHES[answer.stop_reason])]
+        choice = _choice(texts(answer.blocks), FINISHES[answer.stop_reason])
+        if ask.logprobs and answer.logprobs:
+            choice["logprobs"] = logprobs.lists(answer.logprobs, 0)
+        body["choices"] = [choice]
         if answer.usage is not None:
             body["usage"] = write_usage(answer.usage)
         return encode(body)
@@ -138,16 +154,21 @@ class CompletionsStream:
 
     content_type = "text/event-stream"
 
-    __slots__ = ("_ask", "_head")
+    __slots__ = ("_ask", "_head", "_said")
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._head = _head("", ask.model, 0)
+        self._said = 0
 
     def feed(self, event: Event) -> bytes:
         """The bytes for one event, empty if it has none in this protocol."""
         if isinstance(event, TextDelta):
-            return self._chunk([_choice(event.text, None)])
+            choice = _choice(event.text, None)
+            if self._ask.logprobs and event.logprobs:
+                choice["logprobs"] = logprobs.lists(event.logprobs, self._said)
+            self._said += len(event.text)
+            return self._chunk([choice])
         if isinstance(event, Start):
             self._head = _head(event.id, event.model or self._ask.model, event.created)
         elif isinstance(event, Finish):

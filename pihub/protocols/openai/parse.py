@@ -19,6 +19,7 @@ from pihub.domain.chat import (
 )
 from pihub.domain.chat import Tool as CanonicalTool
 from pihub.errors import BadRequest
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import check, from_data_uri, image_from_url
 from pihub.protocols.jsontext import BodyDecoder, at, json_object
 from pihub.protocols.openai.wire import ChatMessage, ChatRequest, ExactRequest, Part, ToolCall
@@ -29,9 +30,8 @@ _DECODER: BodyDecoder[ChatRequest] = BodyDecoder(ExactRequest, ChatRequest)
 def parse(body: bytes) -> Ask:
     """Raises BadRequest for what is malformed; what has no canonical field is `extra`."""
     wire, extra = _DECODER.decode(body)
-    for name in ("store", "logprobs"):
-        if extra.get(name) == "false":
-            del extra[name]
+    if extra.get("store") == "false":
+        del extra["store"]
     if not wire.model:
         raise BadRequest("model: must not be empty", param="model")
     if not wire.messages:
@@ -46,6 +46,7 @@ def parse(body: bytes) -> Ask:
     if wire.n is not None and wire.n != 1:
         extra["n"] = str(wire.n)
     stop = wire.stop
+    weighs, top = logprobs.wanted(wire.logprobs, wire.top_logprobs)
     system, messages = _Messages(body, extra).read(wire.messages)
     effort = wire.reasoning_effort
     return Ask(
@@ -60,6 +61,8 @@ def parse(body: bytes) -> Ask:
         seed=wire.seed,
         presence_penalty=wire.presence_penalty,
         frequency_penalty=wire.frequency_penalty,
+        logprobs=weighs,
+        top_logprobs=top,
         tools=_tools(wire, body, extra) if wire.tools else (),
         tool_choice=_tool_choice(wire, body, extra),
         response_format=_format(wire) if wire.response_format is not None else None,

@@ -27,6 +27,7 @@ from pihub.protocols.canonical import (
     wire_name,
 )
 from pihub.protocols.jsontext import edit, encode, members, raw
+from pihub.protocols.logprobs import asked
 from pihub.shared.jsonscan import replace
 
 PATH = "/v1/chat/completions"
@@ -56,6 +57,7 @@ def render(ask: Ask, model: str, *, stream: bool) -> bytes:
         value = getattr(ask, name)
         if value is not None:
             body[name] = value
+    body |= asked(ask)
     if ask.stop:
         body["stop"] = ask.stop
     if ask.user:

@@ -10,6 +10,7 @@ import msgspec
 from pihub.domain.chat import Answer, Ask, Block, StopReason, Text, Thinking, ToolUse
 from pihub.domain.ports import Glance
 from pihub.errors import BadRequest, UpstreamError
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import answer_id, count, mint, restored_names, settled, texts
 from pihub.protocols.faults import not_the_format
 from pihub.protocols.jsontext import encode
@@ -70,6 +71,7 @@ def read(status: int, body: bytes) -> Answer:
         raw_stop=word,
         usage=read_usage(wire.usage) if wire.usage is not None else None,
         created=count(wire.created),
+        logprobs=logprobs.read(choice.logprobs),
     )
 
 
@@ -160,7 +162,7 @@ def write(answer: Answer, ask: Ask) -> bytes:
             {
                 "index": 0,
                 "message": message,
-                "logprobs": None,
+                "logprobs": logprobs.chat(answer.logprobs) if answer.logprobs else None,
                 "finish_reason": FINISHES[answer.stop_reason],
             }
         ],

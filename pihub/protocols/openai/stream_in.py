@@ -12,6 +12,7 @@ import msgspec
 from pihub.domain.chat import StopReason, Usage
 from pihub.domain.ports import Piece
 from pihub.domain.stream import Event, Failed, Finish, Ping, Start
+from pihub.protocols import logprobs
 from pihub.protocols.blocks import BlockWriter
 from pihub.protocols.canonical import count, mint, settled
 from pihub.protocols.faults import from_body
@@ -94,6 +95,7 @@ class OpenAIStreamParser:
         for choice in chunk.choices or ():
             if choice.index or self.finished:
                 continue
+            self._blocks.weigh(logprobs.read(choice.logprobs))
             if choice.delta is not None:
                 self._delta(choice.delta, events)
             elif choice.text:

@@ -18,6 +18,7 @@ from pihub.domain.stream import (
     ToolInputDelta,
 )
 from pihub.errors import PihubError
+from pihub.protocols import logprobs
 from pihub.protocols.canonical import answer_id, restored_names
 from pihub.protocols.jsontext import encode
 from pihub.protocols.openai.errors import envelope
@@ -45,7 +46,8 @@ class OpenAIStream:
     def feed(self, event: Event) -> bytes:
         """The bytes for one event, empty if it has none in this protocol."""
         if isinstance(event, TextDelta):
-            return self._head + b'{"content":' + encode(event.text) + b"}" + self._tail
+            said = self._head + b'{"content":' + encode(event.text) + b"}"
+            return said + (self._weighed(event) if event.logprobs else self._tail)
         if isinstance(event, ToolInputDelta):
             head = b'{"tool_calls":[{"index":%d,"function":{"arguments":' % self._tools
             return self._head + head + encode(event.json) + b"}}]}" + self._tail
@@ -69,6 +71,12 @@ class OpenAIStream:
         if request_id:
             body["error"]["request_id"] = request_id
         return b"data: " + encode(body) + b"\n\n"
+
+    def _weighed(self, event: TextDelta) -> bytes:
+        if not self._ask.logprobs:
+            return self._tail
+        told = encode(logprobs.chat(event.logprobs))
+        return b',"logprobs":' + told + b',"finish_reason":null}]' + self._null_usage + b"}\n\n"
 
     def _start(self, event: Start) -> bytes:
         if self._started:

@@ -110,6 +110,8 @@ class ChatRequest(msgspec.Struct):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     n: Int64 | None = None
+    logprobs: bool | None = None
+    top_logprobs: Int64 | None = None
     tools: list[Tool] | None = None
     tool_choice: str | NamedChoice | None = None
     parallel_tool_calls: bool | None = None
@@ -189,6 +191,7 @@ class AnswerChoice(msgspec.Struct):
     """Of a completion that is no chat."""
     message: AnswerMessage | None = None
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = RAW_NONE
 
 
 class Completion(msgspec.Struct):
@@ -226,6 +229,7 @@ class ChunkChoice(msgspec.Struct):
     text: str | None = None
     delta: Delta | None = None
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = RAW_NONE
 
 
 class Chunk(msgspec.Struct):

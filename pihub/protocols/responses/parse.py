@@ -26,6 +26,7 @@ from pihub.domain.chat import Tool as CanonicalTool
 from pihub.errors import BadRequest
 from pihub.protocols.canonical import check, from_data_uri, image_from_url
 from pihub.protocols.jsontext import BodyDecoder, bad_json, json_object
+from pihub.protocols.logprobs import INCLUDE, wanted
 from pihub.protocols.responses.wire import ExactRequest, Item, Part, ResponsesRequest
 
 DECODER: BodyDecoder[ResponsesRequest] = BodyDecoder(ExactRequest, ResponsesRequest)
@@ -33,8 +34,8 @@ _ITEMS = msgspec.json.Decoder(str | list[msgspec.Raw])
 _ITEM = msgspec.json.Decoder(Item)
 SEALED = "pihub."
 """Begins an `encrypted_content` of ours: a signed thought, to be given back as it was."""
-_HARMLESS = {"background": "false", "truncation": '"disabled"', "include": "[]"}
-_DROPPED = ("include", "max_tool_calls", "stream_options", "truncation")
+_HARMLESS = {"background": "false", "truncation": '"disabled"'}
+_DROPPED = ("max_tool_calls", "stream_options", "truncation")
 """What changes no answer; noted as dropped."""
 
 Said = tuple[ResponsesRequest, list[msgspec.Raw], dict[str, str]]
@@ -81,6 +82,11 @@ def parse(wire: ResponsesRequest, items: list[msgspec.Raw], extra: dict[str, str
     if reasoning is not None and reasoning.summary is not None:
         extra["reasoning.summary.detail"] = f'"{reasoning.summary}"'
     effort = reasoning.effort if reasoning is not None else None
+    # Some alternatives are enough of a wish; `include` asks for the chosen tokens alone.
+    weighs = bool(wire.top_logprobs) or INCLUDE in (wire.include or ())
+    weighs, top = wanted(weighs, wire.top_logprobs)
+    if others := [name for name in wire.include or () if name != INCLUDE]:
+        extra["include.detail"] = msgspec.json.encode(others).decode()
     return Ask(
         model=wire.model,
         messages=messages,
@@ -88,6 +94,8 @@ def parse(wire: ResponsesRequest, items: list[msgspec.Raw], extra: dict[str, str
         max_tokens=limit,
         temperature=wire.temperature,
         top_p=wire.top_p,
+        logprobs=weighs,
+        top_logprobs=top,
         tools=_tools(wire, extra),
         tool_choice=_tool_choice(wire, extra),
         response_format=_format(wire),

@@ -20,6 +20,7 @@ from pihub.domain.chat import (
 )
 from pihub.protocols.canonical import mint, restored_names
 from pihub.protocols.jsontext import raw
+from pihub.protocols.logprobs import Tokens, full
 from pihub.protocols.responses.parse import seal
 from pihub.protocols.responses.wire import ResponsesRequest
 
@@ -114,11 +115,13 @@ def finished(
 def whole(wire: ResponsesRequest, ask: Ask, answer: Answer) -> dict[str, Any]:
     """The complete response of an answer."""
     names = restored_names(ask)
-    output = [
-        item
-        for block in answer.blocks
-        if (item := item_of(block, _id_of(block), names, "completed")) is not None
-    ]
+    output = []
+    told = answer.logprobs if ask.logprobs else ()  # all of them with the first text
+    for block in answer.blocks:
+        item = item_of(block, _id_of(block), names, "completed", told)
+        if item is not None:
+            output.append(item)
+        told = () if isinstance(block, Text) else told
     body = shell(wire, ask, mint("resp_"), answer.model, answer.created)
     return finished(body, output, answer.stop_reason, answer.usage)
 
@@ -129,15 +132,17 @@ def _id_of(block: Block) -> str:
     return mint("msg_" if isinstance(block, Text) else "rs_")
 
 
-def item_of(block: Block, id_: str, names: dict[str, str], status: str) -> dict[str, Any] | None:
-    """The output item of a block; None for what is no output."""
+def item_of(
+    block: Block, id_: str, names: dict[str, str], status: str, told: Tokens = ()
+) -> dict[str, Any] | None:
+    """The output item of a block; None for what is no output. `told`: a text's tokens."""
     if isinstance(block, Text):
         return {
             "id": id_,
             "type": "message",
             "status": status,
             "role": "assistant",
-            "content": [text_part(block.text)] if status == "completed" else [],
+            "content": [text_part(block.text, told)] if status == "completed" else [],
         }
     if isinstance(block, ToolUse):
         return {
@@ -162,8 +167,8 @@ def item_of(block: Block, id_: str, names: dict[str, str], status: str) -> dict[
     return None
 
 
-def text_part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def text_part(text: str, told: Tokens = ()) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": full(told)}
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pihub.domain.stream import (
 from pihub.errors import PihubError
 from pihub.protocols.canonical import mint, restored_names
 from pihub.protocols.jsontext import encode
+from pihub.protocols.logprobs import Tokens, brief
 from pihub.protocols.openai.errors import envelope
 from pihub.protocols.responses import response
 from pihub.protocols.responses.wire import ResponsesRequest
@@ -52,12 +53,15 @@ class ResponsesStream:
         self._item = ""
         self._parts: list[str] = []
         self._signature = ""
+        self._told: Tokens = ()
 
     def feed(self, event: Event) -> bytes:
         """The bytes for one event, empty if it has none in this protocol."""
         if isinstance(event, TextDelta):
             self._parts.append(event.text)
-            return self._delta("response.output_text.delta", event.text, logprobs=[])
+            told = event.logprobs if self._ask.logprobs else ()
+            self._told += told
+            return self._delta("response.output_text.delta", event.text, logprobs=brief(told))
         if isinstance(event, ToolInputDelta):
             self._parts.append(event.json)
             fields = {"item_id": self._item, "output_index": len(self._output)}
@@ -117,8 +121,9 @@ class ResponsesStream:
         text = "".join(self._parts)
         out = b""
         if opened.kind == "text":
-            out = self._part("response.output_text.done", text=text, logprobs=[])
-            out += self._part("response.content_part.done", part=response.text_part(text))
+            told = self._told
+            out = self._part("response.output_text.done", text=text, logprobs=brief(told))
+            out += self._part("response.content_part.done", part=response.text_part(text, told))
         elif opened.kind == "tool_use":
             out = self._say(
                 "response.function_call_arguments.done",
@@ -129,7 +134,10 @@ class ResponsesStream:
             )
         elif opened.kind == "thinking":
             out = self._part("response.reasoning_text.done", text=text)
-        item = response.item_of(self._block(), self._item, self._names, "completed")
+        item = response.item_of(
+            self._block(), self._item, self._names, "completed", self._told
+        )
+        self._told = ()
         out += self._say("response.output_item.done", output_index=len(self._output), item=item)
         if item is not None:
             self._output.append(item)

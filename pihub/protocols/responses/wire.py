@@ -77,6 +77,8 @@ class ResponsesRequest(msgspec.Struct):
     parallel_tool_calls: bool | None = None
     text: TextConfig | None = None
     reasoning: Reasoning | None = None
+    include: list[str] | None = None
+    top_logprobs: Int64 | None = None
     user: str | None = None
 
 
