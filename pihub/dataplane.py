@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
 from pihub.compose.pools import Pools
-from pihub.compose.routing import build_routing
+from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import scanner_gate, scanner_judge
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
@@ -25,6 +26,7 @@ from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup, Sharing
 from pihub.gateway.pace import Pace
+from pihub.gateway.patience import Patience
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
@@ -38,7 +40,7 @@ from pihub.http.data.control import ControlProxy
 from pihub.http.data.cors import with_cors
 from pihub.http.data.errors import ErrorMapper, problem
 from pihub.http.data.health import Healthz, Metrics, Readyz
-from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root
+from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root, Tags
 from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
 from pihub.insight.metrics import exposition
@@ -53,6 +55,7 @@ from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
 from pihub.shared.relay import Relay
+from pihub.shared.routing import LocalState
 from pihub.shared.scopes import Scopes
 from pihub.shared.spending import PlanReader
 from pihub.shared.streams import StreamTracker
@@ -115,7 +118,7 @@ class Worker:
                     ),
                     "response": OneResponse(beside.stored, access),
                     "ollama_ps": OllamaRunning(beside.running, access, waiter),
-                    "tags": ModelList(clients["ollama"], None, hub.models, access, hub.started),
+                    "tags": Tags(hub.models, LocalState(state), access, hub.started),
                     "ollama_version": OllamaVersion(),
                     "root": Root(),
                     "healthz": Healthz(),
@@ -247,6 +250,13 @@ class Worker:
                 remember=remember,
                 record=record,
                 purse=purse,
+                patience=partial(
+                    Patience,
+                    waiter,
+                    record.headers,
+                    local_names(settings, hub.models),
+                    settings.streams.ping,
+                ),
             )
         )
         return pipeline

@@ -90,6 +90,7 @@ class Beside:
 
 def _stages(chat: Stages, work: Embed | Count | Show) -> DirectStages:
     parts = {name: getattr(chat, name) for name in Stages.__dataclass_fields__}
+    parts["patience"] = None  # nothing of the kind streams
     return DirectStages(**parts, inspects=work.inspect, works=work.__call__)
 
 

@@ -31,6 +31,7 @@ def start_local_watch(hub: Hub, stop: threading.Event) -> threading.Thread | Non
         LocalState(hub.state),
         database(hub.settings).with_name(FILE),
         lambda name: available() if name in here else 0,
+        warm=hub.settings.routing.warm,
     )
     thread = threading.Thread(target=watch.run, args=(stop,), name="local", daemon=True)
     thread.start()

@@ -10,6 +10,7 @@ from pihub.gateway.care import Care, RetryBudget
 from pihub.gateway.context import ContextGuard
 from pihub.gateway.learn import Learner
 from pihub.gateway.plan import Planner, Rules
+from pihub.gateway.route import ModelTable
 from pihub.gateway.turns import Lane, Turns
 from pihub.settings.addresses import is_private
 from pihub.settings.schema import Settings
@@ -78,6 +79,14 @@ def local_upstreams(settings: Settings) -> frozenset[str]:
         for name, one in settings.upstreams.items()
         if one.kind == "ollama"
         or (one.kind == "openai" and is_private(urlsplit(one.url).hostname or ""))
+    )
+
+
+def local_names(settings: Settings, models: ModelTable) -> frozenset[str]:
+    """The names of models that a local upstream may answer."""
+    local = local_upstreams(settings)
+    return frozenset(
+        name for name, chain in models.chains() if any(t.upstream in local for t in chain)
     )
 
 

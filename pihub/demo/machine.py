@@ -59,9 +59,11 @@ class Speed:
     context: int = 0
     """Tokens of a context that nobody asked for; 0: prompts of any length fit."""
     queue: int = 512
+    keep: float = FOREVER
+    """Seconds that a model stays of which nobody said how long (OLLAMA_KEEP_ALIVE)."""
 
 
-PI = Speed(load_mb=150.0, prefill=40.0, parallel=1, memory_mb=6000.0, context=4096)
+PI = Speed(150.0, 40.0, parallel=1, memory_mb=6000.0, context=4096, keep=300.0)
 """About a Raspberry Pi 5 with 8 GB and a model of three billion parameters."""
 
 
@@ -71,7 +73,7 @@ class Need:
 
     model: str
     bytes: int
-    keep_alive: float = 300.0
+    keep_alive: float | None = None
     context: int = 0
     prompt: str = ""
     tokens: int = 0
@@ -108,9 +110,14 @@ class Model:
 class Machine:
     """One machine; all its calls come from one event loop."""
 
-    def __init__(self, speed: Speed | None = None) -> None:
+    def __init__(self, speed: Speed | None = None, ready: Need | None = None) -> None:
+        """`ready`: what is loaded from the beginning."""
         self.speed = speed or Speed()
         self._models: dict[str, Model] = {}
+        if ready is not None:
+            one = Model(ready.model, ready.bytes + KV_BYTES * ready.context, ready.context)
+            one.loading, one.expires = False, time.monotonic() + FOREVER
+            self._models[one.name] = one
         self._waiting = 0
         self.loads = 0
         self.aborted = 0
@@ -207,7 +214,7 @@ class Machine:
             context = need.context or (one.context if one is not None else self.speed.context)
             if one is not None and not one.loading and (one.context == context or not context):
                 one.users += 1
-                one.keep = need.keep_alive
+                one.keep = self._keep(need)
                 return one
             if one is None or not (one.loading or one.users):
                 if one is not None:
@@ -217,7 +224,7 @@ class Machine:
             await reply.pause(POLL)
 
     async def _load(self, need: Need, context: int, reply: Pauser) -> Model:
-        one = Model(need.model, need.bytes + KV_BYTES * context, context, keep=need.keep_alive)
+        one = Model(need.model, need.bytes + KV_BYTES * context, context, keep=self._keep(need))
         self._models[one.name] = one
         self.loads += 1
         try:
@@ -230,6 +237,9 @@ class Machine:
         one.loading = False
         one.users += 1
         return one
+
+    def _keep(self, need: Need) -> float:
+        return self.speed.keep if need.keep_alive is None else need.keep_alive
 
     def _make_room(self, size: int) -> bool:
         """Whether `size` bytes are free, idle models gone. Raises NoRoom."""
@@ -250,10 +260,10 @@ class Machine:
         return True
 
 
-def seconds(keep_alive: Any) -> float:
-    """A `keep_alive` in seconds. Raises ValueError."""
+def seconds(keep_alive: Any) -> float | None:
+    """A `keep_alive` in seconds, None if nothing was said. Raises ValueError."""
     if keep_alive is None:
-        return 300.0
+        return None
     if isinstance(keep_alive, (int, float)):
         return FOREVER if keep_alive < 0 else float(keep_alive)
     text = str(keep_alive)

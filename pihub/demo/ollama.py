@@ -59,7 +59,8 @@ class Ollama(Dialect):
     generates = frozenset({"/api/chat", "/api/generate", "/api/embed", "/api/embeddings"})
 
     def __init__(self, machine: Machine | None = None) -> None:
-        self.machine = machine or Machine()
+        first = next(iter(MODELS))
+        self.machine = machine or Machine(ready=Need(first, _bytes(first), context=CONTEXT))
 
     def error(self, status: int, message: str, number: int) -> Whole:
         return Whole(status, dump({"error": message}), list(JSON_BODY))
@@ -141,12 +142,12 @@ class Ollama(Dialect):
             value["message"] = {"role": "assistant", "content": ""}
         else:
             value["response"] = ""
-        value.update(done=True, done_reason="load" if need.keep_alive else "unload")
+        value.update(done=True, done_reason="unload" if need.keep_alive == 0 else "load")
         whole = Whole(200, b"", list(JSON_BODY))
-        if need.keep_alive:
-            whole.need = need
-        else:
+        if need.keep_alive == 0:
             self.machine.unload(need.model)
+        else:
+            whole.need = need
         whole.body = dump(value)
         return whole
 

@@ -72,7 +72,9 @@ class Finish(msgspec.Struct, frozen=True):
 
 
 class Ping(msgspec.Struct, frozen=True):
-    pass
+    """`note`: what is waited for, where a protocol has room for a word."""
+
+    note: str = ""
 
 
 class Failed:

@@ -164,7 +164,11 @@ class Call:
         if self._care is None:
             self._once(x, target, link, None)
             return
-        turn = self._care.turn(x, target) if x.plan is not None else None
+        turn = None
+        if x.plan is not None:
+            turn = self._care.turn(x, target)
+        elif target.kind == "ollama":
+            self._care.ready(x, target)
         try:
             self._once(x, target, link, None if turn is None else turn.end)
         except PihubError as error:

@@ -91,6 +91,10 @@ class Care:
             raise BreakerOpen(f"{target.upstream} asked for a pause", retry_after=left)
         return self._turns.take(x, target)
 
+    def ready(self, x: Exchange, target: Target) -> None:
+        """See Turns.ready."""
+        self._turns.ready(x, target)
+
     def ask(self, x: Exchange, target: Target) -> Ask | None:
         """The request with what the target's context needs; None: as it is."""
         return self._guard.fit(x, target)

@@ -14,7 +14,7 @@ NS = 1_000_000_000
 LEAST_PROMPT = 16
 """Tokens: a shorter prompt, or one that was cached, says nothing of the prefill rate."""
 LEAST_OUTPUT = 4
-REUSED = 8.0
+REUSED = 1.5
 """A prefill rate so many times the mean is of a prompt whose beginning was still cached."""
 LOADING_NS = 100_000_000
 """Ollama tells a few ms of `load_duration` for a model that is loaded already."""
@@ -61,8 +61,11 @@ class Learner:
         if prompt >= LEAST_PROMPT and spent > 0:
             rate = prompt / (spent / NS)
             known, samples = self._speeds.read(x.target, Cell.PREFILL)
-            if samples < 2 or rate < REUSED * known:
+            fresh = samples < 2 or rate < REUSED * known
+            if fresh:
                 learn(x.target, Cell.PREFILL, rate)
+            if samples >= 2:
+                learn(x.target, Cell.REUSE, 0.0 if fresh else 1 - known / rate)
         output = timings.get("eval_count", 0) or (x.usage.output if x.usage else 0)
         spent = timings.get("eval_duration", 0)
         if output >= LEAST_OUTPUT and spent > 0:

@@ -10,6 +10,7 @@ that must see every chat says so in plain.py.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic_ns
 
@@ -20,6 +21,7 @@ from pihub.gateway.exchange import Exchange, Incoming, Reply, Stage
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.learn import Learner
 from pihub.gateway.lookup import Lookup
+from pihub.gateway.patience import Patience
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
@@ -27,6 +29,8 @@ from pihub.gateway.render import Render
 from pihub.gateway.route import Router
 from pihub.gateway.thoughts import Thoughts
 
+FIRST, LAST = 2, 5
+"""The stages that may take long: lookup (another's answer), route and call."""
 log = logging.getLogger("pihub.gateway")
 
 
@@ -46,6 +50,8 @@ class Stages:
     """Learns from finished answers."""
     thoughts: Thoughts | None = None
     """Learns who signed the answer's thinking; `route` and `call` ask."""
+    patience: Callable[..., Patience] | None = None
+    """Made with the stages that it runs, what comes after them, `finish` and `abandon`."""
     purse: Purse | None = None
     """Settles when the request is over; `call` takes."""
 
@@ -71,6 +77,10 @@ class Pipeline:
             [stage.__call__ for stage in stages.in_order()]  # type: ignore[operator]
         )
         self.stages = stages
+        self._patience: Patience | None = None
+        if stages.patience is not None:
+            slow, rest = self._stages[FIRST:LAST], self._stages[LAST:]
+            self._patience = stages.patience(slow, rest, self.finish, self._abandon)
         self._remember = stages.remember
         self._record = stages.record
         last = [stages.lookup.release, stages.admit.release, stages.record.__call__]
@@ -86,8 +96,20 @@ class Pipeline:
         """Never raises: an error is rendered in the client's own protocol."""
         x = Exchange(request)
         mark = x.marks.append
+        stages = self._stages
         try:
-            for stage in self._stages:
+            if self._patience is not None:
+                for stage in stages[:FIRST]:
+                    stage(x)
+                    mark(monotonic_ns())
+                if self._patience.wanted(x):
+                    early = self._patience.handle(x)
+                    if early is not None:
+                        return early
+                    stages = stages[LAST:]
+                else:
+                    stages = stages[FIRST:]
+            for stage in stages:
                 stage(x)
                 mark(monotonic_ns())
             reply = x.reply

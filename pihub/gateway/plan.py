@@ -18,7 +18,7 @@ from pihub.domain.routing import ONLY, POLICIES, Candidate, order
 from pihub.domain.target import Target
 from pihub.errors import BadRequest, PolicyRefused
 from pihub.gateway.exchange import Exchange
-from pihub.shared.routing import Event, LocalState, Speeds
+from pihub.shared.routing import Event, LocalState, Speeds, load_left
 from pihub.shared.state import SharedState
 
 SMALL_CONTEXT = 4096
@@ -185,8 +185,7 @@ class Planner:
         local = target.upstream in self._local
         ms = predict.service_ms(figures, prompt, output)
         if ms is not None and target.kind == "ollama":
-            seen = self._models.model(target)
-            ms += predict.load_ms(figures, loaded=seen is None or seen.loaded)
+            ms += load_left(self._models.model(target), figures)
             ms += self._queues.wait_ms(target.upstream)
         cost = self._prices.cost_or_none(target.kind, target.model, Usage(prompt, output))
         weight = rules.weights[place] if place < len(rules.weights) else 1.0

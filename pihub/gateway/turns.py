@@ -1,4 +1,5 @@
-"""Waiting for one's turn before an upstream that serves few requests at a time."""
+"""Waiting for one's turn before an upstream that serves few requests at a time, and for the
+model: the control process loads it, on a connection that no client's leaving closes."""
 
 from __future__ import annotations
 
@@ -13,12 +14,20 @@ from pihub.domain.target import Target
 from pihub.errors import ChainDeadline, LocalBusy, ModelHeld
 from pihub.gateway.exchange import Exchange
 from pihub.shared.metrics import Series
-from pihub.shared.routing import Cell, Event, LocalState, Speeds, now_ms
+from pihub.shared.routing import Cell, Event, LocalState, Speeds, load_left, now_ms
 from pihub.shared.state import SharedState
 
 NEXT = 0.01
 """Seconds between two looks of who is next; the others look less often."""
 OTHERS = 0.05
+LOOK = 0.1
+"""Seconds between two looks at a model that is being loaded."""
+LOADING = 900.0
+"""The longest load, in seconds, that is waited for."""
+ASK = 1.0
+"""Seconds between two wishes for it."""
+TAKEN = 3.0
+"""Seconds in which the control process must have begun it."""
 UNKNOWN_MS = 10_000
 """Predicted cost of a model that was never measured."""
 
@@ -73,13 +82,50 @@ class Turns:
         return 0 if lane is None else self._state.queues.load(lane.row, now_ms())[2]
 
     def take(self, x: Exchange, target: Target) -> Turn | None:
-        """Wait for a turn; None where there is no queue.
+        """Wait for a turn and for the model; None where there is no queue.
 
-        Raises LocalBusy (full, or not one's turn in time), ModelHeld and ClientGone.
+        Raises LocalBusy (full, or not one's turn in time), ModelHeld, ChainDeadline and
+        ClientGone.
         """
+        turn = self._queued(x, target)
+        try:
+            if target.kind == "ollama":
+                self.ready(x, target)
+        except BaseException:
+            if turn is not None:
+                turn.end()
+            raise
+        return turn
+
+    def ready(self, x: Exchange, target: Target) -> None:
+        """Wait until the control process has loaded the model. If it does not care (it is
+        down, or the load failed), Ollama is called as it is. Raises as `take`."""
+        seen = self._models.model(target)
+        if seen is None or seen.loaded:
+            return
+        start, failed, plan = monotonic(), seen.failed, x.plan
+        self._count(Event.LOAD_ASKED)
+        asked = -ASK
+        while seen is not None and not seen.loaded and seen.failed == failed:
+            waited = monotonic() - start
+            if not seen.began and waited - asked >= ASK:
+                # Again, should the control process have started just now.
+                self._speeds.learn(target, Cell.WANTED, 1.0)
+                asked = waited
+            if plan is not None and monotonic() > plan.until:
+                raise ChainDeadline("the time for all targets of the chain is used up")
+            if waited > LOADING or (waited > TAKEN and not seen.began):
+                break
+            left = max(0.0, self._speeds.figures(target).load - waited)
+            x.waits = f"loading {target.name}" + (f", about {ceil(left)} s" if left else "")
+            self._waiter.sleep(LOOK, client_fd=x.request.client_fd)
+            seen = self._models.model(target)
+        x.waits = ""
+        if plan is not None:
+            plan.waited_ms += int((monotonic() - start) * 1000)
+
+    def _queued(self, x: Exchange, target: Target) -> Turn | None:
         lane = self._lanes.get(target.upstream)
-        if target.kind == "ollama":
-            self._ask_for(target)
         if lane is None:
             return None
         table, number = self._state.queues, self._state.names.intern(target.model)
@@ -145,18 +191,11 @@ class Turns:
             f"another model is in use on {target.upstream}", retry_after=float(ceil(left))
         )
 
-    def _ask_for(self, target: Target) -> None:
-        """The control process loads it: on a connection that does not leave."""
-        seen = self._models.model(target)
-        if seen is not None and not seen.loaded:
-            self._speeds.learn(target, Cell.WANTED, 1.0)
-            self._count(Event.LOAD_ASKED)
-
     def _cost(self, x: Exchange, target: Target) -> tuple[int, int]:
         """(predicted ms of service with loading, of loading alone)"""
         figures = self._speeds.figures(target)
         seen = self._models.model(target)
-        swap = predict.load_ms(figures, loaded=seen is not None and seen.loaded)
+        swap = load_left(seen, figures) if seen is not None else figures.load * 1000
         plan = x.plan
         prompt = plan.prompt if plan else predict.prompt_tokens(len(x.request.body), figures)
         output = plan.output if plan else predict.output_tokens(figures, None)

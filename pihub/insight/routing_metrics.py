@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pihub.domain.target import Target
 from pihub.insight.exposition import Metric, family
 from pihub.shared.metrics import Series
-from pihub.shared.routing import Cell, Event, Speeds, now_ms
+from pihub.shared.routing import Cell, Event, LocalState, Speeds, now_ms
 from pihub.shared.state import SharedState
 
 DECISIONS = Metric("pihub_routing_events_total", "counter", "Decisions of the router, by kind")
@@ -25,10 +25,15 @@ MISSED = Metric(
     "pihub_prediction_error_seconds", "histogram", "How far predicted local times were off"
 )
 QUEUED = Metric("pihub_queue_duration_seconds", "histogram", "Time in the queue before an upstream")
+LOADED = Metric("pihub_model_loaded", "gauge", "Whether the hub last saw the local model loaded")
+REUSE = Metric(
+    "pihub_model_prefix_reuse_ratio", "gauge", "Share of prompts that needed no reading, recent"
+)
 
-ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR)
+ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED)
 TIMES = ((MISSED, Series.PREDICTED), (QUEUED, Series.QUEUE))
-_CELLS = ((PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR))
+_CELLS = ((PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR),
+          (REUSE, Cell.REUSE))  # fmt: skip
 
 
 def routing_lines(
@@ -54,3 +59,8 @@ def routing_lines(
         yield from family(
             metric, [({"target": name}, mean) for name, (mean, samples) in known if samples]
         )
+    local = LocalState(state)
+    seen = [(t.name, local.model(t)) for t in targets if t.kind == "ollama"]
+    yield from family(
+        LOADED, [({"target": name}, int(one.loaded)) for name, one in seen if one is not None]
+    )

@@ -21,6 +21,11 @@ _EOL = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
+def ping(note: str) -> bytes:
+    """A comment: clients ignore it, and connections stay open."""
+    return b": %s\n\n" % (_EOL.sub(b" ", note.encode("utf-8", "replace")) or b"ping")
+
+
 class SSEvent(msgspec.Struct, frozen=True, gc=False):
     """`raw` is all of its bytes; `data` is None if it has no data line."""
 

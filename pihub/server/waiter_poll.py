@@ -52,7 +52,7 @@ class PollWaiter:
                 raise ClientGone("the client closed its connection")
 
     def spawn(self, work: Callable[[], None]) -> None:
-        threading.Thread(target=work, name="linger", daemon=True).start()
+        threading.Thread(target=work, name="beside", daemon=True).start()
 
     def client_fd(self, environ: Mapping[str, Any]) -> int:
         """gunicorn leaves the client's socket in the environ."""

@@ -47,5 +47,8 @@ class Routing(Section, frozen=True):
     """For all targets of a chain together, until the first token."""
     key_policies: list[str] = []
     """`NUMBER=policy`: what a key may, by the number that `pihub keys list` shows."""
+    warm: Annotated[float, msgspec.Meta(ge=0, le=10000)] = 4.0
+    """Requests an hour, by the use of other days, from which on a local model is kept ready;
+    0: never."""
     difficulty: bool = True
     """Keep the weights loaded (65 KiB), so that `x-pihub-policy: difficulty` works anywhere."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from enum import IntEnum
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pihub._core.hashing import xxh3_64
-from pihub.domain.predict import Figures
+from pihub.domain.predict import Figures, load_ms
 from pihub.domain.target import Target
 from pihub.shared.state import SharedState
 
-__all__ = ["Cell", "Event", "LocalModel", "LocalState", "Speeds", "now_ms"]
+__all__ = ["Cell", "Event", "LocalModel", "LocalState", "Speeds", "load_left", "now_ms"]
 
 
 class Cell(IntEnum):
@@ -29,6 +29,8 @@ class Cell(IntEnum):
     WANTED = 7
     """Requests that found the model not loaded; the control process loads it."""
     USED = 8
+    REUSE = 9
+    """Of prompts: the share that was read before, by the time that reading took."""
 
 
 class Event(IntEnum):
@@ -54,6 +56,10 @@ class Event(IntEnum):
     RETRIED = 19
     RETRY_DENIED = 20
     LOAD_ASKED = 21
+
+
+STALE = 30_000
+"""Milliseconds after which what was seen of the local models counts no more."""
 
 
 def now_ms() -> int:
@@ -108,7 +114,11 @@ class LocalModel(NamedTuple):
     cache_bytes: int = 0
     """Of its key-value cache, a token."""
     size: int = 0
-    """Bytes when loaded, as last seen."""
+    """Bytes when loaded, as last seen; else of its weights."""
+    began: int = 0
+    """When the hub began to load it, in milliseconds of CLOCK_MONOTONIC; 0: it does not."""
+    failed: int = 0
+    """When its last load failed; 0: it did not."""
 
 
 class LocalState:
@@ -119,16 +129,30 @@ class LocalState:
         self._generation = 0
         self._models: dict[str, LocalModel] = {}
         self._free: dict[str, int] = {}
+        self._cards: dict[str, dict[str, Any]] = {}
+        self._until = 0
 
-    def publish(self, models: dict[str, LocalModel], free: dict[str, int]) -> None:
-        """`free`: bytes of memory that each upstream may still take."""
+    def publish(
+        self,
+        models: dict[str, LocalModel],
+        free: dict[str, int],
+        cards: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """`free`: bytes of memory that each upstream may still take; `cards`: what Ollama's
+        list says of installed models."""
         rows = {name: list(one) for name, one in models.items()}
-        self._board.publish(json.dumps({"models": rows, "free": free}).encode())
+        told = {"models": rows, "free": free, "cards": cards or {}, "until": now_ms() + STALE}
+        self._board.publish(json.dumps(told).encode())
 
     def model(self, target: Target) -> LocalModel | None:
-        """None: never seen."""
+        """None: never seen, or not for a while (the control process does not look)."""
         self._look()
-        return self._models.get(target.name)
+        return self._models.get(target.name) if now_ms() < self._until else None
+
+    def card(self, target: Target) -> dict[str, Any]:
+        """Size, digest, date and details as /api/tags has them; empty if unknown."""
+        self._look()
+        return self._cards.get(target.name, {})
 
     def free(self, upstream: str) -> int:
         """Bytes, 0 if unknown."""
@@ -145,6 +169,17 @@ class LocalState:
         if self._board.generation() == self._generation:
             return
         self._generation, data = self._board.read()
-        found = json.loads(data) if data else {"models": {}, "free": {}}
+        if not data:
+            return
+        found = json.loads(data)
         self._models = {name: LocalModel(*row) for name, row in found["models"].items()}
-        self._free = found["free"]
+        self._free, self._cards = found["free"], found["cards"]
+        self._until = found["until"]
+
+
+def load_left(seen: LocalModel | None, figures: Figures) -> float:
+    """Predicted milliseconds until the model is loaded; 0 if it is, or nothing is known."""
+    if seen is None:
+        return 0.0
+    whole = load_ms(figures, loaded=seen.loaded)
+    return max(0.0, whole - (now_ms() - seen.began)) if seen.began else whole

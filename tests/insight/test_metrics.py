@@ -23,7 +23,7 @@ from pihub.shared.metrics import (
     route_column,
     upstream_column,
 )
-from pihub.shared.routing import Cell, Speeds
+from pihub.shared.routing import Cell, LocalModel, LocalState, Speeds
 from pihub.shared.state import SharedState
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -50,6 +50,7 @@ def test_every_family_appears_and_is_documented(state: SharedState) -> None:
     target = Target("ollama", "ollama", "llama")
     for cell in Cell:
         Speeds(state).learn(target, cell, 2.0)
+    LocalState(state).publish({target.name: LocalModel(loaded=True)}, {})
     for row in (CONTROL, ARBITER):
         for one in Gauge:
             state.machine.put(row, one, 1)

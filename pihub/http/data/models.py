@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import falcon
 
 from pihub import __version__
@@ -9,11 +12,13 @@ from pihub.domain.ports import ClientFormat, Waiter
 from pihub.gateway.route import ModelTable
 from pihub.gateway.show import Running
 from pihub.protocols.jsontext import at
+from pihub.protocols.ollama.client import OllamaClient, tags
 from pihub.shared.access import Access
+from pihub.shared.routing import LocalState
 
 
 class ModelList:
-    """GET /v1/models (OpenAI's or Anthropic's shape) or /api/tags (Ollama's)."""
+    """GET /v1/models in OpenAI's or Anthropic's shape."""
 
     def __init__(
         self,
@@ -45,7 +50,30 @@ class ModelList:
         if scopes is not None:
             scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
             names = scopes.models(principal.key, names)
-        resp.data = client.models(names, self._created)
+        resp.data = self.body(client, names)
+
+    def body(self, client: ClientFormat, names: Sequence[str]) -> bytes:
+        """The list of what the caller may use."""
+        return client.models(names, self._created)
+
+
+class Tags(ModelList):
+    """GET /api/tags: a name is as large as the first Ollama model that it stands for."""
+
+    def __init__(
+        self, models: ModelTable, local: LocalState, access: Access, created: int
+    ) -> None:
+        super().__init__(OllamaClient(), None, models, access, created)
+        self._local = local
+
+    def body(self, client: ClientFormat, names: Sequence[str]) -> bytes:
+        return tags(names, self._created, self._card)
+
+    def _card(self, name: str) -> dict[str, Any]:
+        for target in self._models.find(name):
+            if target.kind == "ollama":
+                return self._local.card(target)
+        return {}
 
 
 class OneModel:

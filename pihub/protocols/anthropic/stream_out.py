@@ -66,7 +66,10 @@ class AnthropicStream:
         if isinstance(event, Finish):
             return self._finish(event)
         if isinstance(event, Ping):
-            return b'event: ping\ndata: {"type":"ping"}\n\n' if self._started else b""
+            # An upstream's comes after message_start; one with a note is the hub's own, sent
+            # while nothing has started yet: "any number of ping events" may stand anywhere.
+            told = self._started or event.note
+            return b'event: ping\ndata: {"type":"ping"}\n\n' if told else b""
         return self.error(event.error, "")
 
     def error(self, error: PihubError, request_id: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pihub.domain.chat import Answer, Ask
@@ -46,19 +46,28 @@ class OllamaClient:
         return errors.render(error, request_id)
 
     def models(self, names: Sequence[str], created: int) -> bytes:
-        """The body of /api/tags. The digest stands for the name: there is no blob."""
-        models = [
-            {
-                "name": name,
-                "model": name,
-                "modified_at": rfc3339(created),
-                "size": 0,
-                "digest": hashlib.sha256(name.encode()).hexdigest(),
-                "details": _DETAILS,
-            }
-            for name in names
-        ]
-        return encode({"models": models})
+        """The body of /api/tags, of models of which nothing is known but the name."""
+        return tags(names, created, lambda name: {})
+
+
+def tags(
+    names: Sequence[str], created: int, card_of: Callable[[str], dict[str, Any]]
+) -> bytes:
+    """The body of /api/tags. `card_of` gives what is known of a model in Ollama's own words
+    (size, digest, modified_at, details); without it the digest stands for the name."""
+    models = [
+        {
+            "name": name,
+            "model": name,
+            "modified_at": rfc3339(created),
+            "size": 0,
+            "digest": hashlib.sha256(name.encode()).hexdigest(),
+            "details": _DETAILS,
+            **card_of(name),
+        }
+        for name in names
+    ]
+    return encode({"models": models})
 
 
 def version(number: str) -> bytes:

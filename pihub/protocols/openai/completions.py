@@ -22,6 +22,7 @@ from pihub.protocols.openai.errors import envelope
 from pihub.protocols.openai.response import FINISHES
 from pihub.protocols.openai.upstream import OpenAIUpstream
 from pihub.protocols.openai.wire import RAW_NONE, StreamOptions, write_usage
+from pihub.protocols.sse import ping
 
 PATH = "/v1/completions"
 
@@ -177,7 +178,7 @@ class CompletionsStream:
                 last += self._chunk([], usage=write_usage(event.usage))
             return last + b"data: [DONE]\n\n"
         elif isinstance(event, Ping):
-            return b": ping\n\n"
+            return ping(event.note)
         elif isinstance(event, Failed):
             return self.error(event.error, "")
         return b""

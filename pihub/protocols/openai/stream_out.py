@@ -24,6 +24,7 @@ from pihub.protocols.jsontext import encode
 from pihub.protocols.openai.errors import envelope
 from pihub.protocols.openai.response import FINISHES
 from pihub.protocols.openai.wire import write_usage
+from pihub.protocols.sse import ping
 
 
 class OpenAIStream:
@@ -60,7 +61,7 @@ class OpenAIStream:
         if isinstance(event, Finish):
             return self._finish(event)
         if isinstance(event, Ping):
-            return b": ping\n\n"
+            return ping(event.note)
         if isinstance(event, Failed):
             return self.error(event.error, "")
         return b""

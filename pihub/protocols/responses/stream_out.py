@@ -26,6 +26,7 @@ from pihub.protocols.logprobs import Tokens, brief
 from pihub.protocols.openai.errors import envelope
 from pihub.protocols.responses import response
 from pihub.protocols.responses.wire import ResponsesRequest
+from pihub.protocols.sse import ping
 
 _PREFIX = {"text": "msg_", "tool_use": "fc_"}
 
@@ -83,7 +84,7 @@ class ResponsesStream:
             self._keep(done)
             return self._say("response." + done["status"], response=done)
         if isinstance(event, Ping):
-            return b": ping\n\n"
+            return ping(event.note)
         return self.error(event.error, "") if isinstance(event, Failed) else b""
 
     def error(self, error: PihubError, request_id: str) -> bytes:
