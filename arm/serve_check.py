@@ -102,7 +102,7 @@ def first_key(hub: subprocess.Popen[Any], log: Path) -> str:
     """From the banner."""
     end = time.monotonic() + STARTS
     while time.monotonic() < end:
-        if found := re.search(r"\bph_[A-Za-z0-9_]{20,}", log.read_text()):
+        if found := re.search(r"\bph_[A-Za-z0-9_-]{20,}", log.read_text()):
             return found[0]
         if hub.poll() is not None:
             raise SystemExit(f"the hub ended at its start with code {hub.returncode}")

@@ -115,12 +115,17 @@ class Gauge:
 
 
 def queued(listener: socket.socket) -> int:
-    """Connections that wait to be accepted; 0 for what is no TCP socket."""
+    """Connections that wait to be accepted; 0 for what is no TCP socket.
+
+    Also 0 where the kernel tells less than tcp(7) says, as qemu's user emulation does.
+    """
     if listener.family not in (socket.AF_INET, socket.AF_INET6):
         return 0
     try:
         info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED + 4)
     except OSError:
+        return 0
+    if len(info) < _UNACKED + 4:
         return 0
     waiting: int = struct.unpack_from("=I", info, _UNACKED)[0]
     return waiting

@@ -81,6 +81,17 @@ def test_connections_that_wait_are_counted() -> None:
             client.close()
 
 
+def test_a_kernel_that_tells_less_counts_nobody() -> None:
+    class Emulated(socket.socket):
+        """As qemu's user emulation answers TCP_INFO: one int."""
+
+        def getsockopt(self, *_: int) -> bytes:  # type: ignore[override]
+            return bytes(4)
+
+    with Emulated(socket.AF_INET) as listener:
+        assert queued(listener) == 0
+
+
 @pytest.mark.slow
 def test_load_up_and_down_is_followed_and_no_request_is_lost(tmp_path: Path) -> None:
     scale = {
