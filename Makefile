@@ -68,6 +68,7 @@ deb: wheels  ## Debian packages for arm64 and amd64, for bookworm and trixie
 test-arm: $(STAMP)-dev  ## install the ARM archive under emulation and use it there
 	$(BIN)/python -m arm.wheels --machine aarch64 --python 3.11 --python 3.13
 	$(BIN)/python -m arm.bundle --machine aarch64
+	$(BIN)/python deploy/debian/build.py --machine aarch64
 	$(BIN)/python -m arm.prove $(ARGS)
 
 release: $(STAMP)-dev  ## all that is published, with bill of materials and checksums

@@ -7,4 +7,4 @@ sh /mnt/pihub/install.sh --prefix /tmp/opt
 du -sm /tmp/opt | awk '{ print "installed: " $1 " MB"; exit ($1 >= 60) }'
 mkdir home && cd home
 pihub init
-exec python3 /mnt/arm/serve_check.py --demo -- pihub serve
+PYTHONPATH=/mnt/sdk exec python3 /mnt/arm/serve_check.py --demo --sdk -- pihub serve

@@ -6,7 +6,7 @@
 1. Without privileges: the core's, edge's and protocols' tests and a hub that serves,
    run by the emulated Python of an unpacked Debian arm64, on the cores of Pi 3, 4 and 5.
 2. In a chroot of that Debian, where the kernel lets it: `install.sh` of the archive,
-   `pihub init && pihub serve`, a call, a stream; then the .deb, if it was built.
+   `pihub init && pihub serve`, a call and a stream by the official SDK; then the .deb.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arm.debian import DebianError
+from arm.packaged import proof
 from arm.root import CPUS, QEMU, can_enter, emulate, inside, python_root
 from arm.wheels import LOCK, ROOT, WheelError, platforms
 from pihub import __version__
@@ -33,6 +34,9 @@ QUICK = ("tests/core/test_hashing.py", "tests/core/test_cache.py", "tests/core/t
          "tests/protocols/test_golden.py", "tests/protocols/test_streams.py")  # fmt: skip
 TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "hypothesis", "sortedcontainers",
          "pytest-timeout", "pygments", "xxhash")  # fmt: skip
+SDK = ("openai", "httpx", "httpcore", "h11", "anyio", "sniffio", "idna", "certifi",
+       "jiter", "pydantic", "pydantic-core", "annotated-types", "typing-extensions",
+       "typing-inspection")  # fmt: skip
 LONGEST = 1800.0
 
 
@@ -61,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 continue
             for cpu in cpus:
                 timed(f"{version} {cpu}: install.sh, init, serve, call, stream",
-                      *installed(root, args.dist, args.work, cpu))  # fmt: skip
+                      *installed(root, version, args.dist, args.work, cpu))  # fmt: skip
+                timed(f"{version} {cpu}: the package installed, upgraded, removed",
+                      proof(version, MACHINE, cpu, args.dist, args.work))  # fmt: skip
     except (DebianError, WheelError, subprocess.CalledProcessError) as error:
         print(f"arm: {error}", file=sys.stderr)
         return 1
@@ -81,12 +87,6 @@ def install(version: str, wheels: Path, work: Path) -> Path:
     site = (work / f"site-{version}").resolve()
     shutil.rmtree(site, ignore_errors=True)
     abi = "cp" + version.replace(".", "")
-    target = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-              "--no-deps", "--target", str(site), "--only-binary=:all:", "--implementation", "cp",
-              "--python-version", version,
-              "--abi", abi, "--abi", "abi3", "--abi", "none"]  # fmt: skip
-    for name in platforms(MACHINE):
-        target += ["--platform", name]
     mine = [
         str(wheel)
         for wheel in sorted(wheels.glob("*.whl"))
@@ -94,14 +94,33 @@ def install(version: str, wheels: Path, work: Path) -> Path:
     ]
     if not any("/pihub-" in one for one in mine):
         raise WheelError(f"no wheel of pihub for {version} in {wheels}: run `make wheels` first")
-    subprocess.run([*target, "--no-index", *mine], check=True)
-    pins = locked(LOCK.with_name("requirements-dev.lock"), TOOLS)
-    pinned = work / "tools.lock"
-    pinned.write_text(pins)
-    subprocess.run([*target, "--upgrade", "--require-hashes", "-r", str(pinned)], check=True)
+    subprocess.run([*pip(version, site), "--no-index", *mine], check=True)
+    add(version, TOOLS, site, work)
     tests = site / "tests"
     shutil.copytree(ROOT / "tests", tests, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", site / "pyproject.toml")
+    return site
+
+
+def pip(version: str, to: Path) -> list[str]:
+    """This machine's pip, installing wheels of the emulated one into a folder."""
+    abi = "cp" + version.replace(".", "")
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--no-deps", "--target", str(to), "--only-binary=:all:", "--implementation", "cp",
+             "--python-version", version,
+             "--abi", abi, "--abi", "abi3", "--abi", "none"]  # fmt: skip
+    for name in platforms(MACHINE):
+        words += ["--platform", name]
+    return words
+
+
+def add(version: str, names: Sequence[str], site: Path, work: Path) -> Path:
+    """Adds what the development lock pins of `names`; the folder."""
+    pinned = work / f"{site.name}.lock"
+    pinned.write_text(locked(LOCK.with_name("requirements-dev.lock"), names))
+    subprocess.run(
+        [*pip(version, site), "--upgrade", "--require-hashes", "-r", str(pinned)], check=True
+    )
     return site
 
 
@@ -126,13 +145,15 @@ def suite(root: Path, site: Path, version: str, cpu: str, quick: bool) -> list[s
 
 def served(root: Path, site: Path, version: str, cpu: str) -> list[str]:
     """The emulated hub before simulators of this machine; the caller is this machine's."""
-    return [sys.executable, str(ROOT / "arm" / "serve_check.py"), "--",
+    return [sys.executable, str(ROOT / "arm" / "serve_check.py"), "--sdk", "--",
             *emulate(root, cpu, version, ["-P", "-m", "pihub", "serve"],
                      env={"PYTHONPATH": str(site), "HOME": "/tmp"})]  # fmt: skip  # noqa: S108
 
 
-def installed(root: Path, dist: Path, work: Path, cpu: str) -> tuple[list[str], Path]:
-    """The archive as a stranger uses it, in the chroot."""
+def installed(
+    root: Path, version: str, dist: Path, work: Path, cpu: str
+) -> tuple[list[str], Path]:
+    """The archive as a stranger uses it, in the chroot; beside it the SDK of its caller."""
     archive = dist / f"pihub-{__version__}-linux-{MACHINE}.tar.gz"
     if not archive.exists():
         raise WheelError(f"{archive} is missing: run `make bundle` first")
@@ -141,7 +162,10 @@ def installed(root: Path, dist: Path, work: Path, cpu: str) -> tuple[list[str], 
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     [top] = folder.iterdir()
-    binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm"}
+    sdk = work / f"sdk-{version}"
+    if not sdk.exists():
+        add(version, SDK, sdk, work)
+    binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm", "mnt/sdk": sdk}
     for name in binds:
         (root / name).mkdir(parents=True, exist_ok=True)
     return inside(root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds), Path(os.sep)

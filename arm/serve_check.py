@@ -1,10 +1,12 @@
 """Starts a hub by a given command, asks it, and stops it (standard library only).
 
-    python arm/serve_check.py [--demo] -- COMMAND...
+    python arm/serve_check.py [--demo] [--known FILE] [--sdk] -- COMMAND...
 
 Without --demo the simulated upstreams are started here, by this Python, so that an
-emulated hub need not start another program. Fails with a sentence if an answer is not
-what an SDK would take: a chat, a stream with its end mark, a wrong key, the metrics.
+emulated hub need not start another program. --known keeps the key of the first start in
+FILE and asks with it after later ones. --sdk asks once more with the official openai SDK.
+Fails with a sentence if an answer is not what an SDK would take: a chat, a stream with
+its end mark, a wrong key, the metrics.
 """
 
 from __future__ import annotations
@@ -31,9 +33,12 @@ ENDS = 60.0
 
 def main() -> int:
     at = sys.argv.index("--")
-    command, demo = sys.argv[at + 1 :], "--demo" in sys.argv[:at]
+    command, own = sys.argv[at + 1 :], sys.argv[1:at]
+    demo = "--demo" in own
+    known = Path(own[own.index("--known") + 1]) if "--known" in own else None
     port = free_port()
     environ = dict(os.environ, PIHUB_SERVER__LISTEN=f"127.0.0.1:{port}")
+    environ.pop("PYTHONPATH", None)  # the caller's SDK is not the hub's
     with tempfile.TemporaryDirectory(prefix="serve-check-") as folder:
         upstreams = None
         if not demo:
@@ -46,8 +51,13 @@ def main() -> int:
                 stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:
-            key = first_key(hub, log)
-            check(f"http://127.0.0.1:{port}", key)
+            key = known.read_text() if known is not None and known.exists() else ""
+            shown = first_key(hub, log, ready=port if key else None)
+            if known is not None and not key:
+                known.write_text(shown)
+            check(f"http://127.0.0.1:{port}", key or shown)
+            if "--sdk" in own:
+                by_sdk(f"http://127.0.0.1:{port}/v1", key or shown)
         except BaseException:
             print(log.read_text()[-4000:], file=sys.stderr)
             raise
@@ -98,10 +108,14 @@ def with_environment(command: list[str], environ: Mapping[str, str]) -> list[str
     return [*command[:2], *own, *command[2:]]
 
 
-def first_key(hub: subprocess.Popen[Any], log: Path) -> str:
-    """From the banner."""
+def first_key(hub: subprocess.Popen[Any], log: Path, ready: int | None) -> str:
+    """From the banner; "" once port `ready` is open, for a hub that has shown its key before."""
     end = time.monotonic() + STARTS
     while time.monotonic() < end:
+        if ready is not None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", ready)) == 0:
+                    return ""
         if found := re.search(r"\bph_[A-Za-z0-9_-]{20,}", log.read_text()):
             return found[0]
         if hub.poll() is not None:
@@ -141,6 +155,25 @@ def check(base: str, key: str) -> None:
     status, _, body = ask(f"{base}/metrics", key)
     demand(status == 200 and b"pihub_requests_total" in body, "the metrics", status, body)
     print(f"chat, hit, stream, refusal, metrics: {time.monotonic() - began:.1f} s ({text[:30]!r})")
+
+
+def by_sdk(base: str, key: str) -> None:
+    """A chat and a stream as an application asks for them."""
+    from openai import OpenAI  # only where it was asked for
+
+    client = OpenAI(base_url=base, api_key=key, timeout=ANSWERS, max_retries=0)
+    question: Any = [{"role": "user", "content": "Say hello to the SDK."}]
+    whole = client.chat.completions.create(model="assistant", messages=question)
+    demand(bool(whole.choices[0].message.content), "the SDK's chat", 200, b"")
+    pieces = [
+        piece.choices[0].delta.content or ""
+        for piece in client.chat.completions.create(
+            model="assistant", messages=question, temperature=1, stream=True
+        )
+        if piece.choices
+    ]
+    demand(len("".join(pieces)) > 0 and len(pieces) > 1, "the SDK's stream", 200, b"")
+    print(f"SDK: a chat, and a stream of {len(pieces)} pieces")
 
 
 def demand(fulfilled: bool, what: str, status: int, body: bytes) -> None:

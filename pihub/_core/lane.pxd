@@ -38,6 +38,8 @@ cdef class Lane:
     cdef int64_t limit, largest, max_header
     cdef Cache cache            # its room tells how short memory is
     cdef uint64_t least_room
+    cdef Counters machine       # its share of the limit, while the machine suffers
+    cdef uint32_t share_row, share_column
     cdef uint8_t *buffer
 
     cdef object run(self, const Ask *ask, bytes body, dict environ, object start_response)

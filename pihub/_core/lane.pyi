@@ -35,7 +35,8 @@ class Lane:
     temperature: up to which a chat may be kept, so that it is not the lane's. limit: of
     requests in flight in this worker. largest, max_header: bytes of an answer's body and
     head. wait, client_fd: the Waiter's. least_room: no chat is taken while the cache's room
-    (thousandths) is that or less, for want of memory.
+    (thousandths) is that or less, for want of memory. machine, share: the (row, column) there
+    holds the thousandths of `limit` that are left while the machine suffers; 0: all.
     """
 
     def __new__(
@@ -52,6 +53,8 @@ class Lane:
         client_fd: Callable[[Any], int],
         cache: Cache,
         least_room: int,
+        machine: Counters,
+        share: tuple[int, int],
     ) -> Self: ...
     def add(self, route: int, name: bytes, way: Way) -> None:
         """Chats of `route` for the model `name` go this way, if nothing else speaks against it."""

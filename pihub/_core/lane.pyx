@@ -82,7 +82,7 @@ cdef class Lane:
     def __cinit__(
         self, *, Journal journal not None, Counters counters not None, Counters upstreams not None,
         double temperature, int64_t limit, int64_t largest, int64_t max_header, wait, client_fd,
-        Cache cache not None, uint64_t least_room,
+        Cache cache not None, uint64_t least_room, Counters machine not None, tuple share not None,
     ):
         if journal.j.slot >= upstreams.c.rows or journal.j.slot >= counters.c.rows:
             raise IndexError("the slot has no row of its own")
@@ -97,6 +97,10 @@ cdef class Lane:
         self.max_header = max_header
         self.cache = cache
         self.least_room = least_room
+        self.machine = machine
+        self.share_row, self.share_column = share
+        if self.share_row >= machine.c.rows or self.share_column >= machine.c.columns:
+            raise IndexError("no such row or column of the machine")
         self.wait = wait
         self.client_fd = client_fd
         self.ways = [None] * ROUTES
@@ -122,6 +126,7 @@ cdef class Lane:
         cdef Way way
         cdef Begun begun
         cdef uint64_t room
+        cdef int64_t share, limit = self.limit
         cdef uint32_t slot = self.journal.j.slot
         ways = self.ways[ask.route]
         # A flag of the key's may mean anything; only the quota is the edge's own.
@@ -148,9 +153,14 @@ cdef class Lane:
                 return None
         if ph_br_kind(ph_load_acq(&way.breaker.state)) != PH_CLOSED:
             return None
+        share = <int64_t> ph_load_rlx(
+            ph_counter_at(&self.machine.c, self.share_row, self.share_column)
+        )
+        if 0 < share < 1000:  # as shared.machine.share: thousandths, at least one request
+            limit = max(<int64_t> 1, limit * share // 1000)
         if <int64_t> ph_load_rlx(
             ph_counter_at(&self.counters.c, slot, PH_COLUMN_IN_FLIGHT)
-        ) >= self.limit:
+        ) >= limit:
             return None
         begun = Begun.__new__(Begun)
         begun.start_ns = ph_mono_ns()

@@ -16,6 +16,7 @@ from pihub.protocols.jsontext import encode
 from pihub.settings.sizes import parse_size
 from pihub.shared.httphead import request as request_head
 from pihub.shared.lane import Lane, Way
+from pihub.shared.machine import SHARE
 from pihub.shared.memory import REFUSES
 from pihub.shared.metrics import UpstreamColumn, upstream_column
 from pihub.upstream.connector.connector import Connector
@@ -51,6 +52,8 @@ def build_lane(
         client_fd=waiter.client_fd,
         cache=state.cache,
         least_room=REFUSES,
+        machine=state.machine.rows,
+        share=SHARE,
     )
     rules = model_rules(settings)
     some = False

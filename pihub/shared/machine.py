@@ -55,6 +55,10 @@ class Gauge(IntEnum):
     """Connections that wait to be accepted."""
 
 
+SHARE = (CONTROL, Gauge.SHARE)
+"""Where the core reads the share (row, column)."""
+
+
 class Why(IntEnum):
     """Reason of the arbiter's last change of the number of workers."""
 
@@ -75,16 +79,16 @@ class MachineState:
     """Plain reads and writes of single numbers; no reader waits for a writer."""
 
     def __init__(self, arena: Arena) -> None:
-        self._rows = Counters(arena, "machine", ROWS, len(Gauge))
+        self.rows = Counters(arena, "machine", ROWS, len(Gauge))
 
     def put(self, row: int, gauge: Gauge, value: int | None) -> None:
-        self._rows.set(row, gauge, UNKNOWN if value is None else value)
+        self.rows.set(row, gauge, UNKNOWN if value is None else value)
 
     def get(self, row: int, gauge: Gauge) -> int | None:
-        value = self._rows.get(row, gauge)
+        value = self.rows.get(row, gauge)
         return None if value == UNKNOWN else value
 
     def share(self, limit: int) -> int:
         """What is left of a limit of open requests, at least 1."""
-        share = self._rows.get(CONTROL, Gauge.SHARE)
+        share = self.rows.get(CONTROL, Gauge.SHARE)
         return limit if share <= 0 or share >= 1000 else max(1, limit * share // 1000)

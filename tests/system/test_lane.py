@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import sqlite3
@@ -21,6 +22,9 @@ from typing import Any
 
 import pytest
 
+from pihub._core.arena import Arena
+from pihub.shared.machine import CONTROL, Gauge, MachineState
+from tests.server.driver import eventually
 from tests.system.hub import HubProcess, Reply, Upstreams
 from tests.system.lane_upstream import PLAIN, answer
 from tests.upstream.raw_server import RawServer
@@ -346,3 +350,25 @@ def test_each_of_twelve_clients_gets_its_own_answer(sides: tuple[Side, Side]) ->
     with ThreadPoolExecutor(12) as pool:
         assert sum(pool.map(client, range(12))) == 120
     assert side.passed() - before > 60
+
+
+def test_a_machine_that_suffers_lets_fewer_in(sides: tuple[Side, Side]) -> None:
+    """With and without the lane: one at a time while nearly nothing of the limit is left."""
+    for side in sides:
+        [file] = side.hub.folder.rglob("hub.json")
+        info = json.loads(file.read_text())
+        fd = os.open(f"/proc/{info['pid']}/fd/{info['arena_fd']}", os.O_RDWR)
+        machine = MachineState(Arena.attach(fd))
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(side.ask, CHAT, asking("late"))
+            eventually(lambda at=side: at.metrics()["pihub_requests_in_flight"] == 1, "it is held")
+            refused = []
+            while not held.done() and not refused:
+                machine.put(CONTROL, Gauge.SHARE, 1)  # the watch puts it right in some seconds
+                reply = side.ask(CHAT, asking("ok"))
+                refused += [reply] if reply.status == 503 else []
+            assert refused, "a second chat was let in each time"
+            assert "hot or short of power" in refused[0].text
+            machine.put(CONTROL, Gauge.SHARE, 1000)
+            held.result()
+        assert side.ask(CHAT, asking("ok")).status == 200

@@ -1,0 +1,77 @@
+"""The Debian package in a system of its suite: installed, upgraded, removed, purged.
+
+dpkg itself does it, with the package's own scripts, in a root in which every package
+that ours needs counts as installed (`package_root`). debootstrap would run the scripts
+of a hundred packages under emulation: five minutes instead of fifteen seconds.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from arm.debian import DEBIAN_NAMES, SUITES, Apt, unpack
+from arm.root import PACKAGES, inside
+from arm.wheels import ROOT, WheelError
+from pihub import __version__
+
+NEEDED = (*PACKAGES, "dpkg", "adduser", "passwd", "login", "diffutils", "perl-base",
+          "util-linux", "procps", "init-system-helpers", "libpython3-stdlib")  # fmt: skip
+NEWER = "9.9.9"
+"""The version of the package that upgrades: the same content."""
+USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+GROUPS = "root:x:0:\nadm:x:4:\nnogroup:x:65534:\n"
+
+
+def package_root(version: str, machine: str, work: Path) -> Path:
+    """A system with Python and dpkg whose packages dpkg believes installed."""
+    suite = SUITES[version]
+    home = (work / f"packaged-{suite}-{machine}").resolve()
+    debs = Apt(home / "apt", suite, machine).debs(NEEDED, closure=True)
+    root = unpack(debs, home / "root")
+    for name, text in (("passwd", USERS), ("group", GROUPS), ("shadow", "root:*:19000::::::\n"),
+                       ("gshadow", "")):  # fmt: skip
+        (root / "etc" / name).write_text(text)
+    if not (root / "usr/bin/sh").exists():
+        (root / "usr/bin/sh").symlink_to("dash")
+    if not (root / "usr/bin/awk").exists():
+        (root / "usr/bin/awk").symlink_to("mawk")
+    state = root / "var/lib/dpkg"
+    for name in ("info", "updates", "triggers", "parts", "alternatives"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    known = []
+    for deb in debs:
+        fields = subprocess.run(
+            ["dpkg-deb", "--field", str(deb)], capture_output=True, text=True, check=True
+        ).stdout
+        known.append(f"{fields.rstrip()}\nStatus: install ok installed\n")
+        package = fields.partition("Package: ")[2].partition("\n")[0]
+        if "\nMulti-Arch: same\n" in fields:
+            package += f":{DEBIAN_NAMES[machine]}"
+        (state / "info" / f"{package}.list").touch()
+    (state / "status").write_text("\n".join(known))
+    return root
+
+
+def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[str]:
+    """The command that proves the package of `dist` for one Python's suite; needs root.
+
+    Raises DebianError; WheelError if the package is missing.
+    """
+    arch = DEBIAN_NAMES[machine]
+    deb = dist / f"pihub_{__version__}_{arch}.deb"
+    if not deb.exists():
+        raise WheelError(f"{deb} is missing: run `make deb` first")
+    newer = work / f"pihub_{NEWER}_{arch}.deb"
+    if not newer.exists() or newer.stat().st_mtime < deb.stat().st_mtime:
+        subprocess.run(
+            [sys.executable, str(ROOT / "deploy/debian/build.py"), "--machine", machine,
+             "--wheels", str(dist / "wheels"), "--out", str(work), "--version", NEWER],
+            check=True,
+        )  # fmt: skip
+    root = package_root(version, machine, work)
+    binds = {"mnt/dist": dist, "mnt/work": work, "mnt/arm": ROOT / "arm"}
+    script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/work/{newer.name}",
+              NEWER]  # fmt: skip
+    return inside(root, cpu, script, binds)
