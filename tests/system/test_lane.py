@@ -46,6 +46,8 @@ failures = 100000
 kind = "openai"
 url = "{url}/ob/v1"
 simulated = true
+[upstreams.ob.timers]
+headers = 3.0
 [upstreams.ob.breaker]
 failures = 100000
 [upstreams.an]
@@ -360,15 +362,18 @@ def test_a_machine_that_suffers_lets_fewer_in(sides: tuple[Side, Side]) -> None:
         fd = os.open(f"/proc/{info['pid']}/fd/{info['arena_fd']}", os.O_RDWR)
         machine = MachineState(Arena.attach(fd))
         with ThreadPoolExecutor(1) as pool:
-            held = pool.submit(side.ask, CHAT, asking("late"))
+            held = pool.submit(side.ask, CHAT, asking("late", "priced"))
             eventually(lambda at=side: at.metrics()["pihub_requests_in_flight"] == 1, "it is held")
-            refused = []
-            while not held.done() and not refused:
-                machine.put(CONTROL, Gauge.SHARE, 1)  # the watch puts it right in some seconds
-                reply = side.ask(CHAT, asking("ok"))
-                refused += [reply] if reply.status == 503 else []
-            assert refused, "a second chat was let in each time"
-            assert "hot or short of power" in refused[0].text
+            passed = side.passed()
+            for _ in range(2):  # the first leaves an idle connection, which a lane needs
+                assert side.ask(CHAT, asking("ok")).status == 200
+            assert (side.passed() > passed) == (side is sides[0])
+            replies = []
+            for _ in range(2):  # the watch writes its own share each five seconds: at most once
+                machine.put(CONTROL, Gauge.SHARE, 1)
+                replies.append(side.ask(CHAT, asking("ok")).text)
+            assert not held.done()
+            assert any("hot or short of power" in text for text in replies), replies
             machine.put(CONTROL, Gauge.SHARE, 1000)
             held.result()
         assert side.ask(CHAT, asking("ok")).status == 200
