@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.gateway import peers
@@ -95,16 +96,22 @@ def run(args: argparse.Namespace) -> int:
     return report(args, samples)
 
 
+Contender = tuple[str, str, dict[str, str], str, int]
+"""URL, body, headers, how its x-pihub-cache begins, and the process whose tree is timed."""
+
+
 def measure(
-    args: argparse.Namespace, folder: Path, nginx: peers.Nginx, proxy: int, hub: HubProcess
+    args: argparse.Namespace, folder: Path, nginx: peers.Nginx, proxy: int, hub: HubProcess,
+    more: Mapping[str, tuple[int, dict[str, str], int]] = {},
 ) -> dict[str, list[Sample]]:
+    """`more`: further proxies by name, (port, headers, pid), that only pass chats through."""
     prompt = "Say what a gateway does. " * 24
     hit = peers.REQUEST % ("bench", prompt, "0")
     passed = peers.REQUEST % ("bench", prompt, "1")
     plain = {"content-type": "application/json"}
     auth = {**plain, "authorization": f"Bearer {hub.key}"}
     chat = "/v1/chat/completions"
-    contenders = {
+    contenders: dict[str, Contender] = {
         "hit nginx": (f"http://127.0.0.1:{proxy}/cached{chat}", hit, plain, "", nginx.process.pid),
         "hit pihub": (f"http://127.0.0.1:{hub.port}{chat}", hit, auth, "HIT", hub.process.pid),
         "pass nginx": (f"http://127.0.0.1:{proxy}{chat}", passed, plain, "", nginx.process.pid),
@@ -112,6 +119,8 @@ def measure(
             f"http://127.0.0.1:{hub.port}{chat}", passed, auth, "BYPASS", hub.process.pid
         ),
     }
+    for name, (port, headers, pid) in more.items():
+        contenders[f"pass {name}"] = (f"http://127.0.0.1:{port}{chat}", passed, headers, "", pid)
     for url, body, headers, wanted, _ in contenders.values():
         check(url, body, headers, wanted)
     samples: dict[str, list[Sample]] = {name: [] for name in contenders}

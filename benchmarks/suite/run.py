@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,8 @@ from typing import Any
 
 from benchmarks.gateway import peers
 from benchmarks.gateway.load import tree
-from benchmarks.gateway.run import LOAD_CORE, SERVER_CORE, measure
-from benchmarks.suite import report
+from benchmarks.gateway.run import LOAD_CORE, SERVER_CORE, HubProcess, measure
+from benchmarks.suite import litellm, report
 from benchmarks.suite.openloop import Call, Result, load
 from pihub.demo.harness import Demo
 from pihub.ops.machine import written_by
@@ -25,8 +24,6 @@ from pihub.shared.state import Plan, SharedState
 
 CHAT = "/v1/chat/completions"
 BURST = 20
-PEERS = ("litellm", "olla")
-"""Named in the report if they are installed and beside which nothing is measured here."""
 CONFIG = """
 [server]
 listen = "127.0.0.1:{port}"
@@ -81,21 +78,22 @@ class Hub:
             time.sleep(0.005)
         self.started = time.perf_counter() - began
 
-    def pss(self) -> float:
-        """MB of all its processes, shared pages counted once."""
-        total = 0
-        for pid in tree(self.process.pid):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-        return total / 1024
-
     def written(self) -> int:
         return sum(written_by(list(tree(self.process.pid))).values())
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+
+
+def pss(root: int) -> float:
+    """MB of a process and all below it, shared pages counted once."""
+    total = 0
+    for pid in tree(root):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total / 1024
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,9 +117,11 @@ def run(args: argparse.Namespace) -> int:
                 hub.stop()
         try:
             figures["start to ready"] = report.figure(starts, "s")
-            figures["memory idle, all processes"] = report.figure([hub.pss()], "MB PSS")
+            figures["memory idle, all processes"] = report.figure(
+                [pss(hub.process.pid)], "MB PSS"
+            )
             rows, failed = open_loop(figures, hub, proxy, demo, rounds, seconds, args.rate_open)
-            figures["memory after load"] = report.figure([hub.pss()], "MB PSS")
+            figures["memory after load"] = report.figure([pss(hub.process.pid)], "MB PSS")
         finally:
             hub.stop()
         closed_loop(args, figures, folder, nginx, proxy, upstream, rounds, seconds)
@@ -137,13 +137,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def notes(failed: int) -> list[str]:
-    here = [name for name in PEERS if shutil.which(name)]
-    missing = [name for name in PEERS if name not in here]
+    peer = "was" if litellm.installed() else "is not installed and was not"
     return [
         "server and load generator share this machine: the generator slows what it measures",
         f"requests that failed without an injected fault: {failed}",
-        f"installed but not driven: {', '.join(here) or 'none'}; "
-        f"not installed: {', '.join(missing) or 'none'}",
+        f"LiteLLM {peer} measured beside the hub; Olla has no package that this program can start",
     ]
 
 
@@ -235,20 +233,34 @@ def closed_loop(
     proxy: int, upstream: int, rounds: int, seconds: float,
 ) -> None:  # fmt: skip
     """What one worker can do beside one of nginx's, by wrk."""
-    from benchmarks.gateway.run import HubProcess
-
     args.rounds, args.seconds = rounds, min(seconds, 5.0)
+    peer = (
+        litellm.LiteLLM(folder / "litellm", upstream, SERVER_CORE)
+        if litellm.installed()
+        else None
+    )
+    others = {} if peer is None else {"litellm": (peer.port, peer.headers, peer.process.pid)}
     hub = HubProcess(folder / "one", upstream, "meinheld")
     try:
-        samples = measure(args, folder, nginx, proxy, hub)
+        samples = measure(args, folder, nginx, proxy, hub, others)
+        if peer is not None:
+            figures["litellm, start to ready"] = report.figure([peer.started], "s")
+            figures["litellm, memory after load"] = report.figure(
+                [pss(peer.process.pid)], "MB PSS"
+            )
     finally:
         hub.stop()
+        if peer is not None:
+            peer.stop()
     for name, found in samples.items():
         figures[f"{name}, most"] = report.figure([s.rps for s in found], "req/s")
         figures[f"{name}, CPU a request"] = report.figure([s.cpu_us for s in found], "us")
     for job in ("hit", "pass"):
         pairs = zip(samples[f"{job} pihub"], samples[f"{job} nginx"], strict=True)
         figures[f"{job}, pihub to nginx"] = report.figure([a.rps / b.rps for a, b in pairs], "x")
+    if peer is not None:
+        pairs = zip(samples["pass pihub"], samples["pass litellm"], strict=True)
+        figures["pass, pihub to litellm"] = report.figure([a.rps / b.rps for a, b in pairs], "x")
 
 
 def in_process(figures: dict[str, Any]) -> None:

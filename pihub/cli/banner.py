@@ -11,12 +11,24 @@ from pihub import __version__
 if TYPE_CHECKING:
     from pihub.cli.first_key import First
     from pihub.settings.loaded import Loaded
+    from pihub.shared.state import Plan
+
+
+PROCESS = 20
+"""MB that a process of the hub holds for itself, measured after load; streams come on top."""
 
 
 def banner(
-    loaded: Loaded, urls: Sequence[str], first: First, *, narrowed: bool = False
+    loaded: Loaded,
+    urls: Sequence[str],
+    first: First,
+    *,
+    narrowed: bool = False,
+    memory: Sequence[str] = (),
 ) -> str:
-    """`urls`: what the hub listens on; `narrowed`: less than was configured, for now."""
+    """`urls`: what the hub listens on; `narrowed`: less than was configured, for now.
+    `memory`: the lines of `budget`.
+    """
     token = first.token
     base = (loaded.settings.server.public_url or _friendly(urls)).rstrip("/")
     shown, words = _key(loaded, token)
@@ -33,6 +45,7 @@ def banner(
         f"  API key     {words}",
         f"  Dashboard   {base}/dashboard",
         f"  Upstreams   {upstreams or 'none'}",
+        *memory,
         *_admin(first, _friendly(urls).rstrip("/"), narrowed),
     ]
     if loaded.demo:
@@ -44,6 +57,23 @@ def banner(
     if model:
         lines += ["", *_examples(base, shown, model)]
     return "\n".join(lines) + "\n"
+
+
+def budget(plan: Plan, cgroup: bool) -> list[str]:
+    """What the hub may hold, and who sees to it. `cgroup`: the kernel counts memory too."""
+    sizes = dict(plan.regions())
+    shared, cache = (size >> 20 for size in (sum(sizes.values()), sizes["cache"]))
+    processes = plan.workers + 2
+    lines = [
+        f"  Memory      {shared + processes * PROCESS} MB: {shared} shared (cache {cache}), "
+        f"about {PROCESS} for each of {processes} processes"
+    ]
+    if not cgroup:
+        lines.append(
+            "              (the memory cgroup is off: no limit of systemd's counts, the hub keeps"
+        )
+        lines.append("              to this by itself; `pihub doctor` says how to switch it on)")
+    return lines
 
 
 def _admin(first: First, here: str, narrowed: bool) -> list[str]:

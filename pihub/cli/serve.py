@@ -64,7 +64,8 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
     # Both children work while this process imports.
     key = FirstKey(loaded, reloaded=_reloaded())
     try:
-        from pihub.app import build_hub
+        from pihub.app import build_hub, plan
+        from pihub.ops.machine import machine
         from pihub.server.run import run as serve
 
         if simulated is not None:
@@ -87,7 +88,9 @@ def _serve(loaded: Loaded, simulated: Simulators | None, preflight: list[str]) -
         end = time.monotonic() + KEYS_BOUND
         while not hubs[-1].control_ready() and time.monotonic() < end:
             select.select([], [], [], 0.01)
-        print(banner.banner(loaded, urls, first, narrowed=narrowed is not None), flush=True)
+        memory = banner.budget(plan(loaded.settings), machine().memory_cgroup)
+        text = banner.banner(loaded, urls, first, narrowed=narrowed is not None, memory=memory)
+        print(text, flush=True)
 
     return serve(
         lambda: loaded.settings,

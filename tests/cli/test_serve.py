@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from pihub.cli.banner import budget
+from pihub.shared.state import Plan
 from tests.cli.conftest import Served, environment, pihub, running, state, wait_for
 
 BASE, KEY = "Base URL", "API key"
@@ -66,6 +68,24 @@ def test_the_banner_names_what_is_simulated_and_the_dashboard(served: Served) ->
     assert served.found("Dashboard").endswith("/dashboard")
     assert (served.folder / ".pihub" / "pihub.db").exists()
     assert served.found(KEY) not in served.err
+
+
+def test_the_banner_says_how_much_memory_the_hub_keeps_to(served: Served) -> None:
+    [found] = re.findall(
+        r"^  Memory +(\d+) MB: (\d+) shared \(cache (\d+)\), about (\d+) for each of (\d+) proc",
+        served.out, re.MULTILINE,
+    )  # fmt: skip
+    whole, shared, cache, each, processes = map(int, found)
+    assert whole == shared + each * processes
+    assert 0 < cache < shared < 200
+
+
+def test_a_machine_without_the_memory_cgroup_is_told_so() -> None:
+    plan = Plan(workers=2, cache_bytes=64 << 20)
+    [alone] = budget(plan, cgroup=True)
+    first, *more = budget(plan, cgroup=False)
+    assert first == alone
+    assert "the memory cgroup is off" in more[0]
 
 
 def test_another_key_is_refused(served: Served) -> None:
