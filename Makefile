@@ -47,8 +47,8 @@ law: $(STAMP)-dev core  ## the architecture's tests alone
 
 ready: lint types test  ## may this be committed?
 
-security: $(STAMP)-run core  ## bandit, schemathesis against a hub of its own, pip-audit
-	deploy/security.sh $(BIN)/python
+security: $(STAMP)-dev core  ## scanners, fuzzers and attacks on a hub of its own; ARGS=--short: four minutes
+	deploy/security.sh $(BIN)/python $(ARGS)
 
 bench: $(STAMP)-dev core  ## the benchmark suite in three minutes; a report in dist/bench
 	$(BIN)/python -m benchmarks suite $(ARGS)

@@ -45,6 +45,7 @@ from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
 from pihub.insight.metrics import exposition
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
+from pihub.settings.origins import cors_origins
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
 from pihub.shared.answers import AnswerCache, ByteCache
@@ -161,7 +162,9 @@ class Worker:
             ),
         )
         self.app = with_cors(
-            scanner_gate(edge, core, self._judge, errors), settings.server.cors_origins
+            scanner_gate(edge, core, self._judge, errors),
+            cors_origins(settings),
+            credentials=settings.server.cors_credentials,
         )
 
     def tick(self, leaving: bool) -> None:

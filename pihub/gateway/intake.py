@@ -30,6 +30,7 @@ class Intake:
             request.body = undone(request.body, request.coding, self._max_body)
             request.coding = None
             request.exact = None  # the edge's key is of the bytes as they came
+        require_utf8(request.body)
         found = measure(request.body, self._depth, self._values)
         if found == TOO_DEEP:
             raise BadRequest(
@@ -37,6 +38,18 @@ class Intake:
             )
         if found == TOO_MANY:
             raise TooLarge(f"the body has more than {self._values} values (limits.json_values)")
+
+
+def require_utf8(body: bytes) -> None:
+    """JSON is UTF-8 (RFC 8259, 8.1), in parts too that the hub passes on unread.
+
+    Raises BadRequest.
+    """
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            raise BadRequest("the body is not valid UTF-8") from None
 
 
 def undone(body: bytes, coding: str, most: int) -> bytes:

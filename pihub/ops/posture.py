@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pihub.settings.addresses import is_loopback, is_private, listen_addresses
+from pihub.settings.origins import cors_origins
 from pihub.settings.paths import database
 from pihub.settings.schema import Settings
 
@@ -68,7 +69,7 @@ def judge(
 def _network(settings: Settings) -> Iterator[Finding]:
     server = settings.server
     open_hosts = [host for host, _ in listen_addresses(server.listen) if not is_loopback(host)]
-    https = server.public_url.startswith("https://")
+    https = bool(server.tls_cert) or server.public_url.startswith("https://")
     if open_hosts and not https:
         yield Finding(
             "grave",
@@ -76,25 +77,26 @@ def _network(settings: Settings) -> Iterator[Finding]:
             "be read on the way",
             "listen on 127.0.0.1 behind Caddy (pihub edge caddy) and set server.public_url",
         )
-    elif open_hosts:
+    elif open_hosts and not server.tls_cert:
         yield Finding(
             "slight",
             "other machines reach the hub beside its TLS proxy",
             "let server.listen name 127.0.0.1 only",
         )
-    if https and not settings.access.trusted_proxies:
+    if https and not server.tls_cert and not settings.access.trusted_proxies:
         yield Finding(
             "slight",
             "behind the proxy every client is one source for the lock-out",
             'set access.trusted_proxies, such as ["127.0.0.1"]',
         )
-    if "*" in server.cors_origins:
+    origins = cors_origins(settings)
+    if "*" in origins:
         yield Finding(
             "serious",
             "every web page may call the APIs from a browser (server.cors_origins)",
             "name the origins",
         )
-    if any(one.startswith("http://") for one in server.cors_origins):
+    if any(one.startswith("http://") for one in origins):
         yield Finding("slight", "an origin without TLS is allowed", "use https origins")
     for name, api in settings.apis.items():
         if not api.auth and (api.api_key_env or api.api_key_file):
@@ -121,6 +123,8 @@ def _people(admin: bool, second_factors: bool) -> Iterator[Finding]:
 def _files(settings: Settings) -> Iterator[Finding]:
     folder = database(settings).parent
     named = [folder / name for name in ("pepper.key", "control.db", "pihub.db", "demo.key")]
+    if settings.server.tls_key:
+        named.append(Path(settings.server.tls_key))
     for section in (settings.upstreams, settings.apis):
         named += [Path(one.api_key_file) for one in section.values() if one.api_key_file]
     for path in named:

@@ -6,53 +6,83 @@ but not for sources from which it has logged in before; so nobody elsewhere can 
 owner out, and the hub's own socket is never locked.
 
 Unknown accounts are counted like known ones: the answer tells nothing. One process takes
-all logins, so the counters hold for all workers. RAM: at most 2 x 4096 entries of some
-200 bytes; the oldest is forgotten first.
+all logins, so the counters hold for all workers; they lie in the shared arena as well, so that
+a control process that starts again goes on with them. Names are kept as digests of 12 bytes.
+RAM: at most 2 x 4096 entries of some 200 bytes, and 30 bytes each in the arena; the oldest is
+forgotten first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
 
 from pihub.errors import TooManyAttempts
 
 ATTEMPTS = 5
 LOCKED = 900.0
 MOST = 4096
+Rows = list[tuple[bytes, int, float]]
+"""(digest of the name, failures, when the last was), the oldest first."""
+
+
+class Kept(Protocol):
+    """`_core.board.Board`, which outlives the process."""
+
+    def publish(self, data: bytes, /) -> int: ...
+    def read(self) -> tuple[int, bytes]: ...
 
 
 class _Counter:
-    def __init__(self) -> None:
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+    def __init__(self, rows: Rows) -> None:
+        self._failures = OrderedDict((name, (count, last)) for name, count, last in rows)
+
+    def rows(self) -> Rows:
+        return [(name, count, last) for name, (count, last) in self._failures.items()]
 
     def wait(self, name: str, now: float) -> float:
-        count, last = self._failures.get(name, (0, 0.0))
+        count, last = self._failures.get(_digest(name), (0, 0.0))
         return last + LOCKED - now if count >= ATTEMPTS else 0.0
 
     def fail(self, name: str, now: float) -> None:
-        count, last = self._failures.pop(name, (0, now))
+        key = _digest(name)
+        count, last = self._failures.pop(key, (0, now))
         fresh = 1 if now - last >= LOCKED else count + 1
-        self._failures[name] = (fresh, now)
+        self._failures[key] = (fresh, now)
         while len(self._failures) > MOST:
             self._failures.popitem(last=False)
 
-    def clear(self, name: str) -> None:
-        self._failures.pop(name, None)
+    def clear(self, name: str) -> bool:
+        """Whether there was something to forget."""
+        return self._failures.pop(_digest(name), None) is not None
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=12).digest()
 
 
 class Lockout:
     """Ask `check` before a password is looked at, then tell `failed` or `passed`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, kept: Kept | None = None
+    ) -> None:
+        """`clock`: CLOCK_MONOTONIC, which goes on while processes come and go."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._sources = _Counter()
-        self._accounts = _Counter()
+        self._kept = kept
+        found: list[Rows] = [[], []]
+        if kept is not None and (data := kept.read()[1]):
+            found = msgspec.msgpack.decode(data, type=list[Rows])
+        self._sources, self._accounts = map(_Counter, found)
 
     def check(self, account: str, source: str, *, known: bool) -> None:
         """`known`: this account has logged in from there before. Raises TooManyAttempts."""
@@ -74,11 +104,18 @@ class Lockout:
                 self._sources.fail(network(source), now)
             if account:
                 self._accounts.fail(account, now)
+            self._keep()
 
     def passed(self, account: str, source: str) -> None:
         with self._lock:
-            self._sources.clear(network(source))
-            self._accounts.clear(account)
+            known = self._sources.clear(network(source))
+            if self._accounts.clear(account) or known:
+                self._keep()
+
+    def _keep(self) -> None:
+        if self._kept is not None:
+            rows = [self._sources.rows(), self._accounts.rows()]
+            self._kept.publish(msgspec.msgpack.encode(rows))
 
 
 def network(source: str) -> str:

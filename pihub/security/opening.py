@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pihub.security.accounts import Accounts
 from pihub.security.audit import AuditLog
 from pihub.security.keys import KeyService
+from pihub.security.lockout import Lockout
 from pihub.security.pepper import derived, load_pepper
 from pihub.security.publish import Publisher
 from pihub.security.sessions import Sessions
@@ -39,12 +40,16 @@ class Control:
         self.keys.close()
 
 
-def open_control(settings: Settings, publisher: Publisher | None = None) -> Control:
-    """Raises StartupError."""
+def open_control(
+    settings: Settings, publisher: Publisher | None = None, lockout: Lockout | None = None
+) -> Control:
+    """`lockout`: the hub's, whose counters outlive the process. Raises StartupError."""
     folder = database(settings).parent
     pepper = load_pepper(folder)
     store = KeyDatabase(folder / CONTROL_DB)
-    accounts = Accounts(People(store.database), derived(pepper, "accounts"))
+    accounts = Accounts(
+        People(store.database), derived(pepper, "accounts"), lockout=lockout
+    )
     return Control(
         KeyService(store, pepper, publisher),
         accounts,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,6 +63,13 @@ def prepare_run_dir(settings: Settings) -> None:
             f"The run directory {path} is not writable for this user. "
             "Change its owner, or set server.run_dir."
         )
+
+
+def modern(_: object, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """TLS 1.2 or newer (RFC 8996), for gunicorn's `ssl_context`."""
+    context = make()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def worker_class(engine: str) -> type[Worker]:
@@ -137,6 +146,11 @@ class HubApplication(BaseApplication):  # type: ignore[misc]  # gunicorn is unty
             "forwarder_headers": "",
             "secure_scheme_headers": {},
         }
+        if server.tls_cert:
+            values |= {
+                "certfile": server.tls_cert, "keyfile": server.tls_key, "ssl_context": modern,
+                "do_handshake_on_connect": False,
+            }  # fmt: skip
         if "control_socket_disable" not in self.cfg.settings:
             del values["control_socket_disable"]  # older gunicorns have no such socket
         for name, value in values.items():

@@ -16,9 +16,19 @@ from typing import Any
 
 from gunicorn import http as gunicorn_http
 from gunicorn import sock as gunicorn_sock
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from pihub.domain.ports import Waiter
+from pihub.server.fixed_headers import fixed_headers, lines, with_headers
 from pihub.server.patience import Patience, PatientSocket, Sources, TooSlow
 from pihub.server.waiter_poll import PollWaiter
 from pihub.server.worker_base import HubWorker
@@ -26,6 +36,14 @@ from pihub.settings.sizes import parse_size
 
 LATE = "408 Request Timeout"
 LARGE = "431 Request Header Fields Too Large"
+MALFORMED = "400 Bad Request"
+PAGES: tuple[tuple[type[Exception], str], ...] = (
+    (LimitRequestLine, "414 URI Too Long"),
+    (LimitRequestHeaders, LARGE),
+    (ExpectationFailed, "417 Expectation Failed"),
+    (UnsupportedTransferCoding, "501 Not Implemented"),
+)
+"""What gunicorn's parser raises; anything else of its own is malformed."""
 FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 
 
@@ -94,6 +112,10 @@ class GthreadHubWorker(HubWorker, ThreadWorker):  # type: ignore[misc]  # untype
         self._sources = Sources(limits.connections_per_source, self.spared)
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.wsgi = with_headers(self.wsgi, fixed_headers(self.hub.settings))
+
     def run(self) -> None:
         for loop in self.hub.background():
             threading.Thread(target=loop, daemon=True).start()
@@ -146,15 +168,31 @@ class GthreadHubWorker(HubWorker, ThreadWorker):  # type: ignore[misc]  # untype
             conn.patient.rest_begins()
         return bool(super()._keepalive_after(conn, keepalive))
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """As gunicorn's, without its HTML page that repeats the request, and with the fields
+        that every answer has."""
+        own = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
+        if isinstance(exc, ParseException | ssl.SSLError) and not own:
+            status = next((told for kind, told in PAGES if isinstance(exc, kind)), MALFORMED)
+            self.log.debug("a request was refused: %s", exc)
+        else:
+            status = "500 Internal Server Error"
+            self.log.exception("unhandled exception in a request")
+        self._page(client, status)
+
     def _refuse(self, conn: Connection, status: str) -> None:
+        with suppress(OSError):
+            conn.sock.settimeout(1.0)
+        self._page(conn.sock, status)
+
+    def _page(self, sock: Any, status: str) -> None:
         page = (
             f"HTTP/1.1 {status}\r\nServer: pihub\r\nConnection: close\r\n"
-            f"Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\n"
+            f"{lines(fixed_headers(self.hub.settings)).decode()}Content-Type: text/plain\r\n"
             f"Content-Length: {len(status) + 1}\r\n\r\n{status}\n"
         )
         with suppress(OSError):
-            conn.sock.settimeout(1.0)
-            conn.sock.sendall(page.encode("ascii"))
+            sock.sendall(page.encode("ascii"))
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)

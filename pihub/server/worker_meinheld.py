@@ -13,6 +13,7 @@ from gunicorn.workers.base import Worker
 from meinheld import server
 
 from pihub.domain.ports import Waiter
+from pihub.server.fixed_headers import fixed_headers, lines
 from pihub.server.waiter_meinheld import MeinheldWaiter
 from pihub.server.worker_base import HubWorker
 from pihub.settings.sizes import parse_size
@@ -67,6 +68,7 @@ class MeinheldHubWorker(HubWorker, Worker):  # type: ignore[misc]  # untyped bas
             per_source=limits.connections_per_source,
             spared=self.spared,
         )
+        server.set_headers(lines(fixed_headers(self.hub.settings)))
         server.set_watchdog(self.watch)
         server.set_listen_socket([sock.fileno() for sock in self.sockets])
         for loop in self.hub.background():

@@ -44,6 +44,13 @@ class Server(Section, frozen=True):
     public_url: str = ""
     cors_origins: list[str] = msgspec.field(default_factory=list)
     """Web origins whose pages may call the APIs; empty: none."""
+    cors_production: list[str] = msgspec.field(default_factory=list)
+    """Instead of these with `access.mode = "production"`."""
+    cors_credentials: bool = False
+    """Whether those pages may send cookies and the like."""
+    tls_cert: str = ""
+    """PEM file of the certificate and its chain; gthread only."""
+    tls_key: str = ""
     demo: bool = False
     """Simulated upstreams while the file names none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -19,6 +19,7 @@ from pihub.settings.addresses import (
 from pihub.settings.faults import Faults, Path, did_you_mean
 from pihub.settings.schema import Api, Settings, Timers, Upstream
 from pihub.settings.sizes import parse_size
+from pihub.settings.web_rules import check as check_web
 from pihub.settings.webhook_rules import check as check_webhooks
 
 SIZES: Mapping[Path, tuple[str, str]] = {
@@ -62,6 +63,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
         faults.add(("ollama", "manage"), f'there is no upstream "{manage}" of kind "ollama"')
     routing_rules.check(settings, faults)
     check_webhooks(settings, faults)
+    check_web(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:
         faults.add(
@@ -88,7 +90,7 @@ def _server(settings: Settings, faults: Faults) -> None:
     here = ("server", "listen")
     if _try(faults, here, lambda: listen_addresses(server.listen)):
         open_hosts = [h for h, _ in listen_addresses(server.listen) if not is_loopback(h)]
-        if open_hosts and not server.public_url.startswith("https://"):
+        if open_hosts and not (server.tls_cert or server.public_url.startswith("https://")):
             faults.warn(
                 here,
                 f"{', '.join(open_hosts)} can be reached from other machines and speaks plain "

@@ -53,6 +53,8 @@ FLIGHTS = 4096
 """Requests in flight that others may share: 4096 x 16 B = 64 KiB."""
 BUDGETS = 2048
 """Keys, users, tenants and models with money of their own: 2048 x (64 + 8 x W) B."""
+LOCKOUT_BYTES = 512 * 1024
+"""Counters of failed logins (security/lockout.py); taken when used."""
 STREAMS = 512
 """Live streams of a worker that are tracked: 512 x 128 B = 64 KiB a worker."""
 SPEEDS = 256
@@ -105,6 +107,7 @@ class Plan:
             ("dns", Board.size_for(BOARD_BYTES)),
             ("findings", Ring.size_for(n, FINDINGS)),
             ("allowed", Board.size_for(ALLOWED_BYTES)),
+            ("lockouts", Board.size_for(LOCKOUT_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
 
@@ -145,6 +148,7 @@ class SharedState:
         self.dns = Board(arena, "dns")
         self.findings = FindingLog(Ring(arena, "findings", n, FINDINGS), n)
         self.allowed = Board(arena, "allowed")
+        self.lockouts = Board(arena, "lockouts")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n)
 

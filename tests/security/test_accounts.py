@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pihub.errors import BadRequest, LoginRequired, TooManyAttempts
@@ -14,9 +15,10 @@ from pihub.security import totp
 from pihub.security.accounts import Accounts
 from pihub.security.actor import LOCAL
 from pihub.security.audit import AuditLog, hidden
-from pihub.security.lockout import Lockout, network
+from pihub.security.lockout import MOST, Lockout, network
 from pihub.security.passwords import Passwords, require_strong
 from pihub.security.sessions import Sessions
+from pihub.shared.state import LOCKOUT_BYTES
 from pihub.store.audit import AuditStore
 from pihub.store.keys import KeyDatabase
 from pihub.store.people import People
@@ -171,6 +173,32 @@ def test_a_lock_ends_after_fifteen_minutes(clock: Clock) -> None:
         lockout.check("ann", "10.0.0.2", known=False)
     clock.now += 1
     lockout.check("ann", "10.0.0.1", known=False)
+
+
+def test_the_counters_outlive_the_process(clock: Clock) -> None:
+    class Board:
+        data = b""
+
+        def publish(self, data: bytes, /) -> int:
+            self.data = data
+            return 1
+
+        def read(self) -> tuple[int, bytes]:
+            return 1, self.data
+
+    board = Board()
+    for _ in range(5):
+        Lockout(clock, board).failed("ann", "2001:db8::1")
+    again = Lockout(clock, board)
+    with pytest.raises(TooManyAttempts):
+        again.check("ann", "10.0.0.1", known=False)
+    with pytest.raises(TooManyAttempts):
+        again.check("bob", "2001:db8::2", known=False)
+    assert b"ann" not in board.data
+    full = [[(bytes(12), 1000, 123456789.123)] * MOST] * 2
+    assert len(msgspec.msgpack.encode(full)) < LOCKOUT_BYTES
+    clock.now += 901
+    Lockout(clock, board).check("ann", "2001:db8::1", known=False)
 
 
 def test_many_sources_and_names_take_bounded_room(clock: Clock) -> None:

@@ -162,6 +162,8 @@ CONNECTION: list[Edit] = [
         '    {"drain", meinheld_drain, METH_VARARGS, "stop accepting, finish, leave run()"},\n'
         '    {"set_patience", (PyCFunction)meinheld_set_patience, METH_VARARGS | METH_KEYWORDS,\n'
         '     "seconds that slow clients are waited for: head=15, body=20, write=60"},\n'
+        '    {"set_headers", meinheld_set_headers, METH_O,\n'
+        '     "lines that every answer has, each with its CRLF"},\n'
         '    {"set_limits", (PyCFunction)meinheld_set_limits, METH_VARARGS | METH_KEYWORDS,\n'
         '     "head=bytes of all fields, per_source=connections, spared=callable(address)"},\n',
     ),

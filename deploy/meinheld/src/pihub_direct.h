@@ -213,7 +213,7 @@ static void direct_keep(client_t *client, const struct iovec *iov, size_t sent) 
 }
 
 static int direct_send(client_t *client, const ph_direct_answer *answer) {
-  char head[160];
+  char head[160 + PIHUB_FIXED_SIZE];
   struct iovec iov[2];
   ssize_t sent;
   size_t len = 0;
@@ -223,6 +223,7 @@ static int direct_send(client_t *client, const ph_direct_answer *answer) {
   HEAD_TEXT("\r\nServer: " SERVER "\r\nDate: ", sizeof("\r\nServer: " SERVER "\r\nDate: ") - 1);
   HEAD_TEXT((const char *)http_time, 29);
   HEAD_TEXT("\r\n", 2);
+  HEAD_TEXT(pihub_fixed, pihub_fixed_len);
 #undef HEAD_TEXT
   iov[0] = (struct iovec){head, len};
   iov[1] = (struct iovec){(char *)answer->rest.at, answer->rest.len};

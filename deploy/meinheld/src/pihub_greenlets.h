@@ -59,6 +59,22 @@ static PyObject *meinheld_set_patience(PyObject *self, PyObject *args, PyObject 
   Py_RETURN_NONE;
 }
 
+static PyObject *meinheld_set_headers(PyObject *self, PyObject *lines) {
+  Py_ssize_t len;
+  char *text;
+  if (PyBytes_AsStringAndSize(lines, &text, &len) < 0) {
+    return NULL;
+  }
+  if (len > PIHUB_FIXED_SIZE || (len > 0 && (len < 2 || memcmp(text + len - 2, "\r\n", 2)))) {
+    PyErr_Format(PyExc_ValueError, "at most %d bytes of lines, each with its CRLF",
+                 PIHUB_FIXED_SIZE);
+    return NULL;
+  }
+  memcpy(pihub_fixed, text, (size_t)len);
+  pihub_fixed_len = (size_t)len;
+  Py_RETURN_NONE;
+}
+
 static PyObject *meinheld_set_limits(PyObject *self, PyObject *args, PyObject *kwargs) {
   int head = (int)pihub_head_most, most = source_most;
   PyObject *spared = Py_None;

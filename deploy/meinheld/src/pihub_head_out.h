@@ -2,6 +2,9 @@
 
 #include "pihub_grammar.h"
 
+char pihub_fixed[PIHUB_FIXED_SIZE] = "";
+size_t pihub_fixed_len = 0;
+
 typedef struct {
   char *text;
   size_t len, size;
@@ -85,6 +88,19 @@ static int name_is(const char *name, Py_ssize_t len, const char *wanted) {
   return (size_t)len == strlen(wanted) && !strncasecmp(name, wanted, (size_t)len);
 }
 
+/* Whether the server itself sends this field with every answer. */
+static int is_fixed(const char *name, Py_ssize_t len) {
+  const char *line = pihub_fixed, *end = pihub_fixed + pihub_fixed_len;
+  while (line < end) {
+    const char *next = memchr(line, '\n', (size_t)(end - line));
+    if (end - line > len && line[len] == ':' && !strncasecmp(line, name, (size_t)len)) {
+      return 1;
+    }
+    line = next == NULL ? end : next + 1;
+  }
+  return 0;
+}
+
 static int take_content_length(client_t *client, const char *value, Py_ssize_t len) {
   uint64_t length = 0;
   int valid = len > 0 && len <= 18;
@@ -152,6 +168,11 @@ static int head_header(head_buffer *head, client_t *client, PyObject *pair) {
     case 17:
       if (name_is(name, name_len, "Transfer-Encoding")) return 0;
       break;
+    case 16: /* X-Security-Level */
+    case 22: /* X-Content-Type-Options */
+    case 25: /* Strict-Transport-Security */
+      if (is_fixed(name, name_len)) return 0;
+      break;
   }
   if (head_add(head, name, (size_t)name_len) < 0 || HEAD_LITERAL(head, ": ") < 0 ||
       head_add(head, value, (size_t)value_len) < 0 || HEAD_LITERAL(head, "\r\n") < 0) {
@@ -184,7 +205,8 @@ static int build_head(head_buffer *head, client_t *client, int64_t known) {
       head_add(head, PyBytes_AS_STRING(client->http_status),
                (size_t)PyBytes_GET_SIZE(client->http_status)) < 0 ||
       HEAD_LITERAL(head, "\r\nServer: " SERVER "\r\nDate: ") < 0 ||
-      head_add(head, (const char *)http_time, 29) < 0 || HEAD_LITERAL(head, "\r\n") < 0) {
+      head_add(head, (const char *)http_time, 29) < 0 || HEAD_LITERAL(head, "\r\n") < 0 ||
+      head_add(head, pihub_fixed, pihub_fixed_len) < 0) {
     return -1;
   }
   count = PyList_GET_SIZE(client->headers);

@@ -29,6 +29,12 @@ extern uint32_t pihub_head_most;
 /* One read; also the bound of pipelined bytes kept for a connection. */
 #define PIHUB_READ_SIZE (64 * 1024)
 
+/* Lines that every answer has, each with its CRLF (set_headers); the application's own of the
+ * same names are dropped. */
+#define PIHUB_FIXED_SIZE 384
+extern char pihub_fixed[PIHUB_FIXED_SIZE];
+extern size_t pihub_fixed_len;
+
 /* client_t.state */
 enum { PIHUB_IDLE = 0, PIHUB_HEAD, PIHUB_BODY, PIHUB_BUSY, PIHUB_LINGER, PIHUB_FLUSH };
 

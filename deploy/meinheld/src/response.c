@@ -196,7 +196,7 @@ static const char *reason_of(int status) {
 }
 
 void send_error_page(client_t *client, int status) {
-  char page[512];
+  char page[512 + PIHUB_FIXED_SIZE];
   const char *reason = reason_of(status);
   int head = client->current_req && client->current_req->method == HTTP_HEAD;
   int len;
@@ -208,10 +208,11 @@ void send_error_page(client_t *client, int status) {
   client->header_done = 1;
   client->status_code = (uint16_t)status;
   len = snprintf(page, sizeof(page),
-                 "HTTP/1.1 %d %s\r\nServer: " SERVER "\r\nDate: %.29s\r\n"
+                 "HTTP/1.1 %d %s\r\nServer: " SERVER "\r\nDate: %.29s\r\n%.*s"
                  "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
                  "Connection: close\r\n\r\n",
-                 status, reason, (const char *)http_time, strlen(reason) + 5);
+                 status, reason, (const char *)http_time, (int)pihub_fixed_len, pihub_fixed,
+                 strlen(reason) + 5);
   if (!head) {
     len += snprintf(page + len, sizeof(page) - (size_t)len, "%d %s\n", status, reason);
   }

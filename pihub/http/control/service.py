@@ -17,6 +17,7 @@ from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.security.keys import KeyService
+from pihub.security.lockout import Lockout
 from pihub.security.opening import open_control
 from pihub.security.publish import Publisher
 from pihub.security.scanner.keeper import open_keeper
@@ -66,6 +67,7 @@ def run_control(
     control = open_control(
         settings,
         Publisher(state.keys, state.limits, settings.limits, state.scopes, state.quotas),
+        Lockout(kept=state.lockouts),
     )
     keys = control.keys
     log.info("%d keys in force", keys.load())

@@ -30,6 +30,7 @@ from pihub.shared.access import Access
 WHOLE = 256 * 1024
 """Request bodies up to this size are sent as they are, larger ones in pieces."""
 PIECE = 64 * 1024
+SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
 
 Body = bytes | Iterator[bytes] | None
@@ -112,6 +113,10 @@ class ApiSink:
         resp.status = STATUS_LINES.get(answer.status, f"{answer.status} Unknown")
         for name, value in answer.headers:
             resp.append_header(name, value)
+        # What an API answers is shown under the hub's own origin: it must not run there as a
+        # page that the dashboard's login belongs to.
+        if resp.get_header("content-security-policy") is None:
+            resp.set_header("content-security-policy", SANDBOX)
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
         if answer.length >= 0:
             resp.set_header("content-length", str(answer.length))
