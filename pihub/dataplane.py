@@ -6,15 +6,15 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pihub.compose.endpoints import PROTOCOLS, Beside, manage_sink, with_faces
+from pihub.compose.endpoints import Beside, manage_sink, with_faces
 from pihub.compose.lane import build_lane
 from pihub.compose.pools import Pools
+from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import scanner_gate, scanner_judge
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
-from pihub.domain.ports import ClientFormat, Waiter
-from pihub.errors import BadRequest, PihubError, RateLimited, Starting, TooLarge, Unauthenticated
+from pihub.domain.ports import Waiter
 from pihub.gateway.admit import Admit
 from pihub.gateway.api import ApiProxy
 from pihub.gateway.api.record import ApiRecorder
@@ -38,7 +38,7 @@ from pihub.http.data.api import ApiSink
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
 from pihub.http.data.cors import with_cors
-from pihub.http.data.errors import ErrorMapper, problem
+from pihub.http.data.errors import ErrorMapper
 from pihub.http.data.health import Healthz, Metrics, Readyz
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root, Tags
 from pihub.http.data.responses import OneResponse
@@ -51,7 +51,7 @@ from pihub.shared.access import Access
 from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.shared.budgets import Budgets
 from pihub.shared.dns import BoardResolver
-from pihub.shared.edge import Refusal, Refusals, build_edge
+from pihub.shared.edge import build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
@@ -148,7 +148,7 @@ class Worker:
             slot,
             hub.loaded.epoch,
             EDGE_ROUTES,
-            refusals(clients),
+            refusals(clients, CHATS),
             parse_size(settings.limits.body),
             build_lane(
                 hub,
@@ -308,44 +308,3 @@ class Worker:
             links[name] = with_faces(links[name])
             self.connector.prepare(origin)
         return links
-
-
-def refusals(clients: dict[str, ClientFormat]) -> Refusals:
-    """What the edge says by itself, rendered once: each code in each route's protocol."""
-    marker = "0123456789abcdef"
-    errors: tuple[PihubError, ...] = (
-        BadRequest("the request is malformed"),
-        Unauthenticated(
-            "no API key, or one that the hub does not know: send it as "
-            "'Authorization: Bearer ph_...' or 'x-api-key: ph_...'"
-        ),
-        RateLimited("the rate limit of this API key is used up"),
-        TooLarge("the body is larger than the hub accepts (limits.body)"),
-        Starting("the hub is starting, retry in a second", retry_after=1),
-    )
-    out: Refusals = {}
-    for error in errors:
-        out[0, error.code] = _split(problem(error, marker), marker)
-        for name, path in (*((name, path) for _, name, path in CHATS), *PROTOCOLS):
-            form = clients[name].error(error, marker)
-            out[EDGE_ROUTES[path], error.code] = _split(form, marker)
-    return out
-
-
-def _split(form: tuple[int, list[tuple[str, str]], bytes], marker: str) -> Refusal:
-    """Cut where the request id goes: headers of that value, and the body's one place."""
-    status, headers, body = form
-    before, found, after = body.partition(marker.encode())
-    wanted = [(name, None if value == marker else value) for name, value in headers]
-    # A protocol whose envelope has no place for the id (OpenAI, Ollama): a header has it.
-    return f"{status} {REASONS[status]}", wanted, before, after if found else None
-
-
-REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-    529: "Overloaded",
-}
