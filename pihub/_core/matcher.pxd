@@ -50,6 +50,8 @@ cdef extern from "ph_teddy.h" nogil:
     void ph_teddy_build(ph_teddy *t)
     void ph_teddy_free(ph_teddy *t)
     ph_hit ph_teddy_find(const ph_teddy *t, const uint8_t *p, size_t n, size_t start)
+    ph_hit ph_teddy_narrow(const ph_teddy *t, const uint8_t *p, size_t n, size_t start)
+    ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, size_t start)
     uint32_t ph_class_scan(const uint8_t *p, size_t n)
     uint32_t ph_class_scalar(const uint8_t *p, size_t n)
     uint32_t ph_class_baseline(const uint8_t *p, size_t n)

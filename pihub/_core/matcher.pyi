@@ -27,9 +27,13 @@ class Literals:
 
     def __new__(cls, patterns: tuple[bytes, ...]) -> Self:
         """Raises ValueError for others."""
-    def first(self, data: bytes, start: int = 0) -> tuple[int, int] | None:
+    def first(self, data: bytes, start: int = 0, engine: str = "") -> tuple[int, int] | None:
         """(index, offset) of the first literal that begins at or after `start`; of several
-        that begin there, the lowest index."""
+        that begin there, the lowest index.
+
+        `engine`: `narrow` (what a machine with half the vector would use), `scalar`; default
+        the machine's best. Raises ValueError for another one.
+        """
 
 def classes(data: bytes, engine: str = "") -> int:
     """The classes of bytes that occur, ORed (the bits stand in include/ph_class.h).

@@ -9,7 +9,7 @@ Promise   one pass, whatever the number of patterns; finds what a search for eac
           `classes` tells which kinds of bytes occur at all.
 Writers   the constructor. Readers: any thread.
 Cost      RAM: at most (bytes of all patterns + 1) x (distinct bytes + 1) x 4, see `memory`;
-          Literals 9 KiB + 24 bytes a literal + their bytes.
+          Literals 17 KiB + 24 bytes a literal + their bytes.
 Failure   too many pattern bytes (16 Mi) or an empty pattern: ValueError when built.
 """
 cimport cython
@@ -144,10 +144,19 @@ cdef class Literals:
     def __dealloc__(self):
         ph_teddy_free(&self.t)
 
-    def first(self, bytes data not None, size_t start=0):
+    def first(self, bytes data not None, size_t start=0, str engine=""):
         cdef size_t n = PyBytes_GET_SIZE(data)
+        cdef const uint8_t *p = <const uint8_t *> PyBytes_AS_STRING(data)
         cdef ph_hit hit
-        hit = ph_teddy_find(&self.t, <const uint8_t *> PyBytes_AS_STRING(data), n, min(start, n))
+        start = min(start, n)
+        if engine == "":
+            hit = ph_teddy_find(&self.t, p, n, start)
+        elif engine == "narrow":
+            hit = ph_teddy_narrow(&self.t, p, n, start)
+        elif engine == "scalar":
+            hit = ph_teddy_scalar(&self.t, p, n, start)
+        else:
+            raise ValueError(f"no engine {engine!r}: narrow or scalar")
         return None if hit.index == PH_AC_NONE else (hit.index, hit.at)
 
 

@@ -117,23 +117,34 @@ LONG = st.lists(LETTERS, max_size=200).map(bytes)
 LITERAL = st.lists(LETTERS, min_size=2, max_size=9).map(bytes)
 
 
-@settings(max_examples=600, deadline=None)
+ENGINES = ["", "narrow", "scalar"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=400, deadline=None)
 @given(
     patterns=st.lists(LITERAL, max_size=20).map(tuple),
     data=LONG,
     start=st.integers(0, 210),
 )
-def test_literals(patterns: tuple[bytes, ...], data: bytes, start: int) -> None:
-    assert Literals(patterns).first(data, start) == model.first_literal(patterns, data, start)
+def test_literals(patterns: tuple[bytes, ...], data: bytes, start: int, engine: str) -> None:
+    found = Literals(patterns).first(data, start, engine)
+    assert found == model.first_literal(patterns, data, start)
 
 
+def test_no_such_engine() -> None:
+    with pytest.raises(ValueError, match="narrow or scalar"):
+        Literals((b"ab",)).first(b"ab", 0, "wide")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("literal", [b"ab", b"abc", b"Abcd", b"abcdefgh"])
-def test_a_literal_at_every_place_of_every_length(literal: bytes) -> None:
+def test_a_literal_at_every_place_of_every_length(literal: bytes, engine: str) -> None:
     literals = Literals((b"zzzz", literal))
-    for size in range(len(literal), 140):
+    for size in (*range(len(literal), 100), *range(126, 136), 195):
         for at in range(size - len(literal) + 1):
             text = b"." * at + literal.swapcase() + b"." * (size - at - len(literal))
-            assert literals.first(text) == (1, at), (size, at)
+            assert literals.first(text, 0, engine) == (1, at), (size, at)
 
 
 @pytest.mark.parametrize("first", range(256))

@@ -43,8 +43,18 @@ static inline void ph_ring_push(const ph_rings *r, uint32_t ring, const ph_event
     ph_a64 *head = ph_ring_head(r, ring);
     uint64_t i = ph_load_rlx(head);
     ph_fence_rel();            /* the previous head is seen before these bytes change */
-    memcpy(ph_ring_record(r, ring, i), event, sizeof(ph_event));
+    uint8_t *to = ph_ring_record(r, ring, i);
+    const uint64_t *from = (const uint64_t *)(const void *)event;
+    /* The times are written last, just before: a wider load would wait until those stores have
+     * left the store buffer (6 ns), one of their width is forwarded. */
+    uint64_t first[2] = {from[0], from[1]};
+    __asm__("" : "+r"(first[0]), "+r"(first[1]));
+    memcpy(to, first, sizeof first);
+    memcpy(to + sizeof first, from + 2, sizeof(ph_event) - sizeof first);
     ph_store_rel(head, i + 1); /* these bytes are seen before the new head */
+    to = ph_ring_record(r, ring, i + 1);
+    __builtin_prefetch(to, 1); /* so that the next push finds its two lines near (4 ns) */
+    __builtin_prefetch(to + 64, 1);
 }
 
 /* The first record number that was surely not being overwritten, given `head`. */

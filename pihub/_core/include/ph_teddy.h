@@ -1,12 +1,13 @@
-/* Teddy: which of some dozens of literals occurs first, 16 or 32 places at a time.
+/* Teddy: which of some dozens of literals occurs first, 16, 32 or 64 places at a time.
  *
  * Hyperscan's algorithm (Wang et al., NSDI 2019, section 4; Langdale's Teddy, 2015): each
- * literal belongs to one of 8 buckets; six 16-entry tables hold, for each nibble of the first
- * three bytes, the buckets that allow it. The AND of three shifted lookups leaves candidates;
- * each is confirmed against the bucket's literals, folded, so what is told is exact.
+ * literal belongs to one of 8 buckets; eight 16-entry tables hold, for each nibble of the first
+ * four bytes, the buckets that allow it. The AND of four shifted lookups leaves candidates; a
+ * bitmap of hashes of the first four bytes drops nearly all that are none, and the others are
+ * confirmed against the bucket's literals, folded, so what is told is exact.
  * Without a byte shuffle (SSE2 alone) a two-byte bitmap finds the candidates.
  *
- * Process memory, read-only once built: 9 KiB + 24 bytes a literal + their bytes.
+ * Process memory, read-only once built: 17 KiB + 24 bytes a literal + their bytes.
  */
 #ifndef PH_TEDDY_H
 #define PH_TEDDY_H
@@ -17,6 +18,7 @@
 #include "ph_matcher.h"
 
 #define PH_TEDDY_MAX 1024
+#define PH_TEDDY_BYTES 4         /* of a literal that the tables know */
 
 typedef struct ph_literal {
     uint32_t word, mask;        /* the first four bytes, folded */
@@ -25,8 +27,10 @@ typedef struct ph_literal {
 } ph_literal;
 
 typedef struct ph_teddy {
-    uint8_t lo[3][16], hi[3][16];
+    uint8_t lo[PH_TEDDY_BYTES][16], hi[PH_TEDDY_BYTES][16];
     uint8_t pairs[8192];        /* bitmap of folded first two bytes */
+    uint8_t quads[8192];        /* bitmap of hashes of their folded first four bytes */
+    uint8_t longs;              /* buckets without a literal of fewer */
     uint16_t bucket[9];         /* first literal of each bucket */
     uint32_t count;
     ph_literal *lits;
@@ -74,11 +78,42 @@ static uint32_t ph_teddy_confirm(const ph_teddy *t, const uint8_t *p, size_t n, 
     return best;
 }
 
+/* Whether some literal begins with the two bytes at `p`. */
+static inline int ph_teddy_pair(const ph_teddy *t, const uint8_t *p) {
+    unsigned pair = (unsigned)ph_fold(p[0]) << 8 | ph_fold(p[1]);
+    return t->pairs[pair >> 3] >> (pair & 7) & 1;
+}
+
+static inline unsigned ph_quad_hash(uint32_t folded) { return (folded * 0x9E3779B1u) >> 16; }
+
+/* Whether the four bytes at `p` may begin a literal of four or more. */
+static inline int ph_teddy_quad(const ph_teddy *t, const uint8_t *p) {
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    unsigned hash = ph_quad_hash(ph_fold4(w));
+    return t->quads[hash >> 3] >> (hash & 7) & 1;
+}
+
+/* The first of the candidates at `p + at` (four bytes each at least): `bits` has `shift` + 1 bits a place, `buckets` a byte. */
+static inline int ph_teddy_first(const ph_teddy *t, const uint8_t *p, size_t n, size_t at, uint64_t bits, int shift,
+    const uint8_t *buckets, ph_hit *hit) {
+    for (; bits; bits &= bits - 1) {
+        unsigned j = (unsigned)__builtin_ctzll(bits) >> shift;
+        if (buckets[j] & ~t->longs || ph_teddy_quad(t, p + at + j)) {
+            uint32_t index = ph_teddy_confirm(t, p, n, at + j, buckets[j]);
+            if (index != UINT32_MAX) {
+                *hit = (ph_hit){at + j, index};
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 /* The first place from `from` where a literal begins; of several there, the lowest index. */
 static ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
     for (size_t i = from; i + 2 <= n; i++) {
-        unsigned pair = (unsigned)ph_fold(p[i]) << 8 | ph_fold(p[i + 1]);
-        if (t->pairs[pair >> 3] >> (pair & 7) & 1) {
+        if (ph_teddy_pair(t, p + i)) {
             uint32_t found = ph_teddy_confirm(t, p, n, i, 0xFF);
             if (found != UINT32_MAX) {
                 return (ph_hit){i, found};
@@ -89,59 +124,124 @@ static ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, siz
 }
 
 #if defined(__x86_64__)
-PH_AVX2 static ph_hit ph_teddy_avx2(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+/* Which buckets may begin at each of the 32 places from `p` on; reads 35 bytes. */
+PH_AVX2 static inline __attribute__((always_inline)) __m256i ph_teddy_step(
+    const __m256i *lo, const __m256i *hi, const uint8_t *p) {
     const __m256i nib = _mm256_set1_epi8(15);
-    __m256i lo[3], hi[3];
-    if (n < from + 34) {
+    __m256i all = _mm256_set1_epi8(-1);
+#pragma GCC unroll 4        /* -O2 alone leaves a loop, and the tables in memory */
+    for (int k = 0; k < PH_TEDDY_BYTES; k++) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(p + k));
+        __m256i h = _mm256_and_si256(_mm256_srli_epi16(v, 4), nib), l = _mm256_and_si256(v, nib);
+        all = _mm256_and_si256(all,
+            _mm256_and_si256(_mm256_shuffle_epi8(lo[k], l), _mm256_shuffle_epi8(hi[k], h)));
+    }
+    return all;
+}
+
+PH_AVX2 static inline int ph_teddy_check(const ph_teddy *t, const uint8_t *p, size_t n, size_t at, __m256i all,
+    ph_hit *hit) {
+    uint8_t found[32];
+    uint32_t none = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
+    _mm256_storeu_si256((__m256i *)found, all);
+    return ph_teddy_first(t, p, n, at, ~none, 0, found, hit);
+}
+
+PH_AVX2 static ph_hit ph_teddy_avx2(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+    enum { STEP = 32, READ = STEP + PH_TEDDY_BYTES - 1 };
+    __m256i lo[PH_TEDDY_BYTES], hi[PH_TEDDY_BYTES];
+    ph_hit hit;
+    size_t i = from;
+    if (n < from + READ) {
         return ph_teddy_scalar(t, p, n, from);
     }
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < PH_TEDDY_BYTES; k++) {
         lo[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)t->lo[k]));
         hi[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)t->hi[k]));
     }
-    for (size_t i = from;;) {
-        __m256i all = _mm256_set1_epi8(-1);
-        for (int k = 0; k < 3; k++) {
-            __m256i v = _mm256_loadu_si256((const __m256i *)(p + i + k));
-            __m256i h = _mm256_and_si256(_mm256_srli_epi16(v, 4), nib), l = _mm256_and_si256(v, nib);
-            all = _mm256_and_si256(all,
-                _mm256_and_si256(_mm256_shuffle_epi8(lo[k], l), _mm256_shuffle_epi8(hi[k], h)));
-        }
-        if (__builtin_expect(!_mm256_testz_si256(all, all), 0)) {
-            uint8_t found[32];
-            uint32_t bits = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
-            _mm256_storeu_si256((__m256i *)found, all);
-            for (; bits; bits &= bits - 1) {
-                unsigned j = (unsigned)__builtin_ctz(bits);
-                uint32_t index = ph_teddy_confirm(t, p, n, i + j, found[j]);
-                if (index != UINT32_MAX) {
-                    return (ph_hit){i + j, index};
-                }
-            }
-        }
-        if (i + 66 > n) {           /* the next full step would read past the end */
-            if (i + 34 >= n) {
-                return ph_teddy_scalar(t, p, n, i + 32);   /* two-byte literals at the very end */
-            }
-            i = n - 34;
-        } else {
-            i += 32;
+    for (; i + STEP + READ <= n; i += 2 * STEP) {
+        __m256i a = ph_teddy_step(lo, hi, p + i), b = ph_teddy_step(lo, hi, p + i + STEP);
+        __m256i both = _mm256_or_si256(a, b);
+        if (__builtin_expect(!_mm256_testz_si256(both, both), 0)
+            && (ph_teddy_check(t, p, n, i, a, &hit) || ph_teddy_check(t, p, n, i + STEP, b, &hit))) {
+            return hit;
         }
     }
+    if (i + READ <= n) {
+        if (ph_teddy_check(t, p, n, i, ph_teddy_step(lo, hi, p + i), &hit)) {
+            return hit;
+        }
+        i += STEP;
+    }
+    if (i + PH_TEDDY_BYTES <= n) {  /* a last step, some places of which were seen before */
+        i = n - READ;
+        if (ph_teddy_check(t, p, n, i, ph_teddy_step(lo, hi, p + i), &hit)) {
+            return hit;
+        }
+        i += STEP;
+    }
+    return ph_teddy_scalar(t, p, n, i);     /* the shortest literals at the very end */
 }
 
+/* Twice as wide; what is left at the end is AVX2's. */
+__attribute__((target("avx512bw"))) static ph_hit ph_teddy_avx512(
+    const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+    enum { STEP = 64, READ = STEP + PH_TEDDY_BYTES - 1 };
+    const __m512i nib = _mm512_set1_epi8(15);
+    __m512i lo[PH_TEDDY_BYTES], hi[PH_TEDDY_BYTES];
+    uint8_t found[STEP];
+    ph_hit hit;
+    size_t i = from;
+    for (int k = 0; k < PH_TEDDY_BYTES; k++) {
+        lo[k] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->lo[k]));
+        hi[k] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->hi[k]));
+    }
+    for (; i + READ <= n; i += STEP) {
+        __m512i all = _mm512_set1_epi8(-1);
+#pragma GCC unroll 4
+        for (int k = 0; k < PH_TEDDY_BYTES; k++) {
+            __m512i v = _mm512_loadu_si512(p + i + k);
+            __m512i h = _mm512_and_si512(_mm512_srli_epi16(v, 4), nib), l = _mm512_and_si512(v, nib);
+            all = _mm512_ternarylogic_epi32(     /* the AND of all three */
+                all, _mm512_shuffle_epi8(lo[k], l), _mm512_shuffle_epi8(hi[k], h), 0x80);
+        }
+        uint64_t bits = _mm512_test_epi8_mask(all, all);
+        if (__builtin_expect(bits != 0, 0)) {
+            _mm512_storeu_si512(found, all);
+            if (ph_teddy_first(t, p, n, i, bits, 0, found, &hit)) {
+                return hit;
+            }
+        }
+    }
+    return ph_teddy_avx2(t, p, n, i);
+}
+
+static inline int ph_has_avx512(void) { return __builtin_cpu_supports("avx512bw") && ph_has_avx2(); }
+
 static inline ph_hit ph_teddy_find(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+    if (n >= from + 128 && ph_has_avx512()) {
+        return ph_teddy_avx512(t, p, n, from);
+    }
     return ph_has_avx2() ? ph_teddy_avx2(t, p, n, from) : ph_teddy_scalar(t, p, n, from);
+}
+
+/* The next narrower engine, for the tests. */
+static inline ph_hit ph_teddy_narrow(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+    return ph_has_avx512() ? ph_teddy_avx2(t, p, n, from) : ph_teddy_scalar(t, p, n, from);
 }
 
 #elif defined(__aarch64__)
 static ph_hit ph_teddy_find(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
-    if (n < from + 18) {
+    enum { STEP = 16, READ = STEP + PH_TEDDY_BYTES - 1 };
+    ph_hit hit;
+    size_t i = from;
+    if (n < from + READ) {
         return ph_teddy_scalar(t, p, n, from);
     }
-    for (size_t i = from;;) {
+    for (;;) {
         uint8x16_t all = vdupq_n_u8(0xFF);
-        for (int k = 0; k < 3; k++) {
+#pragma GCC unroll 4
+        for (int k = 0; k < PH_TEDDY_BYTES; k++) {
             uint8x16_t v = vld1q_u8(p + i + k);
             all = vandq_u8(all, vandq_u8(vqtbl1q_u8(vld1q_u8(t->lo[k]), vandq_u8(v, vdupq_n_u8(15))),
                 vqtbl1q_u8(vld1q_u8(t->hi[k]), vshrq_n_u8(v, 4))));
@@ -151,26 +251,23 @@ static ph_hit ph_teddy_find(const ph_teddy *t, const uint8_t *p, size_t n, size_
         if (bits) {
             uint8_t found[16];
             vst1q_u8(found, all);
-            for (; bits; bits &= bits - 1) {
-                unsigned j = (unsigned)__builtin_ctzll(bits) >> 2;
-                uint32_t index = ph_teddy_confirm(t, p, n, i + j, found[j]);
-                if (index != UINT32_MAX) {
-                    return (ph_hit){i + j, index};
-                }
+            if (ph_teddy_first(t, p, n, i, bits, 2, found, &hit)) {
+                return hit;
             }
         }
-        if (i + 34 > n) {
-            if (i + 18 >= n) {
-                return ph_teddy_scalar(t, p, n, i + 16);
-            }
-            i = n - 18;
+        if (i + STEP + READ <= n) {
+            i += STEP;
+        } else if (i + READ < n) {
+            i = n - READ;
         } else {
-            i += 16;
+            return ph_teddy_scalar(t, p, n, i + STEP);
         }
     }
 }
+#define ph_teddy_narrow ph_teddy_scalar
 #else
 #define ph_teddy_find ph_teddy_scalar
+#define ph_teddy_narrow ph_teddy_scalar
 #endif
 
 static inline void ph_teddy_free(ph_teddy *t) {
@@ -191,12 +288,18 @@ static inline void ph_teddy_build(ph_teddy *t) {
     for (unsigned b = 0; b <= 8; b++) {
         t->bucket[b] = (uint16_t)(t->count * b / 8);
     }
+    t->longs = 0xFF;
     for (unsigned b = 0; b < 8; b++) {
         for (unsigned i = t->bucket[b]; i < t->bucket[b + 1]; i++) {
             const uint8_t *s = t->text + t->lits[i].at;
             unsigned pair = (unsigned)s[0] << 8 | s[1];
+            unsigned hash = ph_quad_hash(t->lits[i].word);
             t->pairs[pair >> 3] |= (uint8_t)(1 << (pair & 7));
-            for (unsigned k = 0; k < 3; k++) {
+            t->quads[hash >> 3] |= (uint8_t)(1 << (hash & 7));
+            if (t->lits[i].len < 4) {
+                t->longs &= (uint8_t)~(1 << b);
+            }
+            for (unsigned k = 0; k < PH_TEDDY_BYTES; k++) {
                 for (unsigned c = 0; c < 16 && k >= t->lits[i].len; c++) {
                     t->lo[k][c] |= (uint8_t)(1 << b);   /* shorter: anything may follow */
                     t->hi[k][c] |= (uint8_t)(1 << b);
