@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from pihub.compose.alerts import teller
 from pihub.compose.local_models import start_local_watch
 from pihub.compose.machine import watch as watch_machine
 from pihub.compose.otel import otel_exporter
@@ -56,6 +57,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             previous=hub.previous,
             webhooks=webhooks.desk,
             exporter=otel_exporter(hub),
+            tell=teller(webhooks, hub.settings.server.public_url),
         )
     finally:
         webhooks.finish()

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from pihub.domain.ports import Waiter
 from pihub.http.data.webhooks import Sender, WebhookSink
+from pihub.settings.alerts import OWN_SOURCE
 from pihub.settings.paths import database
+from pihub.settings.schema import Settings
 from pihub.settings.sizes import parse_size
 from pihub.shared.metrics import Column
 from pihub.upstream.connector.connector import Connector
@@ -52,7 +54,7 @@ def webhook_sink(hub: Hub, slot: int, waiter: Waiter, connector: Connector) -> W
 
 
 class ControlWebhooks:
-    """The control process's half: nothing at all where no webhook is configured."""
+    """The control process's half: nothing at all where no event can come."""
 
     def __init__(self, hub: Hub, serve: Callable[..., None]) -> None:
         """`serve`: as controlplane.serve."""
@@ -64,7 +66,7 @@ class ControlWebhooks:
 
     def start(self) -> None:
         """Raises StartupError."""
-        if not self._hub.settings.webhooks:
+        if not wanted(self._hub.settings):
             return
         from pihub.http.control.webhooks import TakeApp
         from pihub.server.waiter_poll import PollWaiter
@@ -121,6 +123,15 @@ class ControlWebhooks:
 
     def _serve(self, app: Callable[..., object], listener: socket.socket) -> None:
         self._http(app, listener, self._stop, threads=THREADS, largest=64 * 1024 * 1024)
+
+
+def wanted(settings: Settings) -> bool:
+    """Whether any event can come: of a sender, or of the hub itself."""
+    told = [
+        *(one.sources for one in settings.subscribers.values()),
+        *(one.sources for one in settings.actions.values()),
+    ]
+    return bool(settings.webhooks) or any(OWN_SOURCE in sources for sources in told)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -14,6 +14,7 @@ from pihub.insight import machine, openmetrics
 from pihub.insight.exemplars import exemplars
 from pihub.insight.exposition import CONTENT_TYPE, Histo, Labels, Metric, family, histogram
 from pihub.insight.routing_metrics import ROUTING, TIMES, routing_lines
+from pihub.insight.vitals import VITALS, vitals_lines
 from pihub.shared.health import HealthBoard
 from pihub.shared.metrics import STATUS_CLASSES, Column, Route, Series, route_column
 from pihub.shared.state import SharedState
@@ -128,7 +129,7 @@ METRICS = (
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
     COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
-    BREAKER, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE,
+    BREAKER, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE, *VITALS.values(),
 )  # fmt: skip
 
 _PLAIN = (
@@ -238,6 +239,7 @@ def _lines(
     yield from _upstreams(health)
     yield from routing_lines(state, health.rows, targets)
     yield from machine.lines(state.machine)
+    yield from vitals_lines(state.vitals)
 
 
 def _requests(state: SharedState) -> Iterable[tuple[Labels, int]]:

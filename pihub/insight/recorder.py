@@ -87,10 +87,8 @@ class Recorder:
         flush: float,
         retention_days: int,
         clock: Callable[[], float] = time.time,
-        stored: Callable[[Sequence[bytes]], None] | None = None,
     ) -> None:
-        """`stored` gets each batch after its commit."""
-        self._stored = stored
+        self._listeners: list[Callable[[Sequence[bytes]], None]] = []
         self._ring = events.ring
         self._rings = events.rings
         self._boot = boot
@@ -105,6 +103,10 @@ class Recorder:
         self._last_error = ""
         self._next_prune = 0.0
         self._written = 0
+
+    def listen(self, listener: Callable[[Sequence[bytes]], None]) -> None:
+        """It gets every batch after its commit, in this thread; call it before `run`."""
+        self._listeners.append(listener)
 
     def state(self) -> RecorderState:
         return RecorderState(
@@ -143,8 +145,8 @@ class Recorder:
                 self._failed(error)
                 return False
             self._cursors = cursors
-            if self._stored is not None:
-                self._stored(records)
+            for tell in self._listeners:
+                tell(records)
             self._recorded += len(records)
             self._lost += lost
             written = written_bytes() - before

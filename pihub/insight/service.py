@@ -50,8 +50,9 @@ class Observers:
             state.counters,
             flush=settings.store.flush,
             retention_days=settings.store.retention_days,
-            stored=None if exporter is None else exporter.stored,
         )
+        if exporter is not None:
+            self.recorder.listen(exporter.stored)
         self.live = Live(state, health, upstream_info(settings), store, self.recorder)
         self.dns = DnsPublisher(state.dns, hosts(settings))
         self.memory = MemoryManager(state.cache)

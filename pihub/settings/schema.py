@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.access import Access
 from pihub.settings.limits import Limits
+from pihub.settings.alerts import Alerts
 from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
@@ -181,6 +182,7 @@ class Settings(Section, frozen=True):
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}
     otel: Otel = Otel()
+    alerts: Alerts = Alerts()
     webhooks: dict[str, Webhook] = {}
     subscribers: dict[str, Subscriber] = {}
     actions: dict[str, Action] = {}

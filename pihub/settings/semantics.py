@@ -8,7 +8,7 @@ from os.path import isabs, isfile
 from typing import Any
 
 from pihub.domain.http_fields import HOP_BY_HOP
-from pihub.settings import routing_rules
+from pihub.settings import alert_rules, routing_rules
 from pihub.settings.addresses import (
     is_loopback,
     is_private,
@@ -64,6 +64,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     routing_rules.check(settings, faults)
     check_webhooks(settings, faults)
     check_web(settings, faults)
+    alert_rules.check(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:
         faults.add(

@@ -7,6 +7,7 @@ from os.path import isfile
 from typing import TYPE_CHECKING
 
 from pihub.settings.addresses import is_private, parse_url
+from pihub.settings.alerts import OWN_SOURCE
 from pihub.settings.faults import Faults, Path, did_you_mean
 from pihub.settings.sizes import parse_size
 from pihub.settings.webhooks import SIGNATURES
@@ -25,6 +26,8 @@ def check(settings: Settings, faults: Faults) -> None:
     for name, webhook in settings.webhooks.items():
         path = ("webhooks", name)
         _name(path, faults)
+        if name == OWN_SOURCE:
+            faults.add(path, f'"{OWN_SOURCE}" is the source of the hub\'s own alerts: rename it')
         _secret(path, webhook, "secret", faults)
         if not webhook.secret_env and not webhook.secret_file:
             faults.add(path, "needs secret_env or secret_file: unsigned events are not accepted")
@@ -41,7 +44,7 @@ def check(settings: Settings, faults: Faults) -> None:
                     path,
                     "needs server.public_url: the sender signs the URL that it calls",
                 )
-    known = sorted(settings.webhooks)
+    known = [*sorted(settings.webhooks), OWN_SOURCE]
     for name, subscriber in settings.subscribers.items():
         path = ("subscribers", name)
         _name(path, faults)
@@ -79,7 +82,11 @@ def check(settings: Settings, faults: Faults) -> None:
             text = getattr(action, field)
             if text and not text.startswith("/") and not faults.at((*path, field)):
                 faults.add((*path, field), 'must begin with "/": it is a path below the API')
-    if (settings.subscribers or settings.actions) and not settings.webhooks:
+    told = [
+        *(one.sources for one in settings.subscribers.values()),
+        *(one.sources for one in settings.actions.values()),
+    ]
+    if not settings.webhooks and any(OWN_SOURCE not in sources for sources in told):
         faults.warn(("subscribers",), "no [webhooks.NAME]: no event will ever come")
 
 

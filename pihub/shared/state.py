@@ -108,6 +108,7 @@ class Plan:
             ("findings", Ring.size_for(n, FINDINGS)),
             ("allowed", Board.size_for(ALLOWED_BYTES)),
             ("lockouts", Board.size_for(LOCKOUT_BYTES)),
+            ("vitals", Board.size_for(BOARD_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
 
@@ -149,6 +150,7 @@ class SharedState:
         self.findings = FindingLog(Ring(arena, "findings", n, FINDINGS), n)
         self.allowed = Board(arena, "allowed")
         self.lockouts = Board(arena, "lockouts")
+        self.vitals = Board(arena, "vitals")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n)
 

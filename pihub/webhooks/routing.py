@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from pihub.settings.alerts import OWN_SOURCE
 from pihub.settings.schema import Settings
 
 
@@ -14,12 +15,13 @@ class Wish(NamedTuple):
 
     target: str
     sources: tuple[str, ...]
-    """Empty: all."""
+    """Empty: all but the hub's own, which must be named."""
     types: tuple[str, ...]
     """Patterns such as `contact.*`; empty: all."""
 
     def wants(self, source: str, kind: str) -> bool:
-        return (not self.sources or source in self.sources) and (
+        named = source in self.sources or (not self.sources and source != OWN_SOURCE)
+        return named and (
             not self.types or any(fnmatchcase(kind, pattern) for pattern in self.types)
         )
 

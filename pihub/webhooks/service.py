@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from pihub.settings.alerts import OWN_SOURCE
 from pihub.settings.schema import Settings
 from pihub.store.group import Closed, Full, GroupCommit
-from pihub.store.hooks import DAY_MS, FILE_NAME, HookDatabase, bury, prune
+from pihub.store.hooks import DAY_MS, FILE_NAME, HookDatabase, NewEvent, Taken, bury, prune
 from pihub.store.sqlite import Connection, StoreFault
 from pihub.upstream.connector.connector import Connector
 from pihub.webhooks.actions import ActionTarget, own_origin
@@ -28,6 +29,10 @@ LOOK = 5.0
 ROWS = 500
 """Events deleted at once: the committer is held for some milliseconds."""
 PATIENCE = 5.0
+ANNOUNCE = 2.0
+"""Seconds for the commit of an event of the hub's own."""
+OWN_DAYS = 30
+"""For which those are kept."""
 LAST = 2.0
 """Seconds for attempts under way at the end; what is cut off is repeated under its key."""
 
@@ -69,8 +74,9 @@ class Webhooks:
             self.couriers[name] = Courier(
                 name, target, one.concurrency, one.delivery, self.store, self.group, counted, waits
             )
+        self._routes = Routes(wishes(settings))
         self.inbox = Inbox(
-            settings.webhooks, self.store, self.group, Routes(wishes(settings)), self.wake, counted
+            settings.webhooks, self.store, self.group, self._routes, self.wake, counted
         )
         self.desk = HookDesk(
             settings.webhooks, self.store, self.group, self.couriers, wishes(settings)
@@ -113,6 +119,27 @@ class Webhooks:
             if courier is not None:
                 courier.wake()
 
+    def announce(self, kind: str, about: str, at: int, body: str, key: bytes) -> bool:
+        """An event of the hub's own, committed for whoever names its source.
+
+        `at`: ms; `body`: JSON; `key`: 16 bytes, the same key is taken once. False: the disk
+        did not take it, try again. True also where nobody wants it: then nothing is kept.
+        """
+        wanted = self._routes.of(OWN_SOURCE, kind)
+        if not wanted:
+            return True
+        event = NewEvent(key, about, kind, at, body, wanted)
+
+        def work(connection: Connection) -> Taken:
+            return self.store.add(connection, OWN_SOURCE, [event], at, at)
+
+        try:
+            self.wake(self.group.call(work, ANNOUNCE).targets)
+        except (StoreFault, TimeoutError, Closed, Full) as error:
+            log.warning("webhooks: an alert waits for the disk: %s", error)
+            return False
+        return True
+
     def _bury(self) -> None:
         known, now = list(self.couriers), int(time.time() * 1000)
         buried = self.group.call(lambda connection: bury(connection, known, now), 30.0)
@@ -140,8 +167,9 @@ class Webhooks:
     def prune(self, now: int) -> int:
         """Delete what is older than its webhook keeps; how many events."""
         removed = 0
-        for name, webhook in self._webhooks.items():
-            before = now - webhook.keep_days * DAY_MS
+        kept = {name: webhook.keep_days for name, webhook in self._webhooks.items()}
+        for name, days in {**kept, OWN_SOURCE: OWN_DAYS}.items():
+            before = now - days * DAY_MS
 
             def work(connection: Connection, name: str = name, before: int = before) -> int:
                 return prune(connection, name, before, now, ROWS)

@@ -13,9 +13,11 @@ from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.service import Exporter, Observers
+from pihub.ops.alerts import Tell
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
+from pihub.ops.vitals import open_vitals
 from pihub.security.keys import KeyService
 from pihub.security.lockout import Lockout
 from pihub.security.opening import open_control
@@ -40,6 +42,8 @@ Pages = Callable[[ControlServices], Iterable[Route]]
 
 SEEN = 120.0
 """Seconds between two looks at which keys were used: one write for all of them."""
+LAST_LOOK = 4.0
+"""Seconds for the health watch to write down what it learnt."""
 REFRESH = 1.0
 """Seconds until a key that another process made or revoked is in force, at most."""
 
@@ -57,10 +61,12 @@ def run_control(
     previous: SharedState | None = None,
     webhooks: Desk | None = None,
     exporter: Exporter | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
     `previous`: the arena that draining workers still write to after a reload.
+    `tell`: takes alerts to subscribers.
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
@@ -83,6 +89,17 @@ def run_control(
     )
     streams = LiveStreams(state.streams, state.names, STREAMS)
     keeper = open_keeper(settings, state, store.database, control.database)
+    vitals = open_vitals(
+        settings,
+        state,
+        health,
+        store,
+        control.database,
+        budgets,
+        lambda: observers.recorder.state().behind,
+        tell,
+    )
+    observers.recorder.listen(vitals.watch.pace.stored)
     services = ControlServices(
         keys,
         store,
@@ -97,6 +114,7 @@ def run_control(
         proxies=tuple(settings.access.trusted_proxies),
         level=settings.access.mode,
         scanner=keeper,
+        vitals=vitals,
     )
 
     def saved(number: int) -> None:
@@ -111,6 +129,8 @@ def run_control(
     threading.Thread(target=budgets.run, args=(stop, lost.look), name="money", daemon=True).start()
     found = threading.Thread(target=keeper.run, args=(stop,), name="findings", daemon=True)
     found.start()
+    judge = threading.Thread(target=vitals.run, args=(stop,), name="health", daemon=True)
+    judge.start()
     if previous is not None:
         rest = (previous, state, database(settings), settings, stop)
         threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
@@ -120,6 +140,7 @@ def run_control(
         stop.set()
         watch.join(REFRESH)
         found.join(REFRESH)
+        judge.join(LAST_LOOK)
         if observers.finish():
             _close(store)
         _close(keys)

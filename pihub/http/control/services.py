@@ -9,6 +9,7 @@ from pihub.insight.tenant_picture import TenantPicture
 from pihub.ops.budgets import BudgetService
 from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
+from pihub.ops.vitals import Vitals
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.security.scanner.keeper import NoFindings, ScannerDesk
@@ -42,6 +43,8 @@ class ControlServices:
     scanner: ScannerDesk = field(default_factory=NoFindings)
     control: Control | None = None
     """Users, sessions, audit log; None in tests of pages alone."""
+    vitals: Vitals | None = None
+    """Health, forecasts, alerts; None in tests of pages alone."""
     proxies: tuple[str, ...] = ()
     level: str = "home"
     """`access.mode`"""
@@ -71,4 +74,10 @@ class ControlServices:
                 lambda: [row.id for row in keys.list() if row.tenant == number],
             ),
             webhooks=self.webhooks.of_tenant(keys.tenant(number).name),
+            vitals=None,
         )
+
+    @property
+    def health(self) -> Vitals:
+        assert self.vitals is not None
+        return self.vitals

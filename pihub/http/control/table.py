@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pihub.http.control.operation import Operation
 from pihub.http.control.operations import (
+    alerts,
     budgets,
+    health,
     keys,
     me,
     requests,
@@ -23,7 +25,9 @@ from pihub.http.control.operations import (
 )
 
 OPERATIONS: tuple[Operation, ...] = (
+    *alerts.OPERATIONS,
     *budgets.OPERATIONS,
+    *health.OPERATIONS,
     *keys.OPERATIONS,
     *me.OPERATIONS,
     *requests.OPERATIONS,
