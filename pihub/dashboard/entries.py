@@ -7,6 +7,7 @@ from pihub.dashboard.screens import (
     audit,
     cache,
     costs,
+    health,
     hooks,
     keys,
     models,
@@ -19,6 +20,7 @@ from pihub.dashboard.screens import (
 ENTRIES: tuple[Entry, ...] = (
     # name, title, permission, what builds it
     Entry("costs", "Costs", "usage:read", costs.build, tenanted=True),
+    Entry("health", "Health", "health:read", health.build),
     Entry("streams", "Streams", "streams:read", streams.build, tenanted=True),
     Entry("models", "Models", "models:read", models.build, tenanted=True),
     Entry("upstreams", "Upstreams", "upstreams:read", upstreams.build),

@@ -91,6 +91,7 @@ class Templates:
             blank=defaultdict(str),
             menu=menu,
             countdown=words.countdown,
+            clock=words.clock,
         )
 
     def answer(

@@ -34,7 +34,7 @@ class Action:
     path: str
     """Below /admin/api/v1."""
     fields: tuple[Field, ...] = ()
-    fixed: tuple[tuple[str, str], ...] = ()
+    fixed: tuple[tuple[str, str | int], ...] = ()
     """Fields of the body that nobody types."""
     sure: str = ""
     permission: str = ""
@@ -131,7 +131,63 @@ class Text:
     kind: Literal["text"] = "text"
 
 
-Part = Cards | Table | Bars | Text
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over time, with their numbers as a table behind. A gap where nothing is known."""
+
+    title: str
+    times: tuple[float, ...]
+    """Unix seconds, growing."""
+    values: tuple[float, ...]
+    texts: tuple[str, ...]
+    """The values as people read them."""
+    low: float
+    high: float
+    """Ends of the scale."""
+    low_text: str
+    high_text: str
+    note: str = ""
+    limit: float | None = None
+    limit_text: str = ""
+    kind: Literal["plot"] = "plot"
+
+    WIDTH = 720
+    HEIGHT = 120
+    GAP = 900.0
+    """Seconds without a sample that break the line."""
+
+    @property
+    def path(self) -> str:
+        """`M0,12L3,14...` in the viewBox of WIDTH by HEIGHT."""
+        begin, end = self.times[0], self.times[-1]
+        out, last = [], float("-inf")
+        for at, value in zip(self.times, self.values, strict=True):
+            x = self.WIDTH * (at - begin) / max(end - begin, 1.0)
+            pen = "M" if at - last > self.GAP else "L"
+            out.append(f"{pen}{x:.1f},{self.height(value):.1f}")
+            last = at
+        return "".join(out)
+
+    @property
+    def limit_height(self) -> float | None:
+        """None: there is no limit, or it lies beyond the scale."""
+        if self.limit is None or not self.low <= self.limit <= self.high:
+            return None
+        return self.height(self.limit)
+
+    def height(self, value: float) -> float:
+        part = (value - self.low) / ((self.high - self.low) or 1.0)
+        return self.HEIGHT * (1 - max(0.0, min(1.0, part)))
+
+    @property
+    def rows(self) -> tuple[tuple[float, str], ...]:
+        """For the table: at most two dozen, the newest first."""
+        step = -(-len(self.times) // 24) or 1
+        pairs = list(zip(self.times, self.texts, strict=True))
+        return tuple(pairs[::-1][::step])
+
+
+Part = Cards | Table | Bars | Plot | Text
 
 
 @dataclass(frozen=True, slots=True)

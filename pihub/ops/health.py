@@ -36,8 +36,8 @@ LOOK = 5.0
 WINDOW = 60
 """Looks that count: five minutes. RAM: 32 upstreams x 60 x 100 bytes."""
 SAVE = 300.0
-SLOW = 60.0
-"""Seconds between looks at what costs more: budgets, versions of Ollama, usage."""
+SLOW = 15.0
+"""Seconds between looks at what costs more: budgets, versions of Ollama."""
 SILENT_MS = 20_000
 MEMORY_FLOOR = 0.05
 """Of the RAM: the limit of the memory forecast."""
@@ -201,9 +201,12 @@ class HealthWatch:
         found = []
         for name, one in self._board.snapshot().items():
             looks = self._looks[name]
+            hold = self._board.held(name)
+            # Taken out by hand: no failure of its own.
+            state = "held" if hold is not None and hold.state == "open" else str(one["state"])
             looks.append(
                 _Look(
-                    one["state"] == "open",
+                    state == "open",
                     int(one["calls"]),
                     int(one["failures"]),
                     int(one["timeouts"]),
@@ -213,11 +216,11 @@ class HealthWatch:
             found.append(
                 UpstreamSeen(
                     name,
-                    str(one["state"]),
+                    state,
                     sum(look.open for look in looks) / len(looks),
-                    last.calls - first.calls,
-                    last.failures - first.failures,
-                    last.timeouts - first.timeouts,
+                    max(0, last.calls - first.calls),
+                    max(0, last.failures - first.failures),
+                    max(0, last.timeouts - first.timeouts),
                     paces.get(Key(name)),
                     [
                         (key.model, pace)
@@ -299,7 +302,9 @@ def reading_of(machine: MachineState) -> Reading:
     )
 
 
-def run(watch: HealthWatch, stop: threading.Event, also: Iterable[Callable[[Report], None]]) -> None:
+def run(
+    watch: HealthWatch, stop: threading.Event, also: Iterable[Callable[[Report], None]]
+) -> None:
     """A thread's body: a look each five seconds, then `also`; what is left is saved at the end."""
     try:
         watch.restore(time.time())

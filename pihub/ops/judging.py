@@ -20,6 +20,7 @@ class UpstreamSeen(NamedTuple):
 
     name: str
     breaker: str
+    """closed, half-open, open, or held: taken out by hand."""
     open_share: float
     """Of the last five minutes."""
     calls: int
@@ -90,10 +91,10 @@ def _upstream(one: UpstreamSeen) -> Iterable[Part]:
             f"{model} is slower than usual: heat, memory, or another version of Ollama"
             if (ratio or 0.0) < 0.9 else "",
         )  # fmt: skip
-    state = {"closed": 1.0, "half-open": 0.5}.get(one.breaker, 0.0)
+    state = {"closed": 1.0, "half-open": 0.5, "held": None}.get(one.breaker, 0.0)
     yield Part(
-        "breaker", 10, state, one.breaker,
-        "" if state == 1 else "it closes by itself after a call that succeeds",
+        "breaker", 10, state, "held open by hand" if state is None else one.breaker,
+        "" if state in (1, None) else "it closes by itself after a call that succeeds",
     )  # fmt: skip
 
 

@@ -1,0 +1,219 @@
+"""Health & forecast: how well the box and each upstream are, why, and what runs out when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pihub.dashboard import words
+from pihub.dashboard.parts import Card, Cards, Cell, Line, Part, Plot, Screen, Table, Tone
+from pihub.dashboard.screens.alerts import alert_tables
+from pihub.dashboard.sources import Sources
+from pihub.domain.score import Score
+from pihub.domain.trend import Baseline
+from pihub.ops.forecasts import Forecast
+from pihub.ops.health import Report
+from pihub.ops.pace import Key
+from pihub.ops.vitals import Vitals
+
+HOURS = 24
+MOST = HOURS * 12
+SOON = 7 * 86400.0
+NAMES = {"disk": "Free disk", "memory": "Free memory", "temperature": "Temperature"}
+
+
+def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
+    vitals: Vitals = sources.services.health
+    report = vitals.watch.report
+    alerts = alert_tables(vitals.alerts)
+    if report is None:
+        wait = "Health is judged for the first time within a few seconds."
+        return Screen("Health & forecast", alerts, refresh=5, notes=(wait,))
+    scores = (report.box, *report.upstreams)
+    return Screen(
+        "Health & forecast",
+        (
+            Cards(tuple(_card(one) for one in scores)),
+            alerts[0],
+            Table(
+                "What makes the scores",
+                ("Of", "Part", "Seen", "#Points", "What would raise it"),
+                tuple(line for one in scores for line in _parts(one)),
+                "Nothing is known yet.",
+                note="A part of which nothing is known does not count, neither way.",
+            ),
+            Table(
+                "Forecasts",
+                ("What", "#Now", "#Limit", "#Trend a day", "Limit reached"),
+                tuple(_forecast(one) for one in report.forecasts),
+                "This machine gives no readings.",
+                note="By robust trends over the time in the last column; none is carried on for "
+                "more than 30 times as long as it was seen.",
+            ),
+            *_plots(vitals, report),
+            _paces(report),
+            *alerts[1:],
+        ),
+        refresh=10,
+    )
+
+
+def tone(value: float | None, good: float = 80, fair: float = 50) -> Tone:
+    if value is None:
+        return "idle"
+    return "well" if value >= good else "look" if value >= fair else "down"
+
+
+def _card(one: Score) -> Card:
+    advice = one.advice[0] if one.advice else "nothing to do"
+    label = "This box" if one.name == "box" else one.name
+    return Card(
+        label, words.NONE if one.value is None else f"{one.value} of 100", advice,
+        tone=tone(one.value) if tone(one.value) in ("look", "down") else "",
+    )  # fmt: skip
+
+
+def _parts(one: Score) -> Iterator[Line]:
+    for part in one.parts:
+        share = part.share
+        points = words.NONE if share is None else f"{part.points:.0f} of {part.weight}"
+        yield Line(
+            (
+                Cell(one.name),
+                Cell(part.name, tone=tone(None if share is None else share * 100)),
+                Cell(part.seen),
+                Cell(points),
+                Cell(part.raise_by or words.NONE),
+            )
+        )
+
+
+def _forecast(one: Forecast) -> Line:
+    when, mood = _when(one)
+    seen = f"seen for {words.age(one.seen_s)}" if one.seen_s else "too little is known yet"
+    if one.per_day is None:
+        trend = words.NONE
+    else:
+        trend = "steady" if one.steady else f"{'+' if one.per_day > 0 else '−'}" + amount(
+            abs(one.per_day), one.unit
+        )
+    return Line(
+        (
+            Cell(NAMES.get(one.name, one.name.capitalize())),
+            Cell(amount(one.value, one.unit)),
+            Cell(amount(one.limit, one.unit)),
+            Cell(trend),
+            Cell(when, seen, tone=mood),
+        )
+    )
+
+
+def _when(one: Forecast) -> tuple[str, Tone]:
+    if one.seconds is None:
+        return ("not in sight", "well") if one.per_day is not None else (words.NONE, "idle")
+    if not one.seconds:
+        return "reached", "down"
+    return f"in {words.age(one.seconds)}", "down" if one.seconds < SOON / 7 else (
+        "look" if one.seconds < SOON else "well"
+    )
+
+
+def amount(value: float, unit: str) -> str:
+    """In the words of its unit."""
+    if unit == "bytes":
+        return words.size(value)
+    return f"{value:.1f} °C" if unit == "celsius" else words.money(value)
+
+
+def _plots(vitals: Vitals, report: Report) -> Iterator[Part]:
+    since = int(time.time()) - HOURS * 3600
+
+    def samples(name: str) -> Sequence[tuple[int, float]]:
+        found: Sequence[tuple[int, float]] = vitals.history.samples(name, since, MOST)
+        return found
+
+    yield _plot("Health of this box, 24 hours", samples("score box"), "score", (0.0, 100.0))
+    for one in report.forecasts:
+        if one.name in NAMES:
+            yield _plot(
+                f"{NAMES[one.name]}, 24 hours", samples(one.name), one.unit, None, one.limit
+            )
+    streamed = [key for key in report.paces if key.model]
+    for key in sorted(streamed, key=lambda k: -report.paces[k].count)[:2]:
+        title = f"Tokens a second of {key.model}{f' on {key.version}' if key.version else ''}"
+        yield _plot(f"{title}, 24 hours", samples(key.label), "rate", None)
+
+
+def _plot(
+    title: str,
+    samples: Sequence[tuple[int, float]],
+    unit: str,
+    scale: tuple[float, float] | None,
+    limit: float | None = None,
+) -> Plot:
+    values = [value for _, value in samples]
+    if scale is None:
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        margin = (high - low) * 0.1 or abs(high) * 0.05 or 1.0
+        scale = (max(0.0, low - margin), high + margin)
+
+    def said(value: float) -> str:
+        if unit in ("score", "rate"):
+            return words.rate(value)
+        return amount(value, unit)
+
+    return Plot(
+        title,
+        tuple(float(at) for at, _ in samples),
+        tuple(values),
+        tuple(said(value) for value in values),
+        scale[0],
+        scale[1],
+        said(scale[0]),
+        said(scale[1]),
+        limit=limit,
+        limit_text="" if limit is None else f"Limit: {said(limit)}",
+    )
+
+
+def _paces(report: Report) -> Table:
+    lines = [
+        Line(
+            (
+                Cell(key.model or key.upstream, _of(key)),
+                Cell(_speed(key, one.now)),
+                Cell(words.NONE if one.ratio is None else _speed(key, one.usual)),
+                Cell(*_ratio(key, one)),
+                Cell(words.count(one.count)),
+            )
+        )
+        for key, one in sorted(report.paces.items())
+    ]
+    return Table(
+        "Paces against their usual",
+        ("Of", "#Now", "#Usually", "#Now by usual", "#Answers"),
+        tuple(lines),
+        "No upstream has answered yet.",
+        note="Tokens a second of each model, for each version of Ollama apart; of an upstream "
+        "the time to its first content.",
+    )
+
+
+def _of(key: Key) -> str:
+    if not key.model:
+        return "time to first content"
+    version = f", version {key.version}" if key.version else ""
+    return f"{key.upstream}{version}, {'whole answers' if key.whole else 'streams'}"
+
+
+def _speed(key: Key, value: float) -> str:
+    return f"{value:.1f}/s" if key.model else words.milliseconds(value)
+
+
+def _ratio(key: Key, one: Baseline) -> tuple[str, str, str, Tone]:
+    """A cell's text, and its tone: a latency is better the lower it is."""
+    ratio = one.ratio
+    if ratio is None:
+        return ("learning", "", "", "idle")
+    good = ratio if key.model else 1 / max(ratio, 1e-9)
+    return (words.percent(ratio), "", "", tone(good * 100, 75, 50))
