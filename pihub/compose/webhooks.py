@@ -91,6 +91,11 @@ class ControlWebhooks:
             counters.set(CONTROL_ROW, Column.HOOK_PENDING, pending)
             counters.set(CONTROL_ROW, Column.HOOK_LETTERS, dead)
 
+        def forget() -> None:
+            # Nobody knows which kept answers speak of a person: those of all APIs go.
+            for name in hub.settings.apis:
+                hub.state.cache.invalidate_tag(hub.state.names.intern(name))
+
         self.service = Webhooks(
             hub.settings,
             hub.loaded.secrets,
@@ -98,6 +103,7 @@ class ControlWebhooks:
             Connector(PollWaiter(), SystemResolver()),
             count,
             gauge,
+            forget,
         )
         self.service.start()
         self._server = threading.Thread(

@@ -14,8 +14,8 @@ from pihub.store.sqlite import Connection, StoreFault
 from pihub.webhooks.parse import PARSERS, PRIVACY, HookEvent
 from pihub.webhooks.routing import Routes
 
-PATIENCE = 0.9
-"""Seconds until the commit; a sender has its answer within one."""
+PATIENCE = 0.7
+"""Seconds until the commit; a sender has its answer within one, also on a busy machine."""
 
 Count = Callable[[str, int], None]
 """(what, how many): `events`, `duplicates`, `ignored`."""
@@ -32,15 +32,20 @@ class Inbox:
         routes: Routes,
         wake: Callable[[Iterable[str]], None],
         count: Count,
+        forget: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
     ) -> None:
-        """`wake` gets the targets for whom something new is committed."""
+        """`wake` gets the targets for whom something new is committed. `forget`: some object
+        is to be forgotten, so what is kept of APIs must not be answered with any more."""
         self._webhooks = webhooks
         self._store = store
         self._group = group
         self._routes = routes
         self._wake = wake
         self._count = count
+        self._forget = forget
+        self._patience = patience
         self._clock = clock
 
     def take(self, name: str, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -61,6 +66,9 @@ class Inbox:
         fresh = [event for event in batch.events if event.at_ms >= oldest]
         ignored = len(batch.events) - len(fresh)
         taken = self._commit(name, webhook, fresh, now) if fresh else None
+        if any(_forgets(webhook, event) for event in fresh):
+            # Before the answer: a sender that gets none sends it again, and it is done then.
+            self._forget()
         answer = {"accepted": 0, "duplicates": 0, "ignored": ignored}
         if taken is not None:
             answer["accepted"] = taken.accepted
@@ -77,7 +85,7 @@ class Inbox:
             NewEvent(
                 event.key, event.object, event.kind, event.at_ms, event.body,
                 self._routes.of(name, event.kind),
-                webhook.kind == "hubspot" and event.kind == PRIVACY,
+                _forgets(webhook, event),
             )
             for event in events
         ]  # fmt: skip
@@ -87,10 +95,14 @@ class Inbox:
             return self._store.add(connection, name, rows, now, due)
 
         try:
-            return self._group.call(work, PATIENCE)
+            return self._group.call(work, self._patience)
         except (StoreFault, TimeoutError, Closed, Full) as error:
             raise ControlUnavailable(
                 "the events could not be stored; send them again", detail=str(error), retry_after=2
             ) from error
         except UnicodeError:
             raise BadRequest("the events hold text that is not Unicode") from None
+
+
+def _forgets(webhook: Webhook, event: HookEvent) -> bool:
+    return webhook.kind == "hubspot" and event.kind == PRIVACY

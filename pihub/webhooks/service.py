@@ -53,8 +53,9 @@ class Webhooks:
         connector: Connector,
         count: Count,
         gauge: Gauge,
+        forget: Callable[[], None],
     ) -> None:
-        """Raises StartupError."""
+        """`forget`: lets go of what is kept of APIs. Raises StartupError."""
         self._webhooks = settings.webhooks
         self._connector = connector
         self._gauge = gauge
@@ -76,7 +77,7 @@ class Webhooks:
             )
         self._routes = Routes(wishes(settings))
         self.inbox = Inbox(
-            settings.webhooks, self.store, self.group, self._routes, self.wake, counted
+            settings.webhooks, self.store, self.group, self._routes, self.wake, counted, forget
         )
         self.desk = HookDesk(
             settings.webhooks, self.store, self.group, self.couriers, wishes(settings)

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pihub.domain.target import Target
 from pihub.insight.metrics import METRICS, render
+from pihub.insight.vitals import VITALS
 from pihub.settings.schema import Breaker
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.machine import ARBITER, CONTROL, Gauge
@@ -25,6 +26,7 @@ from pihub.shared.metrics import (
 )
 from pihub.shared.routing import Cell, LocalModel, LocalState, Speeds
 from pihub.shared.state import SharedState
+from pihub.shared.vitals import Sample, publish
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -54,6 +56,7 @@ def test_every_family_appears_and_is_documented(state: SharedState) -> None:
     for row in (CONTROL, ARBITER):
         for one in Gauge:
             state.machine.put(row, one, 1)
+    publish(state.vitals, [Sample(name, (), 1.0) for name in VITALS])
     text = render(state, HealthBoard(state, upstream_rows(["ollama"])), (target,)).decode()
     assert 'pihub_model_load_seconds{target="ollama/llama"} 2' in text
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))

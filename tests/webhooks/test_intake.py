@@ -43,12 +43,17 @@ class Hooks:
         self.counted: dict[str, int] = {}
         self.woken: list[str] = []
         self.now = NOW
+        self.forgot = 0
         kinds = ("hubspot", "github", "stripe", "slack", "standard")
         self.inbox = Inbox(
             {kind: Webhook(kind=kind, secret_env="X") for kind in kinds},
             self.store, self.group, Routes([Wish("crm", (), ()), Wish("deals", (), ("deal.*",))]),
-            self.woken.extend, self._count, clock=lambda: self.now / 1000,
+            self.woken.extend, self._count, self._forget, clock=lambda: self.now / 1000,
+            patience=20.0,
         )  # fmt: skip
+
+    def _forget(self) -> None:
+        self.forgot += 1
 
     def _count(self, what: str, number: int) -> None:
         self.counted[what] = self.counted.get(what, 0) + number
@@ -101,6 +106,17 @@ def test_an_object_s_events_stand_in_the_order_of_their_time(hooks: Hooks) -> No
         hooks.take(*(event(occurredAt=at) for at in times[start : start + 10]))
     found = [due.at for due in hooks.store.head("crm", hooks.lanes()[0], 100)]
     assert found == sorted(times)
+
+
+def test_what_is_kept_of_apis_is_let_go_before_the_sender_is_answered(hooks: Hooks) -> None:
+    hooks.take(event())
+    assert hooks.forgot == 0
+    gone = event(subscriptionType="contact.privacyDeletion", occurredAt=NOW - 500)
+    hooks.take(gone)
+    assert hooks.forgot == 1
+    # The first answer may have been lost together with what should have been done.
+    assert hooks.take({**gone, "attemptNumber": 1})["duplicates"] == 1
+    assert hooks.forgot == 2
 
 
 def test_a_hundred_and_no_more(hooks: Hooks) -> None:

@@ -33,8 +33,8 @@ from pihub.webhooks.signatures import Signed, Verify
 PREFIX = "/webhooks"
 INTERNAL = "/take/"
 """Path on the control process's own socket for events."""
-TIMERS = Timers(connect=0.3, headers=1.0, first_byte=1.0, idle=1.0, total=1.0)
-"""A sender has its answer within a second."""
+TIMERS = Timers(connect=0.3, headers=0.8, first_byte=0.8, idle=0.8, total=0.8)
+"""A sender has its answer within a second: the rest of it is for reading, checking, queueing."""
 POOL = Pool(size=64, idle=30.0)
 MOST_ANSWER = 64 * 1024
 PIECE = 64 * 1024
