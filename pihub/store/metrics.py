@@ -9,7 +9,17 @@ from typing import Any
 from pihub.store.migrate import migrate, migrations
 from pihub.store.reading import Spans, by_dimension, money_since, newer, older
 from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
-from pihub.store.rows import Dimension, NameLookup, RequestRow, Spend, Step, UsageRow
+from pihub.store.rows import (
+    Dimension,
+    Hits,
+    NameLookup,
+    RequestRow,
+    Spend,
+    Step,
+    UsageRow,
+    Wanted,
+)
+from pihub.store.searching import search
 from pihub.store.sqlite import Database
 
 ROLLUP_FACTOR = 10
@@ -79,6 +89,11 @@ class MetricsStore:
 
     def newer(self, limit: int, after: int) -> list[RequestRow]:
         return newer(self.database, limit, after)
+
+    def search(
+        self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
+    ) -> Hits:
+        return search(self.database, wanted, limit, edge=edge, upward=upward)
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         return by_dimension(self.database, Spans.of(start, end, step), by)

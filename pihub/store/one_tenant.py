@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pihub.store.reading import Spans, money_since, newer, of_tenant, older
-from pihub.store.rows import Dimension, RequestRow, Spend, Step, UsageRow
+from pihub.store.rows import Dimension, Hits, RequestRow, Spend, Step, UsageRow, Wanted
+from pihub.store.searching import search
 from pihub.store.sqlite import Database
 
 
@@ -19,6 +20,13 @@ class OneTenant:
 
     def newer(self, limit: int, after: int) -> list[RequestRow]:
         return newer(self._database, limit, after, self._tenant)
+
+    def search(
+        self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
+    ) -> Hits:
+        return search(
+            self._database, wanted, limit, edge=edge, upward=upward, tenant=self._tenant
+        )
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         return of_tenant(self._database, Spans.of(start, end, step), by, self._tenant)

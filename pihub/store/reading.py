@@ -12,9 +12,9 @@ from pihub.store.latency import quantiles
 from pihub.store.requests import unsigned
 from pihub.store.rollup import DIMENSIONS
 from pihub.store.rows import STEP_SECONDS, Dimension, RequestRow, Spend, Step, UsageRow
-from pihub.store.sqlite import Database
+from pihub.store.sqlite import Database, Row
 
-_REQUESTS = (
+SELECT = (
     "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
     " r.reason, r.attempts, r.worker, m.name, u.name, a.name, e.name, r.dur_us, r.ttft_us,"
     " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano"
@@ -57,17 +57,18 @@ def older(
 ) -> list[RequestRow]:
     """Newest first, before that id."""
     edge = _MAX_ID if before is None else before
-    return _requests(database, f"r.id < ?{_of(tenant)} ORDER BY r.id DESC", edge, limit)
+    where = f"r.id < ?{of_tenant_condition(tenant)} ORDER BY r.id DESC"
+    return _requests(database, where, edge, limit)
 
 
 def newer(
     database: Database, limit: int, after: int, tenant: int | None = None
 ) -> list[RequestRow]:
     """Oldest first, beyond that id."""
-    return _requests(database, f"r.id > ?{_of(tenant)} ORDER BY r.id", after, limit)
+    return _requests(database, f"r.id > ?{of_tenant_condition(tenant)} ORDER BY r.id", after, limit)
 
 
-def _of(tenant: int | None) -> str:
+def of_tenant_condition(tenant: int | None) -> str:
     """The literal lets SQLite use the partial index of small tenants (0004_one_tenant.sql)."""
     if tenant is None:
         return ""
@@ -76,17 +77,20 @@ def _of(tenant: int | None) -> str:
 
 
 def _requests(database: Database, where: str, edge: int, limit: int) -> list[RequestRow]:
-    return [
-        RequestRow(
-            row[0],
-            unsigned(row[1]),
-            unsigned(row[2]),
-            *row[3:12],
-            *(name or "" for name in row[12:16]),
-            *row[16:],
-        )
-        for row in database.read(f"{_REQUESTS} WHERE {where} LIMIT ?", (edge, limit))
-    ]
+    rows = database.read(f"{SELECT} WHERE {where} LIMIT ?", (edge, limit))
+    return [request_row(row) for row in rows]
+
+
+def request_row(row: Row) -> RequestRow:
+    """Of SELECT's columns."""
+    return RequestRow(
+        row[0],
+        unsigned(row[1]),
+        unsigned(row[2]),
+        *row[3:12],
+        *(name or "" for name in row[12:16]),
+        *row[16:],
+    )
 
 
 def by_dimension(

@@ -35,6 +35,32 @@ class RequestRow(NamedTuple):
     saved_nano: int | None
 
 
+class Wanted(NamedTuple):
+    """What a request must be; None and empty: anything."""
+
+    model: str = ""
+    """The name asked for, or that of the model that answered."""
+    upstream: str = ""
+    error: str = ""
+    key: int | None = None
+    route: int | None = None
+    cache: int | None = None
+    status_from: int = 0
+    status_to: int = 999
+    since: int | None = None
+    """Unix seconds, the second itself included."""
+    until: int | None = None
+    """Not included."""
+
+
+class Hits(NamedTuple):
+    """What was found, the nearest first."""
+
+    rows: list[RequestRow]
+    edge: int | None
+    """The `id` to go on from; None: there is no more."""
+
+
 Step = Literal["minute", "hour", "day"]
 Dimension = Literal["none", "tenant", "key", "route", "model", "upstream", "status", "cache"]
 
@@ -136,6 +162,11 @@ class Reports(Protocol):
 
     def newer(self, limit: int, after: int) -> list[RequestRow]:
         """Those beyond the `id` `after`, oldest first."""
+
+    def search(
+        self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
+    ) -> Hits:
+        """Those that are as wanted, beyond the `id` `edge`; see store/searching.py."""
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         """Sums of the spans in [start, end), unix seconds, oldest first."""

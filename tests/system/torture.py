@@ -93,7 +93,7 @@ class Sender(threading.Thread):
         mine = range(self.number, plan.objects, plan.senders)
         counts = dict.fromkeys(mine, 0)
         rng = random.Random(plan.seed * 1000 + self.number)
-        share = plan.events // plan.senders
+        share = plan.events // plan.senders + (self.number < plan.events % plan.senders)
         gap = plan.senders * BATCH / plan.rate
         start = due = time.monotonic() + rng.random() * gap
         base = int(time.time() * 1000) - 3_600_000

@@ -89,8 +89,13 @@ class Pager:
             following = Place(key(rows[-1]), backward=False)
         if rows and place is not None and (more or not backward):
             preceding = Place(key(rows[0]), backward=True)
+        return self._made([show(row) for row in rows], following, preceding)
+
+    def _made(
+        self, items: list[V], following: Place | None, preceding: Place | None
+    ) -> Page[V]:
         made = Page(
-            [show(row) for row in rows],
+            items,
             None if following is None else self._write(following),
             None if preceding is None else self._write(preceding),
         )
@@ -100,6 +105,29 @@ class Pager:
             if cursor is not None
         ]
         return made
+
+    def partial(
+        self,
+        fetch: Callable[[Place | None, int], tuple[Sequence[T], Key | None]],
+        show: Callable[[T], V],
+        key: Callable[[T], Key],
+    ) -> Page[V]:
+        """For lists that are searched piece by piece: `fetch` gives what it found, and the key
+        to go on from, None at the list's end. A page may be short, or empty, with a `next`."""
+        place = self.place
+        found, edge = fetch(place, self._limit)
+        rows = list(found)
+        backward = place is not None and place.backward
+        ends: list[Place | None]
+        if backward:
+            rows.reverse()
+            back = key(rows[-1]) if rows else edge or (place.key if place else None)
+            ends = [_place(back, backward=False), _place(edge, backward=True)]
+        else:
+            front = key(rows[0]) if rows else None if place is None else place.key
+            first = None if place is None else _place(front, backward=True)
+            ends = [_place(edge, backward=False), first]
+        return self._made([show(row) for row in rows], *ends)
 
     def _write(self, place: Place) -> str:
         data = msgspec.msgpack.encode([place.backward, *place.key])
@@ -123,6 +151,10 @@ class Pager:
     def _link(self, cursor: str) -> str:
         path, _, query = self._url.partition("?")
         return f"{path}?{query + '&' if query else ''}{urlencode({'cursor': cursor})}"
+
+
+def _place(key: Key | None, *, backward: bool) -> Place | None:
+    return None if key is None else Place(key, backward)
 
 
 def scope_of(operation: str, tenant: int | None, parameters: Iterable[tuple[str, str]]) -> str:

@@ -15,6 +15,7 @@ from pihub.insight import leftovers
 from pihub.insight.service import Exporter, Observers
 from pihub.ops.alerts import Tell
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
+from pihub.ops.catalog import Catalog
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import open_vitals
@@ -115,6 +116,7 @@ def run_control(
         level=settings.access.mode,
         scanner=keeper,
         vitals=vitals,
+        catalog=Catalog(settings, settings_prices(settings), state),
     )
 
     def saved(number: int) -> None:

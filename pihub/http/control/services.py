@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pihub.insight.tenant_picture import TenantPicture
 from pihub.ops.budgets import BudgetService
+from pihub.ops.catalog import Catalog
 from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import Vitals
@@ -43,6 +44,8 @@ class ControlServices:
     scanner: ScannerDesk = field(default_factory=NoFindings)
     control: Control | None = None
     """Users, sessions, audit log; None in tests of pages alone."""
+    catalog: Catalog | None = None
+    """What the configuration offers; None in tests of pages alone."""
     vitals: Vitals | None = None
     """Health, forecasts, alerts; None in tests of pages alone."""
     proxies: tuple[str, ...] = ()
@@ -76,6 +79,11 @@ class ControlServices:
             webhooks=self.webhooks.of_tenant(keys.tenant(number).name),
             vitals=None,
         )
+
+    @property
+    def offers(self) -> Catalog:
+        assert self.catalog is not None
+        return self.catalog
 
     @property
     def health(self) -> Vitals:

@@ -10,6 +10,7 @@ from pihub.http.control.operation import Operation
 from pihub.http.control.operations import (
     alerts,
     budgets,
+    catalog,
     health,
     keys,
     me,
@@ -27,6 +28,7 @@ from pihub.http.control.operations import (
 OPERATIONS: tuple[Operation, ...] = (
     *alerts.OPERATIONS,
     *budgets.OPERATIONS,
+    *catalog.OPERATIONS,
     *health.OPERATIONS,
     *keys.OPERATIONS,
     *me.OPERATIONS,

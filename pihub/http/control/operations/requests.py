@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from pihub.errors import BadRequest
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Page, PageQuery, Place
+from pihub.http.control.paging import Key, Page, PageQuery, Place
 from pihub.http.control.shapes import Output
 from pihub.insight.live import request
-from pihub.store.rows import RequestRow
+from pihub.shared.events import CacheState
+from pihub.shared.metrics import Route
+from pihub.store.rows import RequestRow, Wanted
+
+Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
 
 
 class Tokens(Output, frozen=True):
@@ -51,16 +58,66 @@ def shown(row: RequestRow) -> RequestView:
     return msgspec.convert(request(row), RequestView)
 
 
+class RequestQuery(PageQuery, frozen=True):
+    """Each search looks at 20,000 requests at most: a page may be short and have a `next`."""
+
+    sort: Literal["-id", "id"] = "-id"
+    """Newest first, or oldest first."""
+    model: Annotated[str, Meta(max_length=200, description="Asked for, or that answered")] = ""
+    upstream: Annotated[str, Meta(max_length=64)] = ""
+    error: Annotated[str, Meta(max_length=64)] = ""
+    status: Annotated[
+        str, Meta(pattern="^([1-5][0-9][0-9]|[1-5]xx|)$", description="404, or 5xx")
+    ] = ""
+    key: Annotated[int, Meta(ge=0)] | None = None
+    route: Annotated[str, Meta(max_length=40)] = ""
+    cache: Annotated[str, Meta(max_length=20)] = ""
+    start: Second | None = msgspec.field(name="from", default=None)
+    to: Second | None = None
+
+
+def _wanted(query: RequestQuery) -> Wanted:
+    """Raises BadRequest."""
+    low, high = 0, 999
+    if query.status:
+        low = high = int(query.status.replace("xx", "00"))
+        high += 99 if query.status.endswith("xx") else 0
+    return Wanted(
+        model=query.model,
+        upstream=query.upstream,
+        error=query.error,
+        key=query.key,
+        route=_number(Route, query.route, "route"),
+        cache=_number(CacheState, query.cache, "cache"),
+        status_from=low,
+        status_to=high,
+        since=query.start,
+        until=query.to,
+    )
+
+
+def _number(kind: type[Route | CacheState], name: str, param: str) -> int | None:
+    if not name:
+        return None
+    try:
+        return int(kind[name.upper()])
+    except KeyError:
+        known = ", ".join(one.name.lower() for one in kind)
+        raise BadRequest(f"{param} is one of {known}", param=param) from None
+
+
 def _list(call: Call) -> Page[RequestView]:
-    store = call.services.store
+    store, query = call.services.store, call.query
+    wanted, oldest_first = _wanted(query), query.sort == "id"
 
-    def fetch(place: Place | None, count: int) -> Sequence[RequestRow]:
-        if place is None:
-            return store.recent(count)
-        number = int(place.key[0])
-        return store.newer(count, number) if place.backward else store.recent(count, number)
+    def fetch(place: Place | None, count: int) -> tuple[Sequence[RequestRow], Key | None]:
+        upward = oldest_first != (place is not None and place.backward)
+        found = store.search(
+            wanted, count, edge=None if place is None else int(place.key[0]), upward=upward
+        )
+        return found.rows, None if found.edge is None else (found.edge,)
 
-    return call.pager.page(fetch, lambda row: (row.id,), shown)
+    return call.pager.partial(fetch, shown, lambda row: (row.id,))
 
 
 OPERATIONS = (
@@ -68,10 +125,11 @@ OPERATIONS = (
         "GET",
         "/requests",
         "requests:read",
-        "Recorded requests, newest first",
+        "Recorded requests, newest first, all or those that are as wanted",
         _list,
         Page[RequestView],
-        query=PageQuery,
+        query=RequestQuery,
+        errors=(BadRequest,),
         tenanted=True,
     ),
 )

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from pihub.errors import BadRequest
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.operations.requests import Tokens
+from pihub.http.control.operations.requests import Second, Tokens
 from pihub.http.control.shapes import Input, Output
 from pihub.insight.live import NANO
 from pihub.store.rows import STEP_SECONDS, Dimension, Step, UsageRow
 
 MOST_SPANS = 168
 """Three hours of minutes, a week of hours, five months of days: an answer takes milliseconds."""
-Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
 
 
 class UsageQuery(Input, frozen=True):

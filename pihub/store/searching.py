@@ -1,0 +1,111 @@
+"""Recorded requests by what they were: a bounded part of the table is looked at each time.
+
+The table has no index beside its order, so that a record costs no more pages on the SD card.
+A search looks at SCAN rows, in SQLite alone (some milliseconds), and tells how far it came.
+"""
+
+from __future__ import annotations
+
+from pihub.store.reading import SELECT, of_tenant_condition, request_row
+from pihub.store.rows import Hits, Wanted
+from pihub.store.sqlite import Database
+
+SCAN = 20_000
+"""Rows that one search looks at."""
+LONGEST = 900
+"""Seconds by which a record may lie after its start: a request is recorded at its end."""
+MAX_ID = (1 << 63) - 1
+
+
+def search(
+    database: Database,
+    wanted: Wanted,
+    limit: int,
+    *,
+    edge: int | None = None,
+    upward: bool = False,
+    tenant: int | None = None,
+) -> Hits:
+    """At most `limit` rows strictly beyond the id `edge`: below it the newest first, or with
+    `upward` above it the oldest first."""
+    conditions, values = _conditions(database, wanted, tenant)
+    if conditions is None:
+        return Hits([], None)
+    least, most = _bounds(database, wanted)
+    if upward:
+        low = max(least, (edge or 0) + 1)
+        high = min(most, low + SCAN - 1)
+    else:
+        high = min(most, (MAX_ID if edge is None else edge) - 1)
+        low = max(least, high - SCAN + 1)
+    if low > high:
+        return Hits([], None)
+    order = "" if upward else " DESC"
+    rows = database.read(
+        f"{SELECT} WHERE r.id BETWEEN ? AND ?{conditions} ORDER BY r.id{order} LIMIT ?",
+        (low, high, *values, limit),
+    )
+    found = [request_row(row) for row in rows]
+    end = found[-1].id if len(found) == limit else high if upward else low
+    over = end >= most if upward else end <= least
+    return Hits(found, None if over else end)
+
+
+def _conditions(
+    database: Database, wanted: Wanted, tenant: int | None
+) -> tuple[str | None, list[int]]:
+    """SQL of this file's constants and bound values; None: nothing can match."""
+    text, values = of_tenant_condition(tenant), list[int]()
+    for name, columns in (
+        (wanted.model, ("alias", "model")),
+        (wanted.upstream, ("upstream",)),
+        (wanted.error, ("error",)),
+    ):
+        if not name:
+            continue
+        known = database.read("SELECT id FROM names WHERE name = ?", (name,))
+        if not known:
+            return None, []
+        text += " AND (" + " OR ".join(f"r.{column} = ?" for column in columns) + ")"
+        values += [known[0][0]] * len(columns)
+    for column, value in (("key", wanted.key), ("route", wanted.route), ("cache", wanted.cache)):
+        if value is not None:
+            text += f" AND r.{column} = ?"
+            values.append(value)
+    if (wanted.status_from, wanted.status_to) != (0, 999):
+        text += " AND r.status BETWEEN ? AND ?"
+        values += [wanted.status_from, wanted.status_to]
+    if wanted.since is not None:
+        text += " AND r.ts >= ?"
+        values.append(wanted.since * 1_000_000_000)
+    if wanted.until is not None:
+        text += " AND r.ts < ?"
+        values.append(wanted.until * 1_000_000_000)
+    return text, values
+
+
+def _bounds(database: Database, wanted: Wanted) -> tuple[int, int]:
+    """The ids between which all that is wanted lies."""
+    row = database.read("SELECT (SELECT min(id) FROM requests), (SELECT max(id) FROM requests)")[0]
+    if row[0] is None:
+        return 1, 0
+    least, most = int(row[0]), int(row[1])
+    low, high = least, most
+    if wanted.since is not None:
+        low = _first_at(database, wanted.since - LONGEST, least, most)
+    if wanted.until is not None:
+        high = _first_at(database, wanted.until + LONGEST, least, most)
+    return low, min(high, most)
+
+
+def _first_at(database: Database, second: int, low: int, high: int) -> int:
+    """The id about which that second lies, by halving: rows lie nearly in order of time."""
+    at = second * 1_000_000_000
+    while low < high:
+        middle = (low + high) // 2
+        row = database.read("SELECT ts FROM requests WHERE id >= ? LIMIT 1", (middle,))
+        if row and row[0][0] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
