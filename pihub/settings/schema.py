@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from pihub.settings.access import Access
-from pihub.settings.limits import Limits
 from pihub.settings.alerts import Alerts
+from pihub.settings.limits import Limits
 from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
 from pihub.settings.ollama import OllamaManagement
