@@ -34,7 +34,7 @@ class Action:
     path: str
     """Below /admin/api/v1."""
     fields: tuple[Field, ...] = ()
-    fixed: tuple[tuple[str, str | int], ...] = ()
+    fixed: tuple[tuple[str, str | int | tuple[int, ...]], ...] = ()
     """Fields of the body that nobody types."""
     sure: str = ""
     permission: str = ""

@@ -35,6 +35,10 @@ VITALS: dict[str, Metric] = {
         "pihub_forecast_seconds_to_limit", "gauge",
         "Until the limit; absent: not as far as can be said",
     ),
+    "store": Metric(
+        "pihub_store_bytes", "gauge", "Bytes of the metrics database on the disk, and of its WAL"
+    ),
+    "kept": Metric("pihub_store_requests", "gauge", "Single requests that the database keeps"),
     "alerts": Metric("pihub_alerts_open", "gauge", "Open alerts, by rule and severity"),
 }  # fmt: skip
 """By the family's short name (shared/vitals.py)."""

@@ -26,7 +26,7 @@ from pihub.shared.vitals import Sample, publish
 from pihub.store.alerts import AlertRows
 from pihub.store.health import HealthRows
 from pihub.store.metrics import MetricsStore
-from pihub.store.sqlite import Database
+from pihub.store.sqlite import Database, StoreFault
 
 
 class Vitals(NamedTuple):
@@ -37,6 +37,7 @@ class Vitals(NamedTuple):
     history: HealthRows
     signals: SignalMaker
     state: SharedState
+    store: MetricsStore
 
     def run(self, stop: threading.Event) -> None:
         health.run(self.watch, stop, (self.judged,))
@@ -45,7 +46,18 @@ class Vitals(NamedTuple):
         """Alerts by a report, then all of it to /metrics."""
         self.alerts.turn(self.signals.of(report))
         with contextlib.suppress(ValueError):  # more names than the board holds
-            publish(self.state.vitals, list(_samples(report, self.alerts)))
+            publish(self.state.vitals, [*_samples(report, self.alerts), *self._stored()])
+
+
+    def _stored(self) -> Iterator[Sample]:
+        try:
+            found = self.store.info()
+        except StoreFault:
+            return
+        wal = found["wal_bytes"]
+        yield Sample("store", (("file", "database"),), found["bytes"] - wal)
+        yield Sample("store", (("file", "wal"),), wal)
+        yield Sample("kept", (), found["requests"])
 
 
 def nobody(word: Word) -> bool:
@@ -103,7 +115,7 @@ def open_vitals(
         lambda: state.counters.total(Column.HOOK_LETTERS),
         lambda: state.counters.total(Column.EVENTS_LOST),
     )
-    return Vitals(watch, alerts, rows, signals, state)
+    return Vitals(watch, alerts, rows, signals, state, store)
 
 
 def _samples(report: Report, alerts: AlertService) -> Iterator[Sample]:

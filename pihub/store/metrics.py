@@ -147,7 +147,18 @@ class MetricsStore:
         self.database.checkpoint()
 
     def info(self) -> dict[str, Any]:
-        return {"kind": "sqlite", "bytes": self.database.size()}
+        first, last = self.database.read(
+            "SELECT (SELECT min(id) FROM requests), (SELECT max(id) FROM requests)"
+        )[0]
+        requests = 0 if last is None else last - first + 1
+        size = self.database.size()
+        return {
+            "kind": "sqlite",
+            "bytes": size,
+            "wal_bytes": self.database.wal_size(),
+            "requests": requests,
+            "bytes_per_1000": size * 1000 // requests if requests else 0,
+        }
 
     def close(self) -> None:
         self.database.close()

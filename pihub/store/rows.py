@@ -203,7 +203,8 @@ class EventStore(Reports, Protocol):
     def checkpoint(self) -> None: ...
 
     def info(self) -> dict[str, Any]:
-        """For the status page: kind, bytes on disk."""
+        """For pages: kind, bytes on the disk and of those in the WAL, requests that are kept,
+        and bytes for 1,000 of them, with all sums."""
 
 
 class KeyStore(Protocol):

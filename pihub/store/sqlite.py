@@ -112,13 +112,11 @@ class Database:
 
     def size(self) -> int:
         """Bytes of the file and its WAL."""
-        total = 0
-        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
-            try:
-                total += path.stat().st_size
-            except FileNotFoundError:
-                continue
-        return total
+        return _size(self.path) + self.wal_size()
+
+    def wal_size(self) -> int:
+        """Bytes of the WAL alone."""
+        return _size(self.path.with_name(self.path.name + "-wal"))
 
     def close(self) -> None:
         """Idempotent; the WAL is checkpointed and removed when nobody else reads."""
@@ -128,3 +126,10 @@ class Database:
                 self._reader.close()
                 self._reader = None
             self._writer.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

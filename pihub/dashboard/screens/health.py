@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Card, Cards, Cell, Line, Part, Plot, Screen, Table, Tone
@@ -52,6 +54,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             ),
             *_plots(vitals, report),
             _paces(report),
+            _storage(sources),
             *alerts[1:],
         ),
         refresh=10,
@@ -197,6 +200,26 @@ def _paces(report: Report) -> Table:
         note="Tokens a second of each model, for each version of Ollama apart; of an upstream "
         "the time to its first content.",
     )
+
+
+def _storage(sources: Sources) -> Cards:
+    """What is kept, what it costs the disk, what compression saved."""
+    seen: dict[str, Any] = json.loads(sources.services.live.snapshot()[1] or b"{}")
+    store, recorder = seen.get("store", {}), seen.get("recorder", {})
+    totals = seen.get("totals", {})
+    wal = f"{words.size(store.get('wal_bytes', 0))} of it in the WAL"
+    return Cards(
+        (
+            Card("Database", words.size(store.get("bytes")), wal),
+            Card("Requests kept", words.count(store.get("requests", 0)), "one by one"),
+            Card("Disk for 1,000 requests", words.size(store.get("bytes_per_1000")),
+                 "with all sums"),
+            Card("Written for 1,000 requests", words.size(recorder.get("bytes_per_1000")),
+                 "the WAL and checkpoints too"),
+            Card("Saved by compression", words.size(totals.get("compression_saved", 0)),
+                 words.many(totals.get("compressed", 0), "answer")),
+        )
+    )  # fmt: skip
 
 
 def _of(key: Key) -> str:

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
 
 from pihub.dashboard import words
-from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table, Tone
+from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table, Text, Tone
 from pihub.dashboard.sources import Sources
+from pihub.errors import BadRequest
+from pihub.settings.webhooks import Action as HookAction
+from pihub.settings.webhooks import Subscriber
+from pihub.store.hookviews import DeliveryRow, EventRow
 from pihub.webhooks.courier import CourierState
 
-DEAD = 2
+PENDING, DEAD = 0, 2
 LATEST = 25
-STATES = {0: "waiting", 1: "delivered", 2: "dead"}
+STATES = {0: "waiting", 1: "delivered", 2: "dead", 3: "erased"}
+TONES: dict[int, Tone] = {0: "look", 1: "well", 2: "down", 3: "idle"}
+HERE = "/dashboard/webhooks"
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
+    """`event=N`: one event. `events_before=N`, `before=N`: older ones; `state=`: of
+    deliveries."""
+    if asked.get("event"):
+        return _event(sources, _number(asked, "event") or 0)
     desk = sources.services.webhooks
     seen = desk.overview()
-    events = desk.events(LATEST, before=None, after=None, source="", kind="", about="")
+    state = {name: number for number, name in STATES.items()}.get(asked.get("state", ""))
+    events = desk.events(
+        LATEST, before=_number(asked, "events_before"), after=None, source="", kind="", about=""
+    )
     dead = desk.deliveries(LATEST, before=None, after=None, target="", state=DEAD)
+    sent = desk.deliveries(
+        LATEST, before=_number(asked, "before"), after=None, target="", state=state
+    )
     return Screen(
         "Webhooks",
         (
             Cards(
                 (
                     Card("Senders", words.count(len(seen.senders)), "configured"),
-                    Card("Waiting", words.count(seen.pending), "deliveries"),
+                    Card("Waiting", words.count(seen.pending), "deliveries",
+                         href=f"{HERE}?state=waiting"),
                     Card("Dead letters", words.count(seen.dead), "given up",
-                         tone="look" if seen.dead else ""),
+                         href=f"{HERE}?state=dead", tone="look" if seen.dead else ""),
                     Card("Kept", words.size(seen.bytes), "on the disk"),
                 )
             ),
@@ -40,62 +60,178 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 "None is configured: [webhooks.NAME] in pihub.toml makes one.",
             ),
             Table(
-                "Targets",
-                ("Target", "Breaker", "#Delivered", "#Failed", "#Dead"),
-                tuple(_target(one) for one in seen.targets),
-                "Nobody is told of events yet.",
+                "Subscribers and actions",
+                ("Target", "What it does", "Gets", "Breaker", "#Delivered", "#Failed", "#Dead"),
+                tuple(_target(sources, one) for one in seen.targets),
+                "Nobody is told of events yet: [subscribers.NAME] or [actions.NAME] in pihub.toml.",
+                note="Counts are since the start of the control process.",
             ),
             Table(
                 "Dead letters",
-                ("Event", "Target", "Why", "#Attempts"),
-                tuple(
-                    Line(
-                        (
-                            Cell(one.kind, one.object),
-                            Cell(one.target),
-                            Cell(one.error or str(one.status), tone="down"),
-                            Cell(str(one.attempts)),
-                        )
-                    )
-                    for one in dead
-                ),
+                ("Event", "Target", "Why", "#Attempts", "Given up"),
+                tuple(_dead(one) for one in dead),
                 "None: everything was delivered, or is still being tried.",
             ),
             Table(
                 "Latest events",
-                ("Event", "Of", "#Deliveries", "#Waiting"),
-                tuple(
-                    Line(
-                        (
-                            Cell(one.kind, one.object),
-                            Cell(one.source),
-                            Cell(str(one.deliveries)),
-                            Cell(str(one.pending)),
-                        )
-                    )
-                    for one in events
-                ),
+                ("Event", "Of", "Came", "#Deliveries", "#Waiting"),
+                tuple(_latest(one) for one in events),
                 "No event has come yet.",
+                links=_older("events_before", events),
+            ),
+            Table(
+                f"Deliveries, {asked['state']}" if state is not None else "Deliveries",
+                ("Event", "Target", "State", "Last answer", "#Attempts", "Ended"),
+                tuple(_delivery(one) for one in sent),
+                "None.",
+                links=(
+                    *((word.capitalize(), f"{HERE}?state={word}") for word in STATES.values()),
+                    ("All", HERE),
+                    *_older("before", sent, asked.get("state", "") if state is not None else ""),
+                ),
             ),
         ),
         refresh=5,
     )  # fmt: skip
 
 
-def _target(one: CourierState) -> Line:
-    state = one.breaker
-    tone: Tone = "well" if state == "closed" else "look" if "half" in state else "down"
+def _event(sources: Sources, number: int) -> Screen:
+    """One event with its body and what became of it. Raises NotFound."""
+    row, body, sent = sources.services.webhooks.event(number)
+    text = "It was erased: its person asked to be forgotten."
+    if body is not None:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    return Screen(
+        f"Event {number}",
+        (
+            Cards(
+                (
+                    Card("What", row.kind, row.object or "about nothing in particular"),
+                    Card("From", row.source, f"{words.age(_ago(row.received))} ago"),
+                    Card("Deliveries", words.count(row.deliveries),
+                         f"{words.count(row.pending)} waiting"),
+                )
+            ),
+            Table(
+                "What became of it",
+                ("Event", "Target", "State", "Last answer", "#Attempts", "Ended"),
+                tuple(_delivery(one) for one in sent),
+                "Nobody wanted to be told of it.",
+                links=(("All webhooks", HERE),),
+            ),
+            Text("Body", text, pre=True),
+        ),
+        refresh=5,
+    )  # fmt: skip
+
+
+def _number(asked: Mapping[str, str], name: str) -> int | None:
+    text = asked.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(f"{name} must be a number", param=name)
+    return int(text)
+
+
+def _older(
+    name: str, rows: list[EventRow] | list[DeliveryRow], state: str = ""
+) -> tuple[tuple[str, str], ...]:
+    if len(rows) < LATEST:
+        return ()
+    kept = f"state={quote(state)}&" if state else ""
+    return (("Older", f"{HERE}?{kept}{name}={rows[-1].id}"),)
+
+
+def _latest(one: EventRow) -> Line:
+    return Line(
+        (
+            Cell(one.kind, one.object, href=f"{HERE}?event={one.id}"),
+            Cell(one.source),
+            Cell(f"{words.age(_ago(one.received))} ago", "erased" if one.erased else ""),
+            Cell(str(one.deliveries)),
+            Cell(str(one.pending)),
+        )
+    )
+
+
+def _delivery(one: DeliveryRow) -> Line:
+    said = one.error or (f"status {one.status}" if one.status else words.NONE)
+    return Line(
+        (
+            Cell(one.kind, one.object, href=f"{HERE}?event={one.event}"),
+            Cell(one.target),
+            Cell(STATES[one.state], tone=TONES[one.state]),
+            Cell(said),
+            Cell(str(one.attempts)),
+            Cell(f"{words.age(_ago(one.ended))} ago" if one.ended else words.NONE),
+        ),
+        (_again(one),) if one.state == DEAD else (),
+    )
+
+
+def _dead(one: DeliveryRow) -> Line:
+    return Line(
+        (
+            Cell(one.kind, one.object, href=f"{HERE}?event={one.event}"),
+            Cell(one.target),
+            Cell(one.error or str(one.status), tone="down"),
+            Cell(str(one.attempts)),
+            Cell(f"{words.age(_ago(one.ended))} ago" if one.ended else words.NONE),
+        ),
+        (_again(one),),
+    )
+
+
+def _again(one: DeliveryRow) -> Action:
+    return Action(
+        "Send it again", "POST", "/webhooks/replay",
+        fixed=(("target", one.target), ("deliveries", (one.id,))), permission="webhooks:write",
+    )  # fmt: skip
+
+
+def _ago(at: int) -> float:
+    """Seconds since a time in ms."""
+    return max(0.0, time.time() - at / 1000)
+
+
+def _target(sources: Sources, state: CourierState) -> Line:
+    breaker = state.breaker
+    tone: Tone = "well" if breaker == "closed" else "look" if "half" in breaker else "down"
+    settings = sources.loaded.settings
+    one = settings.subscribers.get(state.target) or settings.actions.get(state.target)
     again = Action(
-        "Send dead ones again", "POST", "/webhooks/replay",
-        fixed=(("target", one.target),), permission="webhooks:write",
+        "Send all dead ones again", "POST", "/webhooks/replay",
+        fixed=(("target", state.target),), permission="webhooks:write",
+        sure=f"Send every dead letter of {state.target} again?",
     )  # fmt: skip
     return Line(
         (
-            Cell(one.target, one.last_error),
-            Cell(state, tone=tone),
-            Cell(words.count(one.delivered)),
-            Cell(words.count(one.failed)),
-            Cell(words.count(one.dead)),
+            Cell(state.target, state.last_error),
+            Cell(*_does(one)),
+            Cell(*_gets(one)),
+            Cell(breaker, f"{state.busy} under way" if state.busy else "", tone=tone),
+            Cell(words.count(state.delivered)),
+            Cell(words.count(state.failed)),
+            Cell(words.count(state.dead)),
         ),
-        (again,) if one.dead else (),
+        (again,) if state.dead else (),
     )
+
+
+def _does(one: Subscriber | HookAction | None) -> tuple[str, str]:
+    if isinstance(one, Subscriber):
+        # Without its query and path, which may hold a receiver's secret.
+        url = urlsplit(one.url)
+        signed = one.secret_env or one.secret_file
+        return f"posts to {url.scheme}://{url.netloc}", "signed" if signed else "not signed"
+    if one is None:
+        return "is not configured any more", ""
+    asks = f"asks {one.model}, " if one.model else ""
+    return f"{asks}{one.method} to {one.api}", "an action of the hub"
+
+
+def _gets(one: Subscriber | HookAction | None) -> tuple[str, str]:
+    if one is None:
+        return words.NONE, ""
+    return ", ".join(one.sources) or "all senders", ", ".join(one.types) or "all types"

@@ -22,7 +22,8 @@ function say(text, tone, secret) {
 }
 
 function value(input) {
-  if (input.type === "number" || "number" in input.dataset) return Number(input.value);
+  if ("json" in input.dataset) return JSON.parse(input.value);
+  if (input.type === "number") return Number(input.value);
   if (input.type === "checkbox") return input.checked;
   return input.value;
 }

@@ -1,0 +1,102 @@
+"""Webhooks and health on the page: a dead letter is sent again, a rule is silenced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pihub.cli.control_client import call
+from pihub.security.opening import open_control
+from pihub.settings.schema import Settings, Store
+from tests.dashboard.browser import DESK, PATIENCE, until
+from tests.dashboard.test_accessibility import serious
+from tests.dashboard.test_screens import PASSWORD
+from tests.system.hookparts import CONFIG, ENV, Subscriber, event, post
+from tests.system.hub import HubProcess, Upstreams
+
+TARGETS = """
+[subscribers.crm]
+url = "http://127.0.0.1:{port}/secret-path"
+secret_env = "TEST_HOOK_SECRET"
+sources = ["hubspot"]
+"""
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Subscriber]:
+    made = Subscriber()
+    made.status = 410
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def office(
+    upstreams: Upstreams, receiver: Subscriber, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HubProcess]:
+    """A hub with an owner, a sender, and a subscriber that wants nothing any more."""
+    folder = tmp_path_factory.mktemp("office")
+    extra = CONFIG + TARGETS.format(port=receiver.port)
+    with HubProcess(folder, upstreams, extra=extra, env=ENV) as hub:
+        control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
+        control.accounts.create("olga", PASSWORD)
+        control.close()
+        assert post(hub.port, [event(1, 11)])[0] == 200
+        yield hub
+
+
+@pytest.fixture
+def page(office: HubProcess, chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    made = context.new_page()
+    made.set_default_timeout(PATIENCE)
+    said: list[str] = []
+    made.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
+    made.on("pageerror", lambda error: said.append(str(error)))
+    made.goto(f"{office.url}/dashboard/login?next=/dashboard/webhooks")
+    made.fill("[name=user]", "olga")
+    made.fill("[name=password]", PASSWORD)
+    made.click("main button[type=submit]")
+    made.wait_for_url("**/dashboard/webhooks")
+    yield made
+    context.close()
+    assert said == []
+
+
+def test_a_dead_letter_is_looked_at_and_sent_again(
+    page: Page, office: HubProcess, receiver: Subscriber
+) -> None:
+    until(page, "document.body.innerText.includes('status 410')")
+    text = page.inner_text("main")
+    assert f"posts to http://127.0.0.1:{receiver.port}" in text
+    assert "secret-path" not in text, "a receiver's path may be its password"
+    assert serious(page) == []
+    page.click("text=contact.propertyChange >> nth=0")
+    page.wait_for_url("**/dashboard/webhooks?event=1")
+    assert '"objectId": 11' in page.inner_text("pre")
+    receiver.status = 200
+    page.click("button:has-text('Send it again')")
+    until(page, "document.querySelector('main').innerText.includes('delivered')")
+    assert [one["data"]["objectId"] for one in receiver.done] == [11]
+    page.goto(f"{office.url}/dashboard/webhooks?state=dead")
+    assert "None." in page.inner_text("main")
+
+
+def test_a_rule_is_silenced_and_the_silence_ended(page: Page, office: HubProcess) -> None:
+    page.goto(f"{office.url}/dashboard/health")
+    until(page, "document.querySelector('main').innerText.includes('What makes the scores')")
+    assert serious(page) == []
+    page.click("summary:has-text('Silence a rule')")
+    page.select_option("select[name=rule]", "disk")
+    page.fill("input[name=reason]", "the disk is being changed")
+    page.click("button:has-text('Silence a rule')")
+    until(page, "document.querySelector('.said')?.textContent === 'Done.'")
+    socket = office.folder / "run" / "control.sock"
+    (silence,) = call(Path(socket), "GET", "/alert-silences")["items"]
+    assert (silence["rule"], silence["by"]) == ("disk", "olga")
+    page.click("button:has-text('End it')")
+    until(page, "document.querySelector('main').innerText.includes('Nothing is silenced.')")
+    assert call(Path(socket), "GET", "/alert-silences")["items"] == []
