@@ -28,7 +28,7 @@ CORE = (
     "cache", "inflight", "limiter", "breaker", "matcher", "wire", "journal", "direct", "edge",
     "stackpool", "jsonscan", "httphead", "budget", "streams",
     "difficulty", "ridge", "lane", "way", "intake",
-    "queue", "speeds", "scanner",
+    "queue", "speeds", "scanner", "reuse",
 )  # fmt: skip
 FOLDER = Path("pihub", "_core")
 WARN = ["-Wall", "-Wextra", "-Wsign-compare", "-Werror=implicit-function-declaration"]

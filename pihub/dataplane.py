@@ -266,10 +266,11 @@ class Worker:
 
     def _apis(self, hub: Hub, waiter: Waiter, access: Access) -> dict[str, Sink]:
         state, limit = hub.state, parse_size(hub.settings.limits.body)
-        cache = ByteCache(state.cache, state.arena.secret, hub.loaded.epoch)
         sinks: dict[str, Sink] = {}
         for name, api in hub.settings.apis.items():
             row = hub.rows[name]
+            tag = state.names.intern(name)
+            cache = ByteCache(state.cache, state.arena.secret, hub.loaded.epoch, tag)
             proxy = ApiProxy(
                 name,
                 api,

@@ -16,8 +16,13 @@ cdef extern from "ph_cacheput.h" nogil:
 
     ctypedef struct ph_entry:
         uint32_t units
+        uint64_t h1
+        uint64_t h2
         uint32_t tenant
         uint32_t tag
+        uint32_t expiry
+        uint32_t stale
+        uint16_t flags
 
     ctypedef struct ph_cache_head:
         ph_a64 room

@@ -27,9 +27,9 @@ class Cache:
         saves: float = 1.0,
         flags: int = 0,
         compress: bool = False,
-    ) -> bool:
-        """False: refused (too large, or the shard's lock was busy). `ttl` then
-        `stale` seconds more for get_stale. Raises ValueError for a negative time.
+    ) -> int:
+        """Bytes of the log that it takes; 0: refused (too large, or the shard's lock was busy).
+        `ttl` then `stale` seconds more for get_stale. Raises ValueError for a negative time.
 
         `saves`: what one hit saves, in whichever unit all entries have in common: it decides
         with the size and the uses who stays. `flags`: 16 bits for look(). `compress`: LZ4
@@ -41,8 +41,15 @@ class Cache:
         to it modulo 4096); 0, the tag of all others, is not a tag."""
     def invalidate_tenant(self, tenant: int) -> None: ...
     def clear(self) -> None: ...
-    def census(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """{(tenant, tag): (entries, bytes)}; walks all slots: milliseconds, no lock."""
+    def sweep(self, tenant: int, flags: int) -> int:
+        """Delete all entries of a tenant that were put with `flags`: how many. Walks all slots:
+        milliseconds. Raises TimeoutError if a shard stays locked for 20 ms."""
+    def stale(self, limit: int) -> list[tuple[int, int, int, int, int, int]]:
+        """Entries past their expiry but within their stale span, the oldest first: (seconds
+        past it, seconds left, tenant, tag, bytes, flags). Walks all slots."""
+    def census(self) -> dict[tuple[int, int], tuple[int, int, int]]:
+        """{(tenant, tag): (entries, bytes, entries past their expiry)}; walks all
+        slots: milliseconds, no lock."""
     def stats(self) -> dict[str, int]:
         """entries, bytes, capacity, puts, refused, evicted, moved, lock_busy"""
     def set_room(self, thousandths: int) -> None:

@@ -158,7 +158,9 @@ cdef class Cache:
                     self.skip[tag & 63] = 15
         length = ph_cache_put(&self.c, &item, ph_cache_ticks(now))
         free(packed)
-        return length == PH_PUT_OK
+        if length != PH_PUT_OK:
+            return 0
+        return (sizeof(ph_entry) + item.len + PH_UNIT - 1) // PH_UNIT * PH_UNIT
 
     def delete(self, uint64_t h1, uint64_t h2, uint32_t tenant):
         cdef int found
@@ -180,6 +182,44 @@ cdef class Cache:
         self.arena.must_write()
         ph_cache_clear(&self.c)
 
+    def sweep(self, uint32_t tenant, uint16_t flags):
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef uint32_t shard, bucket
+        cdef unsigned way
+        cdef ph_entry e
+        cdef int gone
+        cdef size_t count = 0
+        self.arena.must_write()
+        for shard in range(self.c.n_shards):
+            for bucket in range(self.c.n_buckets):
+                for way in range(<unsigned> PH_WAYS):
+                    if (ph_cache_peek(&self.c, shard, bucket, way, now, &e)
+                            and e.tenant == tenant and e.flags == flags):
+                        gone = ph_cache_delete(&self.c, e.h1, e.h2, tenant, now)
+                        if gone == PH_PUT_BUSY:
+                            raise TimeoutError("a cache shard stayed locked")
+                        count += gone
+        return count
+
+    def stale(self, Py_ssize_t limit):
+        cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
+        cdef uint32_t shard, bucket
+        cdef unsigned way
+        cdef ph_entry e
+        found = []
+        for shard in range(self.c.n_shards):
+            for bucket in range(self.c.n_buckets):
+                for way in range(<unsigned> PH_WAYS):
+                    if not ph_cache_peek(&self.c, shard, bucket, way, now, &e) or now < e.expiry:
+                        continue
+                    found.append((
+                        (now - e.expiry) // <uint32_t> TICKS, (e.stale - now) // <uint32_t> TICKS,
+                        e.tenant, e.tag, e.units * PH_UNIT, e.flags,
+                    ))
+                    if len(found) >= 4 * limit:    # bounded however many there are
+                        found = sorted(found, reverse=True)[:limit]
+        return sorted(found, reverse=True)[:limit]
+
     def census(self):
         cdef uint32_t now = ph_cache_ticks(ph_coarse_ns())
         cdef uint32_t shard, bucket
@@ -191,8 +231,11 @@ cdef class Cache:
                 for way in range(<unsigned> PH_WAYS):
                     if ph_cache_peek(&self.c, shard, bucket, way, now, &e):
                         at = (e.tenant, e.tag)
-                        entries, size = found.get(at, (0, 0))
-                        found[at] = (entries + 1, size + <uint64_t> e.units * PH_UNIT)
+                        entries, size, old = found.get(at, (0, 0, 0))
+                        found[at] = (
+                            entries + 1, size + <uint64_t> e.units * PH_UNIT,
+                            old + (now >= e.expiry),
+                        )
         return found
 
     def stats(self):

@@ -207,6 +207,7 @@ cdef class Direct:
         event.upstream = w.upstream
         event.alias = w.alias
         event.bytes_out = w.body_len
+        event.look = w.look
         self.record(ask, &event)
 
     cdef void record(self, const Ask *ask, ph_record *event) noexcept:

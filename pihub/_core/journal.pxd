@@ -12,7 +12,7 @@ cdef extern from "ph_journal.h" nogil:
         PH_JOURNAL_STAGES
         PH_SERIES_UPSTREAM
         PH_SERIES_INSPECT
-        PH_STATUS_CLASSES
+        PH_ROUTE_COLUMNS
         PH_COLUMN_IN_FLIGHT
         PH_CACHE_HIT
         PH_CACHE_BYPASS
@@ -23,6 +23,8 @@ cdef extern from "ph_journal.h" nogil:
         PH_REASON_FIRST_CHOICE
         PH_REASON_CACHE_EXACT
         PH_REASON_REFUSED
+        PH_WHY_TEMPERATURE_UNSET
+        PH_WHY_TEMPERATURE
 
     ctypedef struct ph_record "ph_event":
         uint64_t ts_ns
@@ -51,6 +53,10 @@ cdef extern from "ph_journal.h" nogil:
         uint8_t reason
         uint16_t worker
         uint16_t error
+        uint32_t kept
+        uint64_t look
+        uint32_t kept_ttl
+        uint8_t why
 
     ctypedef struct ph_journal:
         ph_counters counters

@@ -41,6 +41,10 @@ class Journal:
         attempts: int,
         reason: int,
         error: int,
+        kept: int,
+        look: int,
+        kept_ttl: int,
+        why: int,
         /,
     ) -> None:
         """A request that began at `t0` (CLOCK_MONOTONIC ns) is over: count and record it.
@@ -49,5 +53,5 @@ class Journal:
         first only bounds the second, whose duration goes into the series INSPECT, and so
         on (at most 7). The rest are the fields of include/ph_event.h; duration, wall clock
         and worker are the journal's. Raises TypeError for what is no integer, OverflowError
-        for a `t0` or `rid` that is no u64.
+        for a `t0`, `rid` or `look` that is no u64.
         """

@@ -7,7 +7,7 @@ Promise   whatever numbers it is given, a request is counted once and its record
           what does not fit a field becomes the field's largest value, below zero is zero.
 Layout    rows of the counters, routes, latency and ring regions (include/ph_journal.h)
 Writers   one process a slot.
-Cost      one clock read, about 15 stores and 24 small integers: below a microsecond.
+Cost      one clock read, about 15 stores and 28 small integers: below a microsecond.
 Failure   a number that is none raises before anything was counted.
 """
 cimport cython
@@ -70,8 +70,8 @@ cdef class Journal:
             raise ValueError(
                 f"the journal needs {PH_JOURNAL_COLUMNS} counters and {PH_JOURNAL_SERIES} series"
             )
-        if routes.c.columns % PH_STATUS_CLASSES:
-            raise ValueError(f"a route has {PH_STATUS_CLASSES} columns")
+        if routes.c.columns % PH_ROUTE_COLUMNS:
+            raise ValueError(f"a route has {PH_ROUTE_COLUMNS} columns")
         counters._arena.must_write()
         self._regions = (counters, routes, latency, ring)
         memset(&self.j, 0, sizeof(self.j))
@@ -84,7 +84,8 @@ cdef class Journal:
     def write(
         self, t0, list marks not None, rid, cost_nano, saved_nano, ttft_us,
         in_tok, out_tok, cache_read_tok, cache_write_tok, bytes_in, bytes_out, key, status,
-        tenant, route, model, upstream, alias, cache, flags, attempts, reason, error, /,
+        tenant, route, model, upstream, alias, cache, flags, attempts, reason, error,
+        kept, look, kept_ttl, why, /,
     ):
         cdef ph_record e
         cdef uint64_t[PH_JOURNAL_STAGES + 1] ends
@@ -117,6 +118,10 @@ cdef class Journal:
         e.attempts = u8(attempts)
         e.reason = u8(reason)
         e.error = u16(error)
+        e.kept = u32(kept)
+        e.look = PyLong_AsUnsignedLongLong(look)
+        e.kept_ttl = u32(kept_ttl)
+        e.why = u8(why)
         for i in range(n):
             ends[i] = <uint64_t> whole(<object> <PyObject *> PyList_GET_ITEM(marks, i))
         for i in range(1, n):

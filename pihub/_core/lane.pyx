@@ -27,8 +27,8 @@ from pihub._core.counters cimport ph_counter_add, ph_counter_at
 from pihub._core.histogram cimport ph_hist_record
 from pihub._core.journal cimport (
     PH_CACHE_BYPASS, PH_COLUMN_IN_FLIGHT, PH_FLAG_ESTIMATED, PH_FLAG_SIMULATED,
-    PH_JOURNAL_STAGES, PH_REASON_FIRST_CHOICE, PH_SERIES_INSPECT, PH_SERIES_UPSTREAM, ph_clamp32,
-    ph_journal_close, ph_record,
+    PH_JOURNAL_STAGES, PH_REASON_FIRST_CHOICE, PH_SERIES_INSPECT, PH_SERIES_UPSTREAM,
+    PH_WHY_TEMPERATURE, PH_WHY_TEMPERATURE_UNSET, ph_clamp32, ph_journal_close, ph_record,
 )
 from pihub._core.keytable cimport PH_KEY_QUOTA
 from pihub._core.way cimport (
@@ -315,6 +315,7 @@ cdef class Lane:
         event.cache = PH_CACHE_BYPASS
         event.attempts = 1
         event.reason = PH_REASON_FIRST_CHOICE
+        event.why = PH_WHY_TEMPERATURE if said.has_temperature else PH_WHY_TEMPERATURE_UNSET
         event.stage_us[4] = ph_clamp32((ph_mono_ns() - t2) // 1000)
         for i in range(PH_JOURNAL_STAGES):
             ph_hist_record(

@@ -49,6 +49,7 @@ cdef extern from "ph_wire.h" nogil:
         uint32_t out_tok
         uint32_t block_len
         uint32_t body_len
+        uint64_t look
 
     int ph_wire_find(
         const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now,

@@ -17,9 +17,11 @@ def pack_wire(
     in_tok: int,
     out_tok: int,
     simulated: bool = False,
+    look: int = 0,
 ) -> bytes:
     """A rendered answer as the edge keeps it (include/ph_wire.h).
 
+    `look`: the canonical key's first half, for the record of a hit (shared/events.py).
     content-type, content-length, x-pihub-request-id, -cache and -cost among `headers`
     are left out: the edge writes its own. Raises ValueError for a status outside of
     200..599, a line break, more than 255 headers or more than 4 KiB of them.

@@ -54,7 +54,7 @@ cdef bytes header_part(bytes name, bytes value):
 def pack_wire(
     int status, bytes content_type not None, list headers not None, bytes body not None, *,
     uint16_t model, uint16_t upstream, uint16_t alias, bint stream, int64_t saved_nano,
-    in_tok, out_tok, bint simulated=False,
+    in_tok, out_tok, bint simulated=False, uint64_t look=0,
 ):
     cdef ph_wire w
     if not 200 <= status <= 599:
@@ -79,6 +79,7 @@ def pack_wire(
     w.out_tok = min(out_tok, 0xFFFFFFFF)
     w.block_len = len(block)
     w.body_len = len(body)
+    w.look = look
     return PyBytes_FromStringAndSize(<char *> &w, sizeof(w)) + block + body
 
 

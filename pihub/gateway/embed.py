@@ -10,6 +10,7 @@ from pihub.domain.embed import EmbedAsk
 from pihub.domain.http_fields import header_text
 from pihub.domain.ports import EmbedClient, EmbedUpstream
 from pihub.domain.target import Target
+from pihub.domain.whynot import WhyNot
 from pihub.errors import Unsupported, UpstreamProtocol
 from pihub.gateway.direct import Direct
 from pihub.gateway.exchange import Exchange, Reply
@@ -51,6 +52,7 @@ class Embed:
 
     def __call__(self, x: Exchange) -> None:
         x.cache, x.cache_reason = CacheState.MISS, "not-kept"
+        x.key = x.request.exact
         self._direct.along(x, lambda target, link: self._attempt(x, target, link))
         if x.usage is None:
             x.estimated = True
@@ -89,6 +91,7 @@ class Embed:
         assert target is not None
         assert usage is not None
         if self._ttl <= 0 or len(x.rendered) > self._remember.max_value:
+            x.why = WhyNot.TOO_LARGE
             return
         wire = Wire(
             "application/json",
@@ -107,5 +110,8 @@ class Embed:
             usage.input,
             0,
             target.simulated,
+            x.request.exact[0],
         )
-        self._answers.put_wire(x.request.exact, x.request.principal.tenant, wire, self._ttl)
+        tenant = x.request.principal.tenant
+        x.kept = self._answers.put_wire(x.request.exact, tenant, wire, self._ttl)
+        x.kept_ttl = self._ttl

@@ -12,6 +12,7 @@ from pihub.domain.chat import Answer, Ask, Usage
 from pihub.domain.collect import Collector
 from pihub.domain.ports import ClientFormat, Piece
 from pihub.domain.target import Principal, Target
+from pihub.domain.whynot import WhyNot
 from pihub.errors import PihubError
 from pihub.shared.answers import Key, Stored
 from pihub.shared.budgets import Hold
@@ -94,6 +95,11 @@ class Exchange:
     """What it leads: whoever asks the same meanwhile follows."""
     follows: Follower | None = None
     """The running answer of another request, which is its own too."""
+    why: WhyNot = WhyNot.NONE
+    """Why nothing was kept, where a stage knows it."""
+    kept: int = 0
+    """Bytes that its answer takes in the cache."""
+    kept_ttl: float = 0.0
     # route
     targets: tuple[Target, ...] = ()
     plan: Plan | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pihub.domain.chat import Usage
 from pihub.domain.event import Reason, fallback_reason
+from pihub.domain.whynot import BY_WORD, WhyNot
 from pihub.errors import ChainExhausted, Unsupported
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.explain import explain
@@ -93,6 +94,10 @@ class Recorder:
             x.attempts,
             reason,
             names["" if error is None else error.code],
+            x.kept,
+            0 if x.key is None else x.key[0],
+            x.kept_ttl.__ceil__(),
+            _why_not(x),
         )
 
 
@@ -106,6 +111,19 @@ class Numbers(dict[str, int]):
     def __missing__(self, name: str) -> int:
         number = self[name] = self._intern(name)
         return number
+
+
+def _why_not(x: Exchange) -> WhyNot:
+    """Why the cache was not asked, or did not keep the answer."""
+    if x.why or x.kept:
+        return x.why
+    if x.cache is CacheState.BYPASS:
+        return BY_WORD.get(x.cache_reason, WhyNot.NONE)
+    if x.cache is not CacheState.MISS or x.key is None:
+        return WhyNot.NONE
+    if x.error is not None:
+        return WhyNot.UNFINISHED if x.client_gone or x.pieces is not None else WhyNot.FAILED
+    return BY_WORD.get(x.cache_reason, WhyNot.NONE)
 
 
 def _why_failed(x: Exchange) -> Reason:

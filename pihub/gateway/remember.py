@@ -14,6 +14,7 @@ from pihub.domain.collect import Collector
 from pihub.domain.energy import UNCOUNTED, Energy
 from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
+from pihub.domain.whynot import WhyNot
 from pihub.gateway.exchange import Exchange
 from pihub.shared.answers import AnswerCache, Stored, Wire, worth
 from pihub.shared.events import CacheState
@@ -24,8 +25,8 @@ log = logging.getLogger("pihub.gateway")
 
 CHARS_PER_TOKEN = 4
 """For estimates where an upstream never told its usage; marked as such."""
-
-
+FULL_ROOM = 1000
+"""Thousandths of the cache that are used while memory suffices."""
 ROUTED = 3
 """Index in an exchange's marks of the moment when the call began."""
 
@@ -93,9 +94,14 @@ class Remember:
             assert kept is not None
             too_large = _size(x.answer.blocks) > self.max_value
             saves = worth(kept.cost_nano, x.elapsed_us() / 1e6)
-            if too_large or not self._answers.put(x.key, tenant, kept, ttl, saves):
+            if not too_large:
+                tag = self._state.names.intern(x.alias)
+                x.kept = self._answers.put(x.key, tenant, kept, ttl, saves, tag)
+            if not x.kept:
                 self._state.counters.add(self._slot, Column.CACHE_REFUSED, 1)
+                x.why = WhyNot.TOO_LARGE if too_large else self._why_refused()
                 return
+            x.kept_ttl = ttl
             x.stored = kept
         else:
             # The same answer in another form must not outlive the kept one.
@@ -125,6 +131,11 @@ class Remember:
             x.target.simulated,
             max(own_cost, self._paid_elsewhere(x)),
         )
+
+    def _why_refused(self) -> WhyNot:
+        """An answer of an allowed size did not go in."""
+        short = self._state.cache.room() < FULL_ROOM
+        return WhyNot.SHORT_OF_MEMORY if short else WhyNot.BUSY
 
     def _keep_wire(self, x: Exchange, stored: Stored, tenant: int, ttl: float) -> None:
         """The rendered form too, so that the same bytes are answered by the edge.
@@ -159,9 +170,11 @@ class Remember:
             usage.input,
             usage.output,
             stored.simulated,
+            0 if x.key is None else x.key[0],
         )
         saves = worth(stored.cost_nano, x.elapsed_us() / 1e6)
-        self._answers.put_wire(x.request.exact, tenant, wire, ttl, saves)
+        x.kept += self._answers.put_wire(x.request.exact, tenant, wire, ttl, saves)
+        x.kept_ttl = ttl
 
     def price(self, x: Exchange) -> None:
         """Usage and cost of a complete answer; a kept one costs nothing."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pihub import __version__
 from pihub.domain.target import Target
 from pihub.insight import machine, openmetrics
+from pihub.insight.cache_metrics import CACHE, cache_lines
 from pihub.insight.exemplars import exemplars
 from pihub.insight.exposition import CONTENT_TYPE, Histo, Labels, Metric, family, histogram
 from pihub.insight.routing_metrics import ROUTING, TIMES, routing_lines
@@ -129,7 +130,7 @@ METRICS = (
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
     COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
-    BREAKER, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE, *VITALS.values(),
+    BREAKER, *CACHE, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE, *VITALS.values(),
 )  # fmt: skip
 
 _PLAIN = (
@@ -223,6 +224,7 @@ def _lines(
     yield from family(CACHE_BYTES, [({}, cache["bytes"])])
     yield from family(CACHE_CAPACITY, [({}, cache["capacity"])])
     yield from family(CACHE_EVICTED, [({}, cache["evicted"])])
+    yield from cache_lines(state)
     yield from family(KEYS, [({}, len(state.keys))])
     yield from family(UP, _processes(state))
     for metric, series in (

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from pihub.insight.cache_study import CacheStudy
 from pihub.insight.dns import DnsPublisher
 from pihub.insight.live import Live, UpstreamInfo
 from pihub.insight.recorder import Recorder
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
-from pihub.shared.memory import MemoryManager
+from pihub.shared.memory import EVERY, MemoryManager
 from pihub.shared.state import SharedState
 from pihub.store.rows import EventStore
 
@@ -42,6 +43,7 @@ class Observers:
         exporter: Exporter | None = None,
     ) -> None:
         self._exporter = exporter
+        self.study = CacheStudy(state)
         self.recorder = Recorder(
             state.events,
             state.arena.boot_id,
@@ -51,6 +53,7 @@ class Observers:
             flush=settings.store.flush,
             retention_days=settings.store.retention_days,
         )
+        self.recorder.listen(self.study.stored)
         if exporter is not None:
             self.recorder.listen(exporter.stored)
         self.live = Live(state, health, upstream_info(settings), store, self.recorder)
@@ -68,7 +71,7 @@ class Observers:
         )
         live = threading.Thread(target=self.live.run, args=(self._stop,), name="live", daemon=True)
         memory = threading.Thread(
-            target=self.memory.run, args=(self._stop,), name="memory", daemon=True
+            target=self._tend, name="memory", daemon=True
         )
         if self._exporter is not None:
             run = self._exporter.run
@@ -85,6 +88,12 @@ class Observers:
         if self._recorder.is_alive():
             log.error("the last records were not stored within %g s", PATIENCE)
         return not self._recorder.is_alive()
+
+    def _tend(self) -> None:
+        """What is looked after every few seconds."""
+        while not self._stop.wait(EVERY):
+            self.memory.step()
+            self.study.publish()
 
     def _record(self, on_death: Callable[[], object]) -> None:
         try:

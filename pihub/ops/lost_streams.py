@@ -81,7 +81,7 @@ class LostStreams:
             stream.tenant, stream.route, intern(stream.model), intern(stream.upstream),
             intern(stream.alias), 0,
             stream.flags | Flag.STREAM | Flag.ERROR | Flag.ESTIMATED, 1, Reason.FAILED,
-            intern("internal_error"),
+            intern("internal_error"), 0, 0, 0, 0,
         )  # fmt: skip
         self.count += 1
         plan = self._plan()

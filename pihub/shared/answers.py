@@ -23,6 +23,12 @@ LEAST_NANO = 1_000.0
 """What any hit saves: the work of asking."""
 
 
+def group(look: int) -> int:
+    """The 16 bits by which all entries of one key are found again (`Cache.sweep`): the kept
+    answer and each rendered form of it. `look`: the key's first half; never 0."""
+    return (look ^ look >> 16 ^ look >> 32 ^ look >> 48) & 0xFFFF or 1
+
+
 def worth(cost_nano: int, seconds: float) -> float:
     """What a hit on an entry saves, in nano-USD: the money, and the time it took to make."""
     return max(cost_nano, 0) + max(seconds, 0.0) * SECOND_NANO + LEAST_NANO
@@ -67,6 +73,8 @@ class Wire(msgspec.Struct, frozen=True):
     in_tok: int
     out_tok: int
     simulated: bool = False
+    look: int = 0
+    """First half of the canonical key."""
 
 
 class AnswerCache:
@@ -94,11 +102,25 @@ class AnswerCache:
         return None if data is None else self._decode(data)
 
     def put(
-        self, key: Key, tenant: int, stored: Stored, ttl: float, saves: float = LEAST_NANO
-    ) -> bool:
-        """False if it was refused (too large, or the shard was busy). `saves`: `worth()`."""
+        self,
+        key: Key,
+        tenant: int,
+        stored: Stored,
+        ttl: float,
+        saves: float = LEAST_NANO,
+        tag: int = 0,
+    ) -> int:
+        """Bytes that it takes; 0 if it was refused (too large, or the shard was busy).
+        `saves`: `worth()`. `tag`: what it can be purged by, the model's name number."""
         return self._cache.put(
-            key[0], key[1], tenant, self._encode(stored), ttl, saves=saves, compress=True
+            *key,
+            tenant,
+            self._encode(stored),
+            ttl,
+            tag=tag,
+            saves=saves,
+            flags=group(key[0]),
+            compress=True,
         )
 
     def delete(self, key: Key, tenant: int) -> bool:
@@ -124,12 +146,12 @@ class AnswerCache:
         """False if it was refused. It counts as worth what its answer has cost."""
         saves = LEAST_NANO if once.stored is None else worth(once.stored.cost_nano, 60.0)
         data = self._encode(once)
-        return self._cache.put(key[0], key[1], tenant, data, ttl, saves=saves, compress=True)
+        return self._cache.put(*key, tenant, data, ttl, saves=saves, compress=True) > 0
 
     def put_wire(
         self, key: Key, tenant: int, wire: Wire, ttl: float, saves: float = LEAST_NANO
-    ) -> bool:
-        """Keep the rendered form under the exact bytes of the request."""
+    ) -> int:
+        """Keep the rendered form under the exact bytes of the request: bytes that it takes."""
         packed = pack_wire(
             200,
             wire.content_type.encode("latin-1"),
@@ -143,8 +165,11 @@ class AnswerCache:
             in_tok=wire.in_tok,
             out_tok=wire.out_tok,
             simulated=wire.simulated,
+            look=wire.look,
         )
-        return self._cache.put(key[0], key[1], tenant, packed, ttl, saves=saves)
+        return self._cache.put(
+            *key, tenant, packed, ttl, tag=wire.alias, saves=saves, flags=group(wire.look)
+        )
 
     def wire_key(self, route: int, body: bytes) -> Key:
         """The edge's key of a request's exact bytes."""
@@ -154,7 +179,10 @@ class AnswerCache:
 class ByteCache:
     """Opaque byte values with an owner, for the generic APIs."""
 
-    def __init__(self, cache: Cache, secret: bytes, epoch: int) -> None:
+    def __init__(self, cache: Cache, secret: bytes, epoch: int, tag: int = 0) -> None:
+        """`tag`: what its values can be purged by, such as the API's name number; those that
+        are put without a `look` have none."""
+        self._tag = tag
         self._cache = cache
         # Another seed than the answers': the two share the arena, never a key.
         self._seed = int.from_bytes(secret[8:16], "little") ^ (epoch & 0xFFFFFFFFFFFFFFFF)
@@ -173,11 +201,22 @@ class ByteCache:
         ttl: float,
         stale: float,
         saves: float = LEAST_NANO,
-    ) -> bool:
-        """`saves`: `worth()` of the time that the upstream took."""
+        look: int = 0,
+    ) -> int:
+        """Bytes that it takes, 0: refused. `saves`: `worth()` of the time that the upstream
+        took. `look`: what its entries are purged by (`group`)."""
         h1, h2 = xxh3_128(key, self._seed)
         return self._cache.put(
-            h1, h2, tenant, value, ttl, stale, saves=saves, compress=True
+            h1,
+            h2,
+            tenant,
+            value,
+            ttl,
+            stale,
+            tag=self._tag if look else 0,
+            saves=saves,
+            flags=group(look) if look else 0,
+            compress=True,
         )
 
     def delete(self, key: bytes, tenant: int) -> bool:

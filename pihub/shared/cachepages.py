@@ -23,6 +23,8 @@ class Fill(NamedTuple):
 
     entries: int
     bytes: int
+    stale: int = 0
+    """Entries past their expiry that may still stand in for a failing upstream."""
 
 
 class CachePages:
@@ -50,9 +52,11 @@ class CachePages:
 
     def _grouped(self, which: int) -> dict[int, Fill]:
         found: dict[int, Fill] = {}
-        for at, (entries, size) in self._cache.census().items():
+        for at, (entries, size, old) in self._cache.census().items():
             before = found.get(at[which], Fill(0, 0))
-            found[at[which]] = Fill(before.entries + entries, before.bytes + size)
+            found[at[which]] = Fill(
+                before.entries + entries, before.bytes + size, before.stale + old
+            )
         return dict(sorted(found.items(), key=lambda item: -item[1].bytes))
 
     def purge_tenant(self, tenant: int) -> None:

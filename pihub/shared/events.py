@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 
 from pihub._core.ring import Ring
 
-_LAYOUT = struct.Struct("<QQqq9I5I6H4BHH20x")
+_LAYOUT = struct.Struct("<QQqq9I5I6H4BHHIQIB3x")
 
 
 class CacheState(IntEnum):
@@ -71,6 +71,15 @@ class Record:
     reason: int = 0
     worker: int = 0
     error: int = 0
+    kept: int = 0
+    """Bytes that the answer takes in the cache; 0: it was not kept."""
+    look: int = 0
+    """First half of the cache key that the request looked for (an exact hit: of the canonical
+    one); 0: it did not look."""
+    kept_ttl: int = 0
+    """Seconds."""
+    why: int = 0
+    """Number of domain.whynot.WhyNot."""
 
     def pack(self) -> bytes:
         """128 bytes; values beyond a field's width are clamped."""
@@ -106,6 +115,10 @@ class Record:
             self.reason,
             self.worker,
             self.error,
+            min(self.kept, u32),
+            self.look,
+            min(self.kept_ttl, u32),
+            self.why,
         )
 
     @classmethod

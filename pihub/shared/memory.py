@@ -15,7 +15,6 @@ counted (`shed_bytes`, `steps`).
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +116,8 @@ class MemoryManager:
         self.why = ""
         """Why memory is short now; "" if it is not."""
 
-    def run(self, stop: threading.Event) -> None:
-        """Look every `EVERY` seconds until `stop`."""
-        while not stop.wait(EVERY):
-            self.step()
-
     def step(self) -> None:
+        """One look, every `EVERY` seconds."""
         self.why = read(self._root).why()
         room = self._cache.room()
         if not self.why:

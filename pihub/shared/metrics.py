@@ -92,6 +92,26 @@ class Series(IntEnum):
     """Time in the queue before a local upstream."""
 
 
+class Foretold(IntEnum):
+    """Columns of the `foretold` region, one row: what the cache would do with other sizes, by
+    the look-ups of the last days (insight/cache_study.py)."""
+
+    HALF_PPM = 0
+    """Millionths of the look-ups that a cache of half the size would answer."""
+    SAME_PPM = 1
+    DOUBLE_PPM = 2
+    HALF_NANO = 3
+    """Nano-USD a day that it would save."""
+    SAME_NANO = 4
+    DOUBLE_NANO = 5
+    HALF_MS = 6
+    """Milliseconds a day that its hits would have taken upstream."""
+    SAME_MS = 7
+    DOUBLE_MS = 8
+    SAMPLE_PPM = 9
+    """Millionths of the keys that are followed."""
+
+
 class Route(IntEnum):
     """Route numbers: rows of refusals at the edge, labels on /metrics."""
 
@@ -115,6 +135,13 @@ class Route(IntEnum):
 
 STATUS_CLASSES = 6
 """Per route: 1xx..5xx by the first digit, and 0 for 499 (client gone)."""
+
+ROUTE_CACHE = 6
+"""Within a route's columns: where the states of the cache (shared.events) begin."""
+ROUTE_WHY = 12
+"""Where the reasons of domain.whynot begin."""
+ROUTE_COLUMNS = 40
+"""Columns of one route: 16 routes x 40 x 8 B = 5 KiB a process."""
 
 MAX_UPSTREAMS = 32
 """Upstreams and APIs together that have counters and breakers of their own."""
@@ -140,7 +167,17 @@ class UpstreamColumn(IntEnum):
 
 def route_column(route: int, status: int) -> int:
     """Column of the `routes` region for a route and an HTTP status."""
-    return route * STATUS_CLASSES + (0 if status == 499 else min(status // 100, 5))
+    return route * ROUTE_COLUMNS + (0 if status == 499 else min(status // 100, 5))
+
+
+def cache_column(route: int, cache: int) -> int:
+    """Column of the `routes` region for a route and what the cache did (CacheState)."""
+    return route * ROUTE_COLUMNS + ROUTE_CACHE + cache
+
+
+def why_column(route: int, why: int) -> int:
+    """Column of the `routes` region for a route and why nothing was kept (WhyNot)."""
+    return route * ROUTE_COLUMNS + ROUTE_WHY + why
 
 
 def upstream_column(index: int, column: UpstreamColumn) -> int:

@@ -138,7 +138,7 @@ class Relay:
 
     def put(self, rid: int, flight: int, tenant: int, number: int, data: bytes) -> bool:
         key = self._key(rid, flight, number)
-        return len(data) <= self._cache.max_value and self._cache.put(*key, tenant, data, KEPT)
+        return len(data) <= self._cache.max_value and self._cache.put(*key, tenant, data, KEPT) > 0
 
     def drop_head(self, flight: int, tenant: int) -> None:
         try:

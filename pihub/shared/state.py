@@ -33,8 +33,9 @@ from pihub.shared.events import EventLog
 from pihub.shared.findings import ALLOWED_BYTES, FINDINGS, FindingLog
 from pihub.shared.metrics import (
     MAX_UPSTREAMS,
-    STATUS_CLASSES,
+    ROUTE_COLUMNS,
     Column,
+    Foretold,
     Route,
     Series,
     UpstreamColumn,
@@ -82,7 +83,7 @@ class Plan:
         n = self.slots
         return [
             ("counters", Counters.size_for(n, len(Column))),
-            ("routes", Counters.size_for(n, len(Route) * STATUS_CLASSES)),
+            ("routes", Counters.size_for(n, len(Route) * ROUTE_COLUMNS)),
             ("upstreams", Counters.size_for(n, MAX_UPSTREAMS * len(UpstreamColumn))),
             ("machine", machine.size()),
             ("latency", Histogram.size_for(n, len(Series))),
@@ -103,6 +104,7 @@ class Plan:
             ("speeds", Speeds.size_for(SPEEDS)),
             ("routing", Counters.size_for(n, ROUTING)),
             ("cooldowns", Counters.size_for(n, MAX_UPSTREAMS)),
+            ("foretold", Counters.size_for(1, len(Foretold))),
             ("local", Board.size_for(BOARD_BYTES)),
             ("dns", Board.size_for(BOARD_BYTES)),
             ("findings", Ring.size_for(n, FINDINGS)),
@@ -122,7 +124,7 @@ class SharedState:
         self.eventfds = eventfds
         self.slots = n
         self.counters = Counters(arena, "counters", n, len(Column))
-        self.routes = Counters(arena, "routes", n, len(Route) * STATUS_CLASSES)
+        self.routes = Counters(arena, "routes", n, len(Route) * ROUTE_COLUMNS)
         self.upstreams = Counters(
             arena, "upstreams", n, MAX_UPSTREAMS * len(UpstreamColumn)
         )
@@ -145,6 +147,7 @@ class SharedState:
         self.speeds = Speeds(arena, "speeds", SPEEDS)
         self.routing = Counters(arena, "routing", n, ROUTING)
         self.cooldowns = Counters(arena, "cooldowns", n, MAX_UPSTREAMS)
+        self.foretold = Counters(arena, "foretold", 1, len(Foretold))
         self.local = Board(arena, "local")
         self.dns = Board(arena, "dns")
         self.findings = FindingLog(Ring(arena, "findings", n, FINDINGS), n)

@@ -1,7 +1,7 @@
 """Raw ring records as tuples of integers, many at a time.
 
-A tuple has the fields of `shared.events.Record` in their order; the two 64-bit words that
-are unsigned in the ring (ts_ns, rid) are read as signed, which is how SQLite keeps them.
+A tuple has the fields of `shared.events.Record` in their order; the three 64-bit words that
+are unsigned in the ring (ts_ns, rid, look) are read as signed, which is how SQLite keeps them.
 No object and no bytecode a record: at thousands of requests a second this is what the
 control process does most.
 """
@@ -16,7 +16,7 @@ from operator import itemgetter
 from pihub.shared.events import Record
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Record))
-_LAYOUT = struct.Struct("<qqqq9I5I6H4BHH20x")
+_LAYOUT = struct.Struct("<qqqq9I5I6H4BHHIqIB3x")
 
 Row = tuple[int, ...]
 _time = itemgetter(0)

@@ -31,11 +31,11 @@ CODES = {
     "request_too_large": "413 Content Too Large",
     "starting": "503 Service Unavailable",
 }
-EVENT = struct.Struct("<QQqq9I5I6H4BHH20x")
+EVENT = struct.Struct("<QQqq9I5I6H4BHHIQIB3x")
 NAMES = (
     "ts_ns rid cost_nano saved_nano dur_us ttft_us in_tok out_tok cache_read cache_write "
     "bytes_in bytes_out key s1 s2 s3 s4 s5 status tenant route model upstream alias cache flags "
-    "attempts reason worker error"
+    "attempts reason worker error kept look kept_ttl why"
 )
 FIELDS = NAMES.split()
 GOOD, LIMITED, OTHER = "ph_good_0123456789", "ph_limited_0123456", "ph_other_012345678"
@@ -51,7 +51,7 @@ class Hub:
                 ("keys", KeyTable.size_for(16)),
                 ("limits", Limiter.size_for(16)),
                 ("counters", Counters.size_for(3, 20)),
-                ("routes", Counters.size_for(3, 24)),
+                ("routes", Counters.size_for(3, 160)),
                 ("latency", Histogram.size_for(3, 9)),
                 ("ring", Ring.size_for(3, 64)),
             ],
@@ -63,7 +63,7 @@ class Hub:
         self.keys.set_pepper(b"0123456789abcdef")
         self.limits = Limiter(arena, "limits", 16)
         self.counters = Counters(arena, "counters", 3, 20)
-        self.routes = Counters(arena, "routes", 3, 24)
+        self.routes = Counters(arena, "routes", 3, 160)
         self.latency = Histogram(arena, "latency", 3, 9)
         self.ring = Ring(arena, "ring", 3, 64)
         if publish:
@@ -114,7 +114,7 @@ class Hub:
     def remember(self, body: bytes, tenant: int, answer: bytes, **more: Any) -> None:
         facts = {
             "model": 11, "upstream": 12, "alias": 13, "stream": False, "saved_nano": 1_000,
-            "in_tok": 21, "out_tok": 22,
+            "in_tok": 21, "out_tok": 22, "look": 0x1234_5678_9ABC_DEF0,
         }  # fmt: skip
         packed = pack_wire(
             200, b"application/json", [(b"x-pihub-route", b"a/b")], answer, **{**facts, **more}
@@ -231,14 +231,14 @@ def test_a_hit_in_full() -> None:
         "saved_nano": 1_000, "cost_nano": 0, "in_tok": 21, "out_tok": 22, "bytes_in": 8,
         "bytes_out": 300, "key": 5, "status": 200, "tenant": 7, "route": 1, "model": 11,
         "upstream": 12, "alias": 13, "cache": 1, "flags": 9, "reason": 10, "worker": 2,
-        "attempts": 0, "error": 0,
+        "attempts": 0, "error": 0, "look": 0x1234_5678_9ABC_DEF0,
     }  # fmt: skip
     assert {name: event[name] for name in expected} == expected
     assert before <= event["ts_ns"] <= time.time_ns()
     assert event["dur_us"] < 10**6
     assert [hub.counters.total(c) for c in range(4)] == [1, 1, 0, 0]
     assert hub.counters.get(2, 0) == 1, "in the row of its slot"
-    assert hub.routes.get(2, 6 + 2) == 1, "2xx of route 1"
+    assert hub.routes.get(2, 40 + 2) == 1, "2xx of route 1"
     assert hub.latency.count(0) == 1
 
 
@@ -248,7 +248,7 @@ def test_a_refusal_is_counted() -> None:
     (event,) = hub.events()
     assert (event["status"], event["flags"], event["reason"], event["key"]) == (401, 2, 17, 0)
     assert [hub.counters.total(c) for c in range(4)] == [1, 0, 1, 0]
-    assert [c for c in range(24) if hub.routes.total(c)] == [6 + 4], "4xx of route 1"
+    assert [c for c in range(160) if hub.routes.total(c)] == [40 + 4], "4xx of route 1"
 
 
 def test_a_body_without_a_place_for_the_id_stays_whole() -> None:
@@ -331,7 +331,7 @@ def test_no_other_tenant_route_epoch_or_secret_hits() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"short", b"x" * 40, b"PHW1" + b"\xff" * 60, b"PHW1" + bytes(36)]
+    "value", [b"", b"short", b"x" * 48, b"PHW2" + b"\xff" * 60, b"PHW2" + bytes(44)]
 )
 def test_whatever_is_wrong_with_an_entry_is_a_miss(value: bytes) -> None:
     hub = Hub()

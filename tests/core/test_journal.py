@@ -18,8 +18,17 @@ from pihub._core.histogram import Histogram
 from pihub._core.journal import Journal
 from pihub._core.ring import Ring
 from pihub.domain.event import Reason
+from pihub.domain.whynot import WhyNot
 from pihub.shared.events import CacheState, Flag, Record
-from pihub.shared.metrics import STATUS_CLASSES, Column, Route, Series
+from pihub.shared.metrics import (
+    ROUTE_CACHE,
+    ROUTE_COLUMNS,
+    ROUTE_WHY,
+    STATUS_CLASSES,
+    Column,
+    Route,
+    Series,
+)
 from tests.model import journal as model
 
 SLOT = 1
@@ -28,12 +37,13 @@ HEADER = Path(pihub.__file__).parent / "_core" / "include" / "ph_journal.h"
 FIELDS = (
     "rid", "cost_nano", "saved_nano", "ttft_us", "in_tok", "out_tok", "cache_read_tok",
     "cache_write_tok", "bytes_in", "bytes_out", "key", "status", "tenant", "route", "model",
-    "upstream", "alias", "cache", "flags", "attempts", "reason", "error",
+    "upstream", "alias", "cache", "flags", "attempts", "reason", "error", "kept", "look",
+    "kept_ttl", "why",
 )  # fmt: skip
 WIDTH = {
     "rid": 64, "cost_nano": 63, "saved_nano": 63, "status": 16, "tenant": 16, "route": 16,
     "model": 16, "upstream": 16, "alias": 16, "error": 16, "cache": 8, "flags": 8, "attempts": 8,
-    "reason": 8,
+    "reason": 8, "look": 64, "why": 8,
 }  # fmt: skip
 
 
@@ -44,7 +54,7 @@ class Parts:
         self.arena = Arena.create(
             [
                 ("counters", Counters.size_for(3, len(Column))),
-                ("routes", Counters.size_for(3, ROUTES * STATUS_CLASSES)),
+                ("routes", Counters.size_for(3, ROUTES * ROUTE_COLUMNS)),
                 ("latency", Histogram.size_for(3, len(Series))),
                 ("ring", Ring.size_for(3, 64)),
             ],
@@ -55,7 +65,7 @@ class Parts:
 
     def open(self, arena: Arena) -> None:
         self.counters = Counters(arena, "counters", 3, len(Column))
-        self.routes = Counters(arena, "routes", 3, ROUTES * STATUS_CLASSES)
+        self.routes = Counters(arena, "routes", 3, ROUTES * ROUTE_COLUMNS)
         self.latency = Histogram(arena, "latency", 3, len(Series))
         self.ring = Ring(arena, "ring", 3, 64)
 
@@ -79,6 +89,7 @@ SMALL = {
     "route": st.integers(0, ROUTES + 1),
     "cache": st.integers(0, 6),
     "reason": st.sampled_from([0, 1, 10, 17, 18, 19]),
+    "why": st.integers(0, 40),
     "flags": st.integers(0, 31),
     "attempts": st.integers(0, 3),
     "cost_nano": st.integers(-1, 10**12),
@@ -104,7 +115,7 @@ def test_counts_as_its_twin(requests: list[tuple[dict[str, int], list[int]]]) ->
     for column in Column:
         assert parts.counters.get(SLOT, column) == twin.counters[column], column.name
         assert parts.counters.total(column) == twin.counters[column], "its own row only"
-    for column in range(ROUTES * STATUS_CLASSES):
+    for column in range(ROUTES * ROUTE_COLUMNS):
         assert parts.routes.get(SLOT, column) == twin.by_route[column], column
         assert parts.routes.total(column) == twin.by_route[column], "its own row only"
     for series in Series:
@@ -140,9 +151,9 @@ def test_each_field_is_clamped_to_its_width(name: str) -> None:
     parts = Parts()
     most = 2 ** WIDTH.get(name, 32) - 1
     assert getattr(parts.write(**{name: most}), name) == most
-    if name == "rid":
+    if name in ("rid", "look"):
         with pytest.raises(OverflowError):
-            parts.write(rid=most + 1)
+            parts.write(**{name: most + 1})
         return
     for beyond in (most + 1, 2**63, 10**40):
         assert getattr(parts.write(**{name: beyond}), name) == most
@@ -151,7 +162,7 @@ def test_each_field_is_clamped_to_its_width(name: str) -> None:
     assert getattr(parts.write(**{name: -(10**40)}), name) == (-(2**63) if signed else 0)
 
 
-@pytest.mark.parametrize("index", range(24))
+@pytest.mark.parametrize("index", range(2 + len(FIELDS)))
 def test_what_is_no_number_is_refused_before_anything_is_counted(index: int) -> None:
     parts = Parts()
     arguments: list[Any] = [time.monotonic_ns(), [1, 2], *[1] * len(FIELDS)]
@@ -182,7 +193,7 @@ def test_construction_refuses() -> None:
         (parts.routes, parts.counters, parts.latency),
         (parts.counters, parts.counters, parts.latency),
     ):
-        with pytest.raises(ValueError, match=r"a route has 6|needs"):
+        with pytest.raises(ValueError, match=r"a route has 40|needs"):
             Journal(*wanted, parts.ring, SLOT)
     arena = Arena.create([("counters", 9999), ("few", 9999), ("latency", 10**6)], 1)
     few = Counters(arena, "few", 3, 19)
@@ -216,10 +227,13 @@ def test_the_numbers_of_c_are_those_of_python() -> None:
         "JOURNAL_STAGES": len(model.TIMED),
         "JOURNAL_SERIES": max(model.TIMED) + 1,
         "STATUS_CLASSES": STATUS_CLASSES,
+        "ROUTE_CACHE": ROUTE_CACHE,
+        "ROUTE_WHY": ROUTE_WHY,
+        "ROUTE_COLUMNS": ROUTE_COLUMNS,
     }
     for prefix, numbers in (
         ("COLUMN", Column), ("SERIES", Series), ("ROUTE", Route), ("CACHE", CacheState),
-        ("FLAG", Flag), ("REASON", Reason),
+        ("FLAG", Flag), ("REASON", Reason), ("WHY", WhyNot),
     ):  # fmt: skip
         known |= {f"{prefix}_{one.name}": int(one) for one in numbers}
     found = enums()

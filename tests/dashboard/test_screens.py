@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -154,3 +155,38 @@ def test_the_documentation_lists_every_operation(hub: HubProcess, open_page: Ope
 def test_the_screens_need_no_file_of_elsewhere() -> None:
     for path in (Path(__file__).parents[2] / "pihub" / "dashboard").rglob("*.html"):
         assert "http://" not in path.read_text() and "https://" not in path.read_text(), path
+
+
+def test_the_cache_says_what_more_memory_would_buy_and_forgets(
+    house: HubProcess, olga: Page
+) -> None:
+    socket = house.folder / "run" / "control.sock"
+    for n in range(4):
+        ask(house, f"for the cache {n % 2}")
+
+    def hot() -> list[dict[str, object]]:
+        items: list[dict[str, object]] = call(socket, "GET", "/cache/keys")["items"]
+        return items
+
+    end = time.monotonic() + 15
+    while not any(row["hits"] for row in hot()):
+        assert time.monotonic() < end, "the records never came"
+        olga.wait_for_timeout(100)
+    olga.goto(f"{house.url}/dashboard/cache")
+    olga.wait_for_selector("tr:has-text('As it is'):has-text('measured')")
+    olga.on("dialog", lambda dialog: dialog.accept())
+    before = call(socket, "GET", "/cache")["entries"]
+    key = olga.text_content("section:has-text('Asked for most') tbody tr:first-child .below")
+    olga.click(f"tr:has-text('{key}') >> text=Purge")
+    olga.wait_for_selector("text=Done.")
+    after = call(socket, "GET", "/cache")["entries"]
+    assert after < before
+    olga.select_option("select[name=tag]", "cloud")
+    olga.click("text=Purge a model or an API")
+    olga.wait_for_selector("tr:has-text('Model or API'):has-text('assistant')")
+    until(olga, "!document.body.innerText.match(/Model or API\\s+cloud/)")
+    tags = {row["name"] for row in call(socket, "GET", "/cache")["by_tag"]}
+    assert "cloud" not in tags
+    olga.click("text=Purge everything")
+    olga.wait_for_selector("text=The cache is empty.")
+    assert call(socket, "GET", "/cache")["entries"] == 0

@@ -51,13 +51,14 @@ class MemoryCache:
         ttl: float,
         stale: float,
         saves: float = 1.0,
-    ) -> bool:
+        look: int = 0,
+    ) -> int:
         if self.refuse:
-            return False
+            return 0
         now = self._clock()
         until = now + int(ttl * 1e9)
         self.values[key, tenant] = (value, until, until + int(stale * 1e9))
-        return True
+        return len(value)
 
     def delete(self, key: bytes, tenant: int) -> bool:
         return self.values.pop((key, tenant), None) is not None

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from pihub.domain.chat import Usage
+from pihub.domain.whynot import WhyNot
 from pihub.errors import ClientGone, UpstreamIncomplete
 from pihub.gateway.exchange import Exchange
 from pihub.shared import flights as flights_module
-from pihub.shared.events import CacheState
-from pihub.shared.metrics import Column
+from pihub.shared.events import CacheState, Record
+from pihub.shared.metrics import Column, why_column
 from tests.gateway.parts import (
     PRICES,
     Bench,
@@ -420,3 +421,53 @@ def test_asking_is_what_it_says() -> None:
         "messages": [{"role": "user", "content": "x"}],
         "n": 1,
     }
+
+
+def last_record(bench: Bench) -> Record:
+    log = bench.state.events
+    found = [one for slot in range(log.rings) for one in log.read(slot, 0)[2]]
+    return max(found, key=lambda one: one.ts_ns)
+
+
+def test_the_record_says_which_key_was_looked_for_and_what_was_kept(make: Make) -> None:
+    bench = make(chat=("oa",), other=("oa",))
+    bench.says("oa", lambda: openai_whole())
+    assert state(bench, temperature=0) == "MISS; not-kept"
+    missed = last_record(bench)
+    assert state(bench, temperature=0) == "HIT; canonical"
+    found = last_record(bench)
+    assert missed.look == found.look != 0
+    assert missed.kept > 64 and missed.kept_ttl > 0
+    assert (missed.why, found.why) == (WhyNot.NONE, WhyNot.NONE)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({}, WhyNot.TEMPERATURE_UNSET),
+        ({"temperature": 1}, WhyNot.TEMPERATURE),
+        ({"temperature": 0, "nobody_knows": 1}, WhyNot.FIELDS_UNKNOWN),
+    ],
+)
+def test_the_record_says_why_the_cache_was_not_asked(
+    make: Make, more: dict[str, Any], why: WhyNot
+) -> None:
+    bench = make(chat=("oa",), other=("oa",))
+    bench.says("oa", lambda: openai_whole())
+    assert state(bench, **more).startswith("BYPASS")
+    assert last_record(bench).why == why
+    assert bench.state.routes.total(why_column(last_record(bench).route, why)) == 1
+
+
+def test_the_record_says_why_nothing_was_kept(make: Make) -> None:
+    bench = make(chat=("oa",), other=("oa",))
+    bench.says("oa", refusal(503))
+    assert bench.whole(temperature=0)[0].status >= 500
+    assert last_record(bench).why == WhyNot.FAILED
+    bench.says("oa", lambda: openai_whole(text=""))
+    bench.whole(temperature=0)
+    assert last_record(bench).why == WhyNot.EMPTY
+    bench = make(chat=("oa",), other=("oa",), max_value=10)
+    bench.says("oa", lambda: openai_whole(text="longer than that"))
+    bench.whole(temperature=0)
+    assert last_record(bench).why == WhyNot.TOO_LARGE

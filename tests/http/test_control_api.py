@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pihub.errors import Unauthenticated
+from pihub.shared.answers import group
 from pihub.shared.events import Record
 from pihub.shared.metrics import Column, Route
 from pihub.store.metrics import MetricsStore
@@ -297,3 +298,50 @@ def test_lists_are_filtered_sorted_and_cut_to_fields(control: Control) -> None:
 def test_the_document_is_served(untouched: Control) -> None:
     status, _headers, found = untouched.call("GET", "/admin/api/openapi.json")
     assert status == 200 and found["openapi"].startswith("3.1")
+
+
+def test_the_cache_is_studied_and_purged(control: Control) -> None:
+    state = control.state
+    look, tag = 7 << 40, state.names.intern("assistant")
+    for n, tenant in ((1, 1), (2, 1), (3, 2)):
+        state.cache.put(look * n, n, tenant, b"v" * 100, 60, tag=tag, flags=group(look * n))
+    state.cache.put(5 << 40, 5, 2, b"v" * 100, 0, stale=900, tag=tag)
+    log = state.events
+    log.push(1, Record(ts_ns=time.time_ns(), look=look, cache=2, kept=176, alias=tag, tenant=1,
+                       route=1, status=200, cost_nano=4000, dur_us=10))  # fmt: skip
+    log.push(1, Record(ts_ns=time.time_ns(), look=look, cache=1, saved_nano=4000, alias=tag,
+                       tenant=1, route=1, status=200))  # fmt: skip
+    wait_for_rows(control, 2)
+    shown = control.call("GET", f"{API}/cache")[2]
+    assert shown["measured_hit_ratio"] == 0.5
+    assert [one["size"] for one in shown["sizes"]] == [0.25, 0.5, 1, 2, 4]
+    assert shown["sizes"][2]["hit_ratio"] == 0.5
+    (use,) = shown["routes"]
+    assert (use["name"], use["hits"], use["misses"], use["kept_bytes"]) == (
+        "openai_chat", 1, 1, 176,
+    )  # fmt: skip
+    assert {row["name"]: row["entries"] for row in shown["by_tenant"]} == {"1": 2, "2": 2}
+    assert [(row["name"], row["stale"]) for row in shown["by_tag"]] == [("assistant", 1)]
+    (hot,) = control.call("GET", f"{API}/cache/keys")[2]["items"]
+    assert (hot["key"], hot["model"], hot["hits"], hot["bytes"]) == (
+        f"{look:016x}", "assistant", 1, 176,
+    )  # fmt: skip
+    (old,) = control.call("GET", f"{API}/cache/stale")[2]["items"]
+    assert (old["tenant"], old["tag"], old["bytes"]) == (2, "assistant", 176)
+
+    def purge(**body: Any) -> tuple[int, Any]:
+        status, _, told = control.call("POST", f"{API}/cache/purge", body)
+        return status, told.get("entries", told.get("detail"))
+
+    assert purge(key=hot["key"], tenant=1) == (200, 1)
+    assert purge(key=hot["key"], tenant=1) == (200, 0)
+    assert state.cache.get(look * 2, 2, 1) is not None
+    assert purge(tenant=1) == (200, None)
+    assert state.cache.get(look * 2, 2, 1) is None
+    assert state.cache.get(look * 3, 3, 2) is not None
+    assert purge(tag="assistant") == (200, None)
+    assert state.cache.get(look * 3, 3, 2) is None
+    assert purge(all=True) == (200, None)
+    assert purge(tag="nothing")[0] == 404
+    for wrong in ({}, {"tag": "a", "tenant": 1}, {"key": "0" * 16}, {"key": "x"}, {"tenant": 0}):
+        assert purge(**wrong)[0] == 400, wrong

@@ -11,9 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pihub.domain.target import Target
+from pihub.domain.whynot import WhyNot
 from pihub.insight.metrics import METRICS, render
 from pihub.insight.vitals import VITALS
 from pihub.settings.schema import Breaker
+from pihub.shared.events import CacheState
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.machine import ARBITER, CONTROL, Gauge
 from pihub.shared.metrics import (
@@ -21,8 +23,10 @@ from pihub.shared.metrics import (
     Route,
     Series,
     UpstreamColumn,
+    cache_column,
     route_column,
     upstream_column,
+    why_column,
 )
 from pihub.shared.routing import Cell, LocalModel, LocalState, Speeds
 from pihub.shared.state import SharedState
@@ -49,6 +53,8 @@ def scrape(
 
 def test_every_family_appears_and_is_documented(state: SharedState) -> None:
     state.routes.add(1, route_column(Route.OPENAI_CHAT, 200), 1)
+    state.routes.add(1, cache_column(Route.OPENAI_CHAT, CacheState.HIT), 1)
+    state.routes.add(1, why_column(Route.OPENAI_CHAT, WhyNot.TOO_LARGE), 1)
     target = Target("ollama", "ollama", "llama")
     for cell in Cell:
         Speeds(state).learn(target, cell, 2.0)
@@ -58,6 +64,9 @@ def test_every_family_appears_and_is_documented(state: SharedState) -> None:
             state.machine.put(row, one, 1)
     publish(state.vitals, [Sample(name, (), 1.0) for name in VITALS])
     text = render(state, HealthBoard(state, upstream_rows(["ollama"])), (target,)).decode()
+    assert 'pihub_cache_unkept_total{reason="too-large",route="openai_chat"} 1' in text or (
+        'pihub_cache_unkept_total{route="openai_chat",reason="too-large"} 1' in text
+    )
     assert 'pihub_model_load_seconds{target="ollama/llama"} 2' in text
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     assert shown == {metric.name: metric.kind for metric in METRICS}

@@ -8,7 +8,16 @@ from itertools import pairwise
 
 from pihub.domain.event import Reason
 from pihub.shared.events import CacheState, Flag, Record
-from pihub.shared.metrics import Column, Route, Series, route_column
+from pihub.shared.metrics import (
+    ROUTE_COLUMNS,
+    ROUTE_WHY,
+    Column,
+    Route,
+    Series,
+    cache_column,
+    route_column,
+    why_column,
+)
 
 COLUMNS = {
     CacheState.HIT: Column.HITS,
@@ -55,6 +64,10 @@ class Journal:
         add[Column.SAVED_NANO] += max(event.saved_nano, 0)
         if event.route < self.routes:
             self.by_route[route_column(event.route, event.status)] += 1
+            if event.cache in COLUMNS:
+                self.by_route[cache_column(event.route, event.cache)] += 1
+            if 0 < event.why < ROUTE_COLUMNS - ROUTE_WHY:
+                self.by_route[why_column(event.route, event.why)] += 1
         self.time(Series.REQUEST, event.dur_us)
         if event.ttft_us and event.route != Route.API:
             self.time(Series.TTFT, event.ttft_us)

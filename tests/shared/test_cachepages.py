@@ -24,6 +24,27 @@ def test_whose_it_is_and_purging() -> None:
     assert pages.by_tenant() == {}
 
 
+def test_all_entries_of_a_key_go_and_what_is_past_its_time_is_listed() -> None:
+    cache = Cache(Arena.create([("cache", Cache.size_for(1 << 20))], 1), "cache")
+    for n, (tenant, flags) in enumerate([(1, 7), (1, 7), (1, 8), (2, 7)], 1):
+        cache.put(n << 40, n, tenant, b"v", 60, flags=flags)
+    assert cache.sweep(1, 7) == 2
+    assert [cache.get(n << 40, n, t) is None for n, t in ((1, 1), (2, 1), (3, 1), (4, 2))] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert cache.sweep(1, 7) == 0
+    assert cache.stale(9) == []
+    for n in range(1, 31):
+        h1 = n * 0x9E3779B97F4A7C15 % 2**64
+        cache.put(h1, n, 3, b"v" * 100, 0, stale=999 + n, tag=5, flags=9)
+    found = cache.stale(4)
+    assert [(past, tenant, tag, size, flags) for past, _, tenant, tag, size, flags in found] == [
+        (0, 3, 5, 176, 9)
+    ] * 4
+    assert {1000 <= left <= 1030 for _, left, *_ in found} == {True}
+    assert CachePages(cache).by_tenant()[3] == Fill(30, 30 * 176, 30)
+
+
 def test_one_answer_is_purged_by_its_key() -> None:
     cache = Cache(Arena.create([("cache", Cache.size_for(1 << 20))], 1), "cache")
     answers = AnswerCache(cache, b"s" * 32, 1)

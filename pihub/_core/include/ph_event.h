@@ -36,7 +36,11 @@ typedef struct ph_event {
     uint8_t reason;          /* see domain/event.py */
     uint16_t worker;
     uint16_t error;          /* names index of the error code, 0: none */
-    uint8_t pad[20];
+    uint32_t kept;           /* bytes that its answer takes in the cache; 0: not kept */
+    uint64_t look;           /* the cache key's first half (an exact hit: the canonical key's); 0: none */
+    uint32_t kept_ttl;       /* seconds that it may be used */
+    uint8_t why;             /* why not from the cache, or not kept: domain/whynot.py; 0: nothing to say */
+    uint8_t pad[3];
 } ph_event;
 
 _Static_assert(sizeof(ph_event) == 128, "ph_event is 128 bytes");

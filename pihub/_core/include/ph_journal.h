@@ -47,6 +47,9 @@ enum {
 enum {
     PH_ROUTE_API = 5,
     PH_STATUS_CLASSES = 6,
+    PH_ROUTE_CACHE = 6,        /* within a route's columns: the states of the cache */
+    PH_ROUTE_WHY = 12,         /* and why it was not used, or nothing was kept; from 1 on */
+    PH_ROUTE_COLUMNS = 40,
     PH_CACHE_HIT = 1,
     PH_CACHE_BYPASS = 3,
     PH_CACHE_STALE = 5,
@@ -57,7 +60,9 @@ enum {
     PH_FLAG_ESTIMATED = 16,
     PH_REASON_FIRST_CHOICE = 1,
     PH_REASON_CACHE_EXACT = 10,
-    PH_REASON_REFUSED = 17
+    PH_REASON_REFUSED = 17,
+    PH_WHY_TEMPERATURE_UNSET = 2,
+    PH_WHY_TEMPERATURE = 3
 };
 
 typedef struct ph_journal {
@@ -78,10 +83,10 @@ static inline uint32_t ph_clamp32(uint64_t n) {
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-/* Column of the routes table: a class of status a route; 499 (client gone) is class 0. */
+/* Column of the routes table for a status: its class; 499 (client gone) is class 0. */
 static inline uint32_t ph_route_column(uint32_t route, uint32_t status) {
     uint32_t digit = status / 100;
-    return route * PH_STATUS_CLASSES + (status == 499 ? 0 : digit < 5 ? digit : 5);
+    return route * PH_ROUTE_COLUMNS + (status == 499 ? 0 : digit < 5 ? digit : 5);
 }
 
 /* Wall clock of a CLOCK_MONOTONIC instant; their difference is looked at once a second. */
@@ -116,8 +121,14 @@ static inline void ph_journal_write(const ph_journal *j, const ph_event *e) {
     if (e->saved_nano > 0)
         PH_COUNT(PH_COLUMN_SAVED_NANO, e->saved_nano);
 #undef PH_COUNT
-    if (column < j->routes.columns)
+    if (column < j->routes.columns) {
+        uint32_t row = e->route * PH_ROUTE_COLUMNS;
         ph_counter_add(&j->routes, j->slot, column, 1);
+        if (e->cache > 0 && e->cache <= PH_CACHE_STALE)
+            ph_counter_add(&j->routes, j->slot, row + PH_ROUTE_CACHE + e->cache, 1);
+        if (e->why > 0 && e->why < PH_ROUTE_COLUMNS - PH_ROUTE_WHY)
+            ph_counter_add(&j->routes, j->slot, row + PH_ROUTE_WHY + e->why, 1);
+    }
     ph_hist_record(&j->latency, j->slot, PH_SERIES_REQUEST, e->dur_us);
     if (e->ttft_us > 0 && e->route != PH_ROUTE_API) /* an API's first byte is no token */
         ph_hist_record(&j->latency, j->slot, PH_SERIES_TTFT, e->ttft_us);

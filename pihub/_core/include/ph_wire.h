@@ -1,6 +1,6 @@
 /* A rendered answer in the cache, as the edge sends it; and the small pure parts of the edge.
  *
- *    0  u32 magic        "PHW1"
+ *    0  u32 magic        "PHW2"
  *    4  u16 status
  *    6  u8  n_headers    pairs of the block
  *    7  u8  flags        1: the answer was a stream; 2: its upstream is simulated
@@ -13,7 +13,8 @@
  *   28  u32 out_tok
  *   32  u32 block_len    content type and pairs, together
  *   36  u32 body_len
- *   40  content type | pairs: u16 name length, u16 value length, name, value | body
+ *   40  u64 look         the canonical key's first half, by which hits are counted
+ *   48  content type | pairs: u16 name length, u16 value length, name, value | body
  *
  * Little-endian. The block is at most PH_WIRE_BLOCK bytes, so that a reader copies it to
  * its stack before it looks at it (the log may be overwritten under it).
@@ -31,7 +32,7 @@
 #include "ph_cache.h"
 #include "ph_direct.h"
 
-#define PH_WIRE_MAGIC 0x31574850u
+#define PH_WIRE_MAGIC 0x32574850u
 #define PH_WIRE_BLOCK 4096
 #define PH_WIRE_STREAM 1
 #define PH_WIRE_SIMULATED 2
@@ -46,9 +47,10 @@ typedef struct ph_wire {
     int64_t saved_nano;
     uint32_t in_tok, out_tok;
     uint32_t block_len, body_len;
+    uint64_t look;
 } ph_wire;
 
-_Static_assert(sizeof(ph_wire) == 40, "ph_wire is 40 bytes");
+_Static_assert(sizeof(ph_wire) == 48, "ph_wire is 48 bytes");
 
 /* A copied head and block of a value of `len` bytes; 1 if all lengths agree. */
 static inline int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t len) {

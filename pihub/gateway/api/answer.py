@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from pihub.errors import ClientGone, PihubError
+from pihub.gateway.api.call import Call
 from pihub.upstream.connector import Response
 
 CacheState = Literal["HIT", "MISS", "BYPASS", "REVALIDATED", "STALE"]
@@ -22,6 +23,7 @@ class ApiAnswer:
         "attempts",
         "body",
         "cache_state",
+        "call",
         "headers",
         "length",
         "reason",
@@ -42,6 +44,7 @@ class ApiAnswer:
         attempts: int = 0,
         upstream_status: int = 0,
         upstream_ns: int = 0,
+        call: Call | None = None,
     ) -> None:
         self.status = status
         self.headers = headers
@@ -54,6 +57,8 @@ class ApiAnswer:
         """Calls made to the upstream for this answer."""
         self.upstream_status = upstream_status
         self.upstream_ns = upstream_ns
+        self.call = call
+        """The request; it learns what was kept when the body has passed."""
         """From the first call to the head of the answer, ns; 0 without a call."""
         headers.append(("x-pihub-cache", f"{cache_state}; {reason}" if reason else cache_state))
 

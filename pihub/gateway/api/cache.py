@@ -91,22 +91,26 @@ class ApiCache:
         body: bytes,
         plan: Plan,
         asked_ns: int,
-    ) -> bool:
-        """Store an answer that `cache_rules.plan` allows; False if it was refused."""
+    ) -> int:
+        """Store an answer that `cache_rules.plan` allows: its bytes, 0 if it was refused."""
         if len(body) > self.max_value:
-            return False
+            return 0
         entry = Entry(status, list(headers), body, plan, asked_ns, self.clock())
         ttl = max(plan.lifetime - plan.age, _LEAST)
         names = vary_names(headers)
-        key = self._key(b"a", uri)
+        key, look = self._key(b"a", uri), self.look(uri)
         if names:
             selector = self._encode(_Record(selector=names))
-            if not self._face.put(key, tenant, selector, ttl, plan.keep):
-                return False
+            if not self._face.put(key, tenant, selector, ttl, plan.keep, look=look):
+                return 0
             key = self._key(b"v", uri, names, request)
         value = self._encode(_Record(entry=entry))
         saves = worth(0, (entry.stored_ns - asked_ns) / 1e9)
-        return self._face.put(key, tenant, value, ttl, plan.keep, saves)
+        return self._face.put(key, tenant, value, ttl, plan.keep, saves, look)
+
+    def look(self, uri: str) -> int:
+        """What names a URI in records and to a purge: 64 bits, never 0."""
+        return int.from_bytes(self._key(b"a", uri)[:8], "little") or 1
 
     def resident(self, entry: Entry) -> float:
         """Seconds since the entry was stored."""

@@ -31,7 +31,9 @@ class Call:
         "body",
         "body_length",
         "client_fd",
+        "kept",
         "limited",
+        "look",
         "method",
         "now",
         "sent",
@@ -69,6 +71,10 @@ class Call:
         self.attempts = 0
         self.limited = False
         """The API's rate was asked for this request already."""
+        self.look = 0
+        """What it looked for in the cache (`ApiCache.look`); 0: it did not."""
+        self.kept = (0, 0.0)
+        """(bytes that its answer takes in the cache, seconds that it is fresh)."""
         self.upstream_ns = 0
         """From the arrival to the head of the answer, ns."""
 

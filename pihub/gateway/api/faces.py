@@ -19,9 +19,11 @@ class CacheFace(Protocol):
         ttl: float,
         stale: float,
         saves: float = 1.0,
-    ) -> bool:
-        """Keep for `ttl` then `stale` seconds; False if it was refused. `saves`: nano-USD
-        that a hit is worth (shared.answers.worth); the least worth goes first."""
+        look: int = 0,
+    ) -> int:
+        """Keep for `ttl` then `stale` seconds: the bytes that it takes, 0 if it was refused.
+        `saves`: nano-USD that a hit is worth (shared.answers.worth); the least worth goes
+        first. `look`: names the URI; all entries of one can be purged together."""
 
     def delete(self, key: bytes, tenant: int) -> bool: ...
 

@@ -129,6 +129,7 @@ class ApiProxy:
         return self._through(call, response, "BYPASS", reason)
 
     def _cached(self, call: Call, cache: ApiCache) -> ApiAnswer:
+        call.look = cache.look(call.target)
         entry = cache.get(call.target, call.sent, call.tenant)
         use = Use.VALIDATE
         if entry is not None:
@@ -212,7 +213,7 @@ class ApiProxy:
             body = b""
         elif status == 204:
             length = -1
-        return ApiAnswer(status, headers, body, state, reason, length=length,
+        return ApiAnswer(status, headers, body, state, reason, length=length, call=call,
                          attempts=call.attempts, upstream_ns=call.upstream_ns)  # fmt: skip
 
     def _through(
@@ -257,7 +258,7 @@ class ApiProxy:
             body = BodyStream(response, keep=keep, done=store, outcome=self._broke_off)
         return ApiAnswer(response.status, headers, body, state, reason, length=length,
                          attempts=call.attempts, upstream_status=response.status,
-                         upstream_ns=call.upstream_ns)  # fmt: skip
+                         upstream_ns=call.upstream_ns, call=call)  # fmt: skip
 
     def _broke_off(self, error: PihubError) -> None:
         self._caller.broke_off()
@@ -287,8 +288,9 @@ class ApiProxy:
         plan: Plan,
         asked_ns: int,
     ) -> None:
-        cache.put(call.target, call.sent, call.tenant, status=status, headers=headers,
-                  body=body, plan=plan, asked_ns=asked_ns)  # fmt: skip
+        size = cache.put(call.target, call.sent, call.tenant, status=status, headers=headers,
+                         body=body, plan=plan, asked_ns=asked_ns)  # fmt: skip
+        call.kept = (size, max(plan.lifetime - plan.age, 0.0))
 
     def _shown(self, call: Call, response: Response) -> list[tuple[str, str]]:
         """The answer's fields for the client."""

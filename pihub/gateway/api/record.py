@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pihub.domain.event import Reason
 from pihub.domain.target import Principal
+from pihub.domain.whynot import WhyNot, api_reason
 from pihub.errors import ClientGone, PihubError
 from pihub.gateway.api.answer import ApiAnswer
 from pihub.gateway.record import Numbers
@@ -50,6 +51,9 @@ class ApiRecorder:
             reason = Reason.REFUSED
         if gone:
             reason = Reason.CLIENT_GONE
+        call = None if answer is None else answer.call
+        look = 0 if call is None else call.look
+        kept, ttl = (0, 0.0) if call is None else call.kept
         self._write(
             t0_ns,
             [],  # no stages
@@ -75,4 +79,20 @@ class ApiRecorder:
             answer.attempts if answer is not None else 0,
             reason,
             self._names["" if error is None else error.code],
+            kept,
+            look,
+            ttl.__ceil__(),
+            _why_not(answer, kept, error),
         )
+
+
+def _why_not(answer: ApiAnswer | None, kept: int, error: PihubError | None) -> WhyNot:
+    if answer is None or kept:
+        return WhyNot.NONE
+    why = api_reason(answer.cache_state, answer.reason)
+    if why or answer.cache_state != "MISS":
+        return why
+    if error is not None:
+        return WhyNot.UNFINISHED
+    # Said to be stored, and was not: longer than was told, or the shard was busy.
+    return WhyNot.TOO_LARGE if answer.reason == "stored" else WhyNot.NONE

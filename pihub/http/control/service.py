@@ -12,6 +12,7 @@ from pihub.errors import StartupError
 from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
+from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.service import Exporter, Observers
 from pihub.ops.alerts import Tell
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
@@ -117,6 +118,7 @@ def run_control(
         scanner=keeper,
         vitals=vitals,
         catalog=Catalog(settings, settings_prices(settings), state),
+        desk=CacheDesk(state, observers.study),
     )
 
     def saved(number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.tenant_picture import TenantPicture
 from pihub.ops.budgets import BudgetService
 from pihub.ops.catalog import Catalog
@@ -42,6 +43,8 @@ class ControlServices:
     """Signs cursors; derived from the installation's pepper."""
     webhooks: Desk = field(default_factory=NoDesk)
     scanner: ScannerDesk = field(default_factory=NoFindings)
+    desk: CacheDesk | None = None
+    """None in tests of pages alone."""
     control: Control | None = None
     """Users, sessions, audit log; None in tests of pages alone."""
     catalog: Catalog | None = None
@@ -51,6 +54,11 @@ class ControlServices:
     proxies: tuple[str, ...] = ()
     level: str = "home"
     """`access.mode`"""
+
+    @property
+    def cache(self) -> CacheDesk:
+        assert self.desk is not None
+        return self.desk
 
     @property
     def access(self) -> Control:

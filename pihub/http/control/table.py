@@ -10,6 +10,7 @@ from pihub.http.control.operation import Operation
 from pihub.http.control.operations import (
     alerts,
     budgets,
+    cache,
     catalog,
     health,
     keys,
@@ -28,6 +29,7 @@ from pihub.http.control.operations import (
 OPERATIONS: tuple[Operation, ...] = (
     *alerts.OPERATIONS,
     *budgets.OPERATIONS,
+    *cache.OPERATIONS,
     *catalog.OPERATIONS,
     *health.OPERATIONS,
     *keys.OPERATIONS,

@@ -45,7 +45,7 @@ class StoredResponses:
         data = encode(kept)
         if len(data) > self._cache.max_value:
             return False
-        return self._cache.put(_key(id_), tenant, data, self._ttl, 0.0)
+        return self._cache.put(_key(id_), tenant, data, self._ttl, 0.0) > 0
 
     def delete(self, tenant: int, id_: str) -> bool:
         return self._cache.delete(_key(id_), tenant)
