@@ -12,3 +12,4 @@ cdef class Edge(Direct):
 
     cdef object refuse(self, Ask *ask, str code, dict environ, object start_response, long retry)
     cdef object hit(self, Ask *ask, object start_response)
+    cdef bint respelled(self, Ask *ask, bytes body)

@@ -24,7 +24,8 @@ class Edge(Direct):
 
     What reaches `app` has, in its environ: pihub.rid, pihub.rid_hex, pihub.t0
     (CLOCK_MONOTONIC ns), pihub.slot; for POSTs of `routes` also pihub.principal
-    (key, tenant, flags), pihub.body (the body was read), pihub.exact (wire_key of it)
+    (key, tenant, flags), pihub.body (the body was read), pihub.exact (wire_key of it, without
+    whitespace between its tokens where that is allowed)
     and pihub.route, and pihub.begun if the `lane` has begun its call. A request with an
     x-pihub-cache header, or of a key with the flag RESTRICTED, is never answered from the
     cache, nor by the lane. quotas: a row a tenant, asked for keys with the flag QUOTA

@@ -12,7 +12,7 @@ Cost      a look-up of a followed key: about 0.3 us; of another one: one hash.
 Failure   none: what has no room is not followed. RAM: `ram`, about 104 bytes a followed key.
 """
 cimport cython
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 

@@ -35,6 +35,13 @@ cdef extern from "ph_wire.h" nogil:
         PH_WIRE_SIMULATED
     uint32_t PH_WIRE_MAGIC
 
+    uint32_t PH_ALIAS_MAGIC
+
+    ctypedef struct ph_alias:
+        uint32_t magic
+        uint64_t h1
+        uint64_t h2
+
     ctypedef struct ph_wire:
         uint32_t magic
         uint16_t status
@@ -67,6 +74,12 @@ cdef extern from "ph_wire.h" nogil:
     int ph_path_ok(const uint8_t *p, size_t n)
     size_t ph_bearer(const uint8_t **p, size_t n)
     int64_t ph_length(const uint8_t *p, size_t n)
+
+
+cdef extern from "ph_minify.h" nogil:
+    size_t ph_minify(const uint8_t *p, size_t n, uint8_t *out)
+
+cdef bytes alias_of(uint64_t h1, uint64_t h2)
 
 
 cdef class Heads:

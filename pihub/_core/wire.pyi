@@ -3,6 +3,10 @@ from typing import Self, final
 def wire_key(secret: bytes, epoch: int, route: int, body: bytes) -> tuple[int, int]:
     """(h1, h2) of a request's exact bytes; `secret` is the arena's 32 bytes, `epoch` u64."""
 
+def minify(text: bytes) -> bytes:
+    """A JSON text without whitespace between its tokens (include/ph_minify.h); empty if that
+    could change its meaning, or if it has none."""
+
 def pack_wire(
     status: int,
     content_type: bytes,

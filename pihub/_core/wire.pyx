@@ -43,6 +43,25 @@ def wire_key(bytes secret not None, uint64_t epoch, uint64_t route, bytes body n
     return h1, h2
 
 
+def minify(bytes text not None):
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(text))
+    cdef size_t n = ph_minify(
+        <const uint8_t *> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text),
+        <uint8_t *> PyBytes_AS_STRING(out),
+    )
+    return out[:n]
+
+
+cdef bytes alias_of(uint64_t h1, uint64_t h2):
+    """The value under another spelling's key."""
+    cdef ph_alias a
+    memset(&a, 0, sizeof(a))
+    a.magic = PH_ALIAS_MAGIC
+    a.h1 = h1
+    a.h2 = h2
+    return PyBytes_FromStringAndSize(<char *> &a, sizeof(a))
+
+
 cdef bytes header_part(bytes name, bytes value):
     if not name or b"\r" in name + value or b"\n" in name + value:
         raise ValueError("a header has no name, or a line break")

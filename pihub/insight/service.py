@@ -70,9 +70,7 @@ class Observers:
             target=self._record, args=(on_death,), name="recorder", daemon=True
         )
         live = threading.Thread(target=self.live.run, args=(self._stop,), name="live", daemon=True)
-        memory = threading.Thread(
-            target=self._tend, name="memory", daemon=True
-        )
+        memory = threading.Thread(target=self._tend, name="memory", daemon=True)
         if self._exporter is not None:
             run = self._exporter.run
             threading.Thread(target=run, args=(self._stop,), name="otel", daemon=True).start()

@@ -498,3 +498,47 @@ def test_errors_of_the_application_pass() -> None:
     hub.edge = hub.build(ROUTES)
     with pytest.raises(KeyError, match="inside"):
         hub.call(environ(REQUEST_METHOD="GET"))
+
+
+SPELT = b'{"a":"x y","b":[1,2]}'
+SPREAD = b'{ "a": "x y",\n "b": [1, 2] }'
+
+
+def test_the_same_json_with_other_whitespace_hits_and_then_at_once() -> None:
+    hub = Hub()
+    hub.remember(SPELT, 7, b"answer")
+    assert hub.call(environ(SPREAD)) == [b"answer"]
+    exact = wire_key(hub.secret, 77, 1, SPREAD)
+    alias = hub.cache.get(*exact, 7)
+    assert alias is not None and len(alias) == 24, "the next time these bytes hit at once"
+    assert hub.call(environ(SPREAD)) == [b"answer"]
+    assert [event["cache"] for event in hub.events()] == [1, 1]
+    assert hub.cache.delete(*wire_key(hub.secret, 77, 1, SPELT), 7)
+    hub.call(environ(SPREAD))
+    assert len(hub.reached) == 1, "an alias of nothing is a miss"
+
+
+def test_an_answer_to_spread_json_is_kept_under_the_compact_key() -> None:
+    hub = Hub()
+    hub.call(environ(SPREAD))
+    assert hub.reached[-1]["pihub.exact"] == wire_key(hub.secret, 77, 1, SPELT)
+    assert hub.reached[-1]["pihub.body"] == SPREAD, "the upstream gets what the client sent"
+    hub.call(environ(b'{"a": tr ue}'))
+    assert hub.reached[-1]["pihub.exact"] == wire_key(hub.secret, 77, 1, b'{"a": tr ue}')
+
+
+def test_whitespace_within_a_string_is_another_question() -> None:
+    hub = Hub()
+    hub.remember(SPELT, 7, b"answer")
+    hub.call(environ(SPREAD.replace(b"x y", b"x  y")))
+    assert len(hub.reached) == 1
+
+
+def test_an_alias_is_checked_like_any_entry() -> None:
+    hub = Hub()
+    exact = wire_key(hub.secret, 77, 1, SPELT)
+    itself = b"".join(half.to_bytes(8, "little") for half in exact)
+    for value in (b"x" * 24, b"PHA1" + b"\xff" * 20, b"PHA1\0\0\0\0" + itself):
+        hub.cache.put(*exact, 7, value, 60)
+        hub.call(environ(SPELT))
+    assert len(hub.reached) == 3, "nonsense, nowhere, and itself"

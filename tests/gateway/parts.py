@@ -138,6 +138,10 @@ class FakeWaiter:
 
         if self.gone and client_fd >= 0:
             raise ClientGone("the client closed its connection")
+        # Before the wait too: a loop that was just woken may drain the descriptor that was
+        # written to for the end, and would then wait for ever.
+        if self.over:
+            raise InterruptedError
         poller = select.poll()
         poller.register(fd, select.POLLIN)
         left = min(deadline - time.monotonic(), 30.0)

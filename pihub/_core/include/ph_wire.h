@@ -50,6 +50,15 @@ typedef struct ph_wire {
     uint64_t look;
 } ph_wire;
 
+/* What lies under another spelling's key: where the answer is. */
+#define PH_ALIAS_MAGIC 0x31414850u /* "PHA1" */
+
+typedef struct ph_alias {
+    uint32_t magic;
+    uint32_t zero;
+    uint64_t h1, h2;
+} ph_alias;
+
 _Static_assert(sizeof(ph_wire) == 48, "ph_wire is 48 bytes");
 
 /* A copied head and block of a value of `len` bytes; 1 if all lengths agree. */
@@ -74,14 +83,32 @@ static inline int ph_wire_ok(const ph_wire *w, const uint8_t *block, uint64_t le
     return at == w->block_len;
 }
 
-/* Head and block of the entry of a key, copied: 1, or 0 if there is none that can be sent.
+/* Head and block of the entry of a key, or of the one that its alias names, copied: 1, or 0 if there is none that can be sent.
  * The body is copied by the caller, who then asks ph_cache_still(hit). */
 static inline int ph_wire_find(
     const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now, ph_cache_hit *hit,
     ph_wire *w, uint8_t *block
 ) {
+    int aliases = 1; /* an alias of an alias is never made */
     for (int attempt = 0; attempt < 3; attempt++) {
-        if (!ph_cache_find(c, h1, h2, tenant, now, 0, hit) || hit->len < sizeof *w || hit->raw) {
+        if (!ph_cache_find(c, h1, h2, tenant, now, 0, hit) || hit->raw) {
+            return 0;
+        }
+        if (hit->len == sizeof(ph_alias) && aliases) {
+            ph_alias a;
+            memcpy(&a, hit->value, sizeof a);
+            if (ph_cache_still(hit)) {
+                if (a.magic != PH_ALIAS_MAGIC) {
+                    return 0;
+                }
+                h1 = a.h1;
+                h2 = a.h2;
+                aliases--;
+                attempt = -1;
+            }
+            continue;
+        }
+        if (hit->len < sizeof *w) {
             return 0;
         }
         memcpy(w, hit->value, sizeof *w);
