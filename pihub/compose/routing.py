@@ -9,7 +9,7 @@ from pihub.domain.ports import Waiter
 from pihub.gateway.care import Care, RetryBudget
 from pihub.gateway.context import ContextGuard
 from pihub.gateway.learn import Learner
-from pihub.gateway.plan import Planner, Rules
+from pihub.gateway.plan import PLAIN, Planner, Rules
 from pihub.gateway.route import ModelTable
 from pihub.gateway.turns import Lane, Turns
 from pihub.settings.addresses import is_private
@@ -67,6 +67,7 @@ def model_rules(settings: Settings) -> dict[str, Rules]:
             weights=tuple(model.weights),
             strong_share=model.strong_share,
             verify=tuple(model.verify),
+            floor=model.verify_floor if "logprob" in model.verify else PLAIN.floor,
         )
         for alias, model in settings.models.items()
     }

@@ -15,7 +15,7 @@ from typing import Any
 from pihub.domain.chat import Answer, Ask, StopReason, Text, ToolUse
 from pihub.domain.jsonschema import faults
 
-CHECKS = ("cut", "empty", "tools", "schema", "refusal", "agreement")
+CHECKS = ("cut", "empty", "tools", "schema", "refusal", "logprob", "agreement")
 _REFUSAL = re.compile(
     r"\s*(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:can ?not|can't|won't)\b|sorry, (?:but )?i\b"
     r"|as an ai\b|i do(?:n't| not) (?:have (?:access|enough|the ability)|know)|unfortunately, i\b)",
@@ -26,11 +26,18 @@ _WORD = re.compile(r"\w+")
 
 def first_failure(checks: Sequence[str], answer: Answer, ask: Ask) -> str:
     """The name of the first check that fails, "" if all hold. `agreement` needs a second
-    answer: see `agree`."""
+    answer, `logprob` a floor: see `agree` and `sure`."""
     for check in CHECKS:
         if check in checks and check in _RULES and not _RULES[check](answer, ask):
             return check
     return ""
+
+
+def sure(answer: Answer, floor: float) -> bool:
+    """Whether the mean log probability of the answer's tokens is at least `floor`; True where
+    the upstream told none."""
+    told = answer.logprobs
+    return not told or sum(one.logprob for one in told) / len(told) >= floor
 
 
 def agree(one: Answer, two: Answer) -> bool:

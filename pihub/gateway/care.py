@@ -13,7 +13,7 @@ import msgspec
 
 from pihub.domain.chat import Answer, Ask
 from pihub.domain.collect import Collector, replay
-from pihub.domain.drafts import agree, first_failure
+from pihub.domain.drafts import agree, first_failure, sure
 from pihub.domain.target import Target
 from pihub.errors import BreakerOpen, ChainDeadline, DraftRejected, PihubError, UpstreamError
 from pihub.gateway.context import ContextGuard
@@ -33,6 +33,7 @@ REJECTED = {
     "empty": Event.DRAFT_EMPTY,
     "cut": Event.DRAFT_CUT,
     "agreement": Event.DRAFT_AGREEMENT,
+    "logprob": Event.DRAFT_LOGPROB,
 }
 
 
@@ -96,8 +97,12 @@ class Care:
         self._turns.ready(x, target)
 
     def ask(self, x: Exchange, target: Target) -> Ask | None:
-        """The request with what the target's context needs; None: as it is."""
-        return self._guard.fit(x, target)
+        """The request with what the target's context and a draft's checks need; None: as it
+        is."""
+        fitted = self._guard.fit(x, target)
+        if x.drafts and x.plan is not None and "logprob" in x.plan.rules.verify:
+            return msgspec.structs.replace(fitted or x.parsed(), logprobs=True)
+        return fitted
 
     def may_retry(self) -> bool:
         if self._retries.take():
@@ -134,11 +139,15 @@ class Care:
         answer, ask = x.answer, x.parsed()
         checks = x.plan.rules.verify
         failed = first_failure(checks, answer, ask)
+        if not failed and "logprob" in checks and not sure(answer, x.plan.rules.floor):
+            failed = "logprob"
         if not failed and "agreement" in checks:
             failed = self._disagrees(x, target, answer, again)
         if not failed:
             self.count(Event.DRAFT_KEPT)
             x.plan.note = "draft verified"
+            if not ask.logprobs:  # they were asked for the check's sake
+                x.answer = msgspec.structs.replace(answer, logprobs=())
             return
         self.count(REJECTED[failed])
         self._lose(x, target, answer)

@@ -34,6 +34,8 @@ class Rules:
     weights: tuple[float, ...] = ()
     strong_share: float = 0.5
     verify: tuple[str, ...] = ()
+    floor: float = -1.0
+    """Of the check `logprob`."""
 
     @property
     def plain(self) -> bool:

@@ -38,6 +38,8 @@ class ModelRouting(Section, frozen=True, kw_only=True):
     """For `difficulty`: the share of prompts for the strongest target."""
     verify: list[str] = []
     """Checks of a local draft; if one fails, the next target answers."""
+    verify_floor: Annotated[float, msgspec.Meta(ge=-100, le=0)] = -1.0
+    """For `logprob`: the least mean log probability of a draft's tokens."""
 
 
 class Routing(Section, frozen=True):

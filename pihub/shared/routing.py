@@ -53,6 +53,7 @@ class Event(IntEnum):
     DRAFT_EMPTY = 14
     DRAFT_CUT = 15
     DRAFT_AGREEMENT = 16
+    DRAFT_LOGPROB = 17
     RETRIED = 19
     RETRY_DENIED = 20
     LOAD_ASKED = 21

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -405,3 +406,69 @@ def test_a_pause_that_an_upstream_asks_for_is_shared_and_never_shortened(routed:
     bench.state.cooldowns.set(2, row, until)
     bench.whole()
     assert bench.connector.hosts == ["an", "ol", "ol"]
+
+
+def weighed(text: str, *chances: float) -> FakeResponse:
+    """A streamed answer of Ollama whose words have these log probabilities."""
+    response = ollama_says("")
+    head, last = response.chunks
+    words = [
+        {
+            **json.loads(bytes(head)),  # type: ignore[arg-type]
+            "message": {"role": "assistant", "content": word},
+            "logprobs": [{"token": word, "logprob": chance}],
+        }
+        for word, chance in zip(re.findall(r"\S+\s*", text), chances, strict=True)
+    ]
+    response.chunks = [*(json.dumps(line).encode() + b"\n" for line in words), last]
+    return response
+
+
+FLOOR = {"chat": Rules(verify=("logprob",), floor=-1.0)}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_unsure_draft_goes_up(routed: Make, stream: bool) -> None:
+    bench = routed(rules=FLOOR)
+    bench.says("ol", lambda: weighed("a b c", -0.2, -1.9, -0.3))
+    reply, body = bench.whole(stream=stream)
+    assert sent(bench)["logprobs"] is True
+    assert header(reply, "x-pihub-reason").endswith("draft verified")
+    assert b"logprob\"" not in body and b'"token"' not in body, "nobody asked for them"
+    bench.says("ol", lambda: weighed("a b c", -0.9, -1.9, -0.3))
+    reply, body = bench.whole(stream=stream)
+    assert bench.connector.hosts[-1] == "an" and b"from above" in body
+    assert header(reply, "x-pihub-reason") == "fallback after ol/llama: draft_rejected (logprob)"
+    assert (bench.event(Event.DRAFT_KEPT), bench.event(Event.DRAFT_LOGPROB)) == (1, 1)
+    assert bench.records()[-1].cost_nano >= 50_000, "the draft's tokens are on the bill"
+
+
+def test_who_asks_for_logprobs_gets_them_checked_or_not(routed: Make) -> None:
+    bench = routed(rules=FLOOR)
+    bench.says("ol", lambda: weighed("a b", -0.25, -0.5))
+    _, body = bench.whole(logprobs=True)
+    told = json.loads(body)["choices"][0]["logprobs"]["content"]
+    assert [one["logprob"] for one in told] == [-0.25, -0.5]
+
+
+def test_an_upstream_without_logprobs_is_not_judged_by_them(routed: Make) -> None:
+    bench = routed(rules=FLOOR)
+    reply, _ = bench.whole()
+    assert header(reply, "x-pihub-reason").endswith("draft verified")
+
+
+def test_the_checks_buy_quality_for_a_share_of_the_calls(routed: Make) -> None:
+    """Forty drafts of which twelve are wrong, as a small model is: unsure, or not itself."""
+    right = [(("Rome is it", -0.1 - n / 100, -0.2, -0.1),) * 2 for n in range(28)]
+    unsure = [(("Oslo is it", -2.0, -1.0 - n / 10, -0.8),) * 2 for n in range(6)]
+    fickle = [(("Bern is it", -0.3, -0.2, -0.4), (f"Paris was {n}", -0.3, -0.2, -0.4))
+              for n in range(6)]  # fmt: skip
+    bench = routed(rules={"chat": Rules(verify=("logprob", "agreement"), floor=-1.0)})
+    answers = []
+    for n, (draft, again) in enumerate([*right, *unsure, *fickle]):
+        bench.says("ol", weighed(*draft), weighed(*again))
+        _, body = bench.whole(text=f"question {n}")
+        answers.append(body)
+    assert sum(b"Rome is it" in body for body in answers) == 28, "all right drafts were kept"
+    assert sum(b"from above" in body for body in answers) == 12, "all wrong ones went up"
+    assert bench.event(Event.DRAFT_LOGPROB) == bench.event(Event.DRAFT_AGREEMENT) == 6

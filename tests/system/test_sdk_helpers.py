@@ -55,7 +55,8 @@ def test_asynchronous_clients(hub: HubProcess, model: str) -> None:
     assert one == two == three and "Simulated" in one
 
 
-def test_anthropic_s_tool_runner(hub: HubProcess) -> None:
+@pytest.mark.parametrize("model", MODELS)
+def test_anthropic_s_tool_runner(hub: HubProcess, model: str) -> None:
     asked: list[str] = []
 
     @anthropic.beta_tool
@@ -70,7 +71,7 @@ def test_anthropic_s_tool_runner(hub: HubProcess) -> None:
 
     client = anthropic.Anthropic(base_url=hub.url, api_key=hub.key, max_retries=0)
     runner = client.beta.messages.tool_runner(
-        model="cloud",
+        model=model,
         max_tokens=200,
         tools=[get_weather],
         messages=[{"role": "user", "content": '[[tool:get_weather {"city": "Oslo"}]]'}],

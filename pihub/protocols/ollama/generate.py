@@ -97,7 +97,7 @@ class GenerateClient(OllamaClient):
         thought = "".join(block.text for block in answer.blocks if isinstance(block, Thinking))
         if thought:
             fields["thinking"] = thought
-        if answer.logprobs:
+        if answer.logprobs and ask.logprobs:
             fields["logprobs"] = plain(answer.logprobs)
         fields["done"] = True
         fields["done_reason"] = done_reason(answer.stop_reason, answer.raw_stop)

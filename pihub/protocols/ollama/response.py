@@ -102,7 +102,7 @@ def write(answer: Answer, ask: Ask) -> bytes:
         "done_reason": done_reason(answer.stop_reason, answer.raw_stop),
         **write_end(answer.usage, answer.timings, 0),
     }
-    if answer.logprobs:
+    if answer.logprobs and ask.logprobs:
         body["logprobs"] = logprobs.plain(answer.logprobs)
     return encode(body)
 

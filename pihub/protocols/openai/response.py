@@ -144,6 +144,7 @@ def write(answer: Answer, ask: Ask) -> bytes:
         if isinstance(block, ToolUse)
     ]
     text = texts(answer.blocks)
+    told = answer.logprobs if ask.logprobs else ()
     message: dict[str, Any] = {
         "role": "assistant",
         "content": None if calls and not text else text,
@@ -162,7 +163,7 @@ def write(answer: Answer, ask: Ask) -> bytes:
             {
                 "index": 0,
                 "message": message,
-                "logprobs": logprobs.chat(answer.logprobs) if answer.logprobs else None,
+                "logprobs": logprobs.chat(told) if told else None,
                 "finish_reason": FINISHES[answer.stop_reason],
             }
         ],
