@@ -111,6 +111,68 @@ FAULTS = {
     "F17": "reset after some tokens",
     "F18": "the name cannot be resolved",
 }
+INVARIANTS: dict[int, tuple[str, list[str]]] = {
+    1: (
+        "the deltas of a stream, joined, are the whole answer",
+        [
+            "tests/protocols/test_properties.py::test_concatenated_deltas_are_the_whole_answer",
+            "tests/protocols/test_properties.py::test_anthropic_carries_everything",
+        ],
+    ),
+    2: (
+        "round trips keep roles, ids, tool input and order",
+        [
+            "tests/protocols/test_properties.py::"
+            "test_openai_anthropic_openai_keeps_roles_ids_inputs_and_order",
+            "tests/protocols/test_properties.py::"
+            "test_anthropic_openai_anthropic_keeps_roles_ids_inputs_and_order",
+            "tests/protocols/test_properties.py::"
+            "test_openai_ollama_openai_keeps_roles_ids_inputs_and_order",
+        ],
+    ),
+    3: (
+        "the ledger's total is the sum of its rows and the counter",
+        [
+            "tests/ops/test_budget_service.py::"
+            "test_after_a_power_cut_counters_are_what_the_ledger_says",
+            "tests/shared/test_budgets.py::test_restoring_makes_the_counter_the_ledger",
+        ],
+    ),
+    4: (
+        "nothing is kept without a terminal marker and status 200",
+        ["tests/gateway/test_lookup.py::test_what_is_no_answer_is_not_kept"],
+    ),
+    5: (
+        "another tenant, model, system, tool, seed or format is another key",
+        [
+            "tests/shared/test_answers.py::test_every_other_field_makes_another_key",
+            "tests/shared/test_answers.py::test_only_its_tenant_gets_an_entry",
+        ],
+    ),
+    6: (
+        "blocks are well nested for random interleavings",
+        [
+            "tests/protocols/test_properties.py::"
+            "test_blocks_are_well_nested_for_random_interleavings",
+        ],
+    ),
+    7: ("memory is flat over a million requests", []),
+    8: (
+        "planted secrets are in no sink",
+        ["tests/system/test_planted.py::test_planted_secrets_are_in_no_sink"],
+    ),
+    9: (
+        "a client that leaves closes its upstream call within a second",
+        [
+            "tests/system/test_processes.py::"
+            "test_a_client_that_leaves_cancels_its_upstream_call",
+        ],
+    ),
+    10: (
+        "the cost of an unknown model is unknown, never 0",
+        ["tests/domain/test_pricing.py::test_an_unknown_model_has_no_cost"],
+    ),
+}
 MATRIX = "tests/system/test_fault_matrix.py"
 
 HEAD = """# Compatibility
@@ -126,11 +188,18 @@ them, and checked by the test suite.
 FAULT_HEAD = """
 ## Faults of an upstream
 
-Each with OpenAI, Anthropic and Ollama clients, streamed and not, before each kind of
-upstream: eighteen combinations a row, all of which must pass for its tick.
+Each with OpenAI, Anthropic and Ollama clients, streamed (s) and whole (w), before each kind of
+upstream. One test makes all eighteen calls of a row, so that its ticks stand or fall together.
 
-| | fault | proven |
-|---|---|:-:|
+| | fault | OpenAI s | w | Anthropic s | w | Ollama s | w |
+|---|---|:-:|:-:|:-:|:-:|:-:|:-:|
+"""
+
+INVARIANT_HEAD = """
+## Invariants
+
+| # | holds always | proven | tests |
+|--:|---|:-:|--:|
 """
 
 RULES = """
@@ -196,7 +265,13 @@ def page(failed: Collection[str] = ()) -> str:
     parts.append(FAULT_HEAD)
     for fault, text in FAULTS.items():
         fine = f"{MATRIX}::test_fault[{fault}]" not in failed
-        parts.append(f"| {fault} | {text} | {'✓' if fine else ''} |\n")
+        parts.append(f"| {fault} | {text} |" + f" {'✓' if fine else ''} |" * 6 + "\n")
+    parts.append(INVARIANT_HEAD)
+    for number, (text, names) in INVARIANTS.items():
+        fine = bool(names) and not set(names) & set(failed)
+        parts.append(
+            f"| {number} | {text} | {'✓' if fine else ''} | {len(names) if fine else ''} |\n"
+        )
     parts.append(RULES)
     return "".join(parts)
 
@@ -216,6 +291,7 @@ class _Failures:
 def failures() -> set[str]:
     """Run the tests of all cases and faults."""
     names = sorted({name for names in proofs().values() for name in names})
+    names += sorted({name for _, tests in INVARIANTS.values() for name in tests})
     plugin = _Failures()
     pytest.main(["-q", "-p", "no:cacheprovider", MATRIX, *names], plugins=[plugin])
     return plugin.found

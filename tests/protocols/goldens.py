@@ -1,8 +1,9 @@
 """Streams as the vendors' documentation shows them, and what they mean.
 
 Sources: Anthropic, "Streaming messages" (basic, tool use, extended thinking); OpenAI API
-reference, "The chat completion chunk object" and "Function calling: streaming"; Ollama
-API documentation, "Generate a chat completion" (streaming, tools).
+reference, "The chat completion chunk object", "Function calling: streaming" and
+"Completions: streaming"; Ollama API documentation, "Generate a chat completion" (streaming,
+tools) and "Generate a completion". The last two endpoints share their parsers with the chats'.
 """
 
 from __future__ import annotations
@@ -35,6 +36,20 @@ OPENAI_TEXT = stream("openai-text")
 OLLAMA_TEXT = stream("ollama-text")
 
 GOLDENS = {
+    "completions-text": Golden(
+        "openai",
+        stream("completions-text"),
+        (Text("This is a test"),),
+        StopReason.MAX_TOKENS,
+        None,
+    ),
+    "generate-text": Golden(
+        "ollama",
+        stream("generate-text"),
+        (Text("The sky"),),
+        StopReason.END_TURN,
+        Usage(input=26, output=259),
+    ),
     "anthropic-text": Golden(
         "anthropic",
         ANTHROPIC_TEXT,
