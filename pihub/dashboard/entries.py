@@ -1,6 +1,8 @@
-"""The menu: every screen of the dashboard beside overview, requests and account."""
+"""The menu: every screen of the dashboard, and the groups in which the menu shows them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from pihub.dashboard.menu import Entry
 from pihub.dashboard.screens import (
@@ -37,3 +39,28 @@ ENTRIES: tuple[Entry, ...] = (
         "reference", "API", "status:read", playground.reference, "reference.html", tenanted=True
     ),
 )  # fmt: skip
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Traffic", ("requests", "streams", "upstreams", "webhooks")),
+    ("Answers", ("models", "cache", "costs", "playground")),
+    ("People", ("keys", "users", "security", "audit")),
+    ("Hub", ("health", "system", "settings", "reference", "account")),
+)
+"""Titles and the screens below them; what no group names goes into the last."""
+OWN = (("requests", "Requests"), ("account", "Account"))
+"""Pages that are no Entry."""
+
+Links = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""((group, ((name, title), ...)), ...)"""
+
+
+def menu(entries: Iterable[Entry]) -> Links:
+    """What the menu shows, group by group."""
+    titles = dict(OWN) | {one.name: one.title for one in entries}
+    named = {name for _, names in GROUPS for name in names}
+    rest = tuple(name for name in titles if name not in named)
+    out = []
+    for title, names in GROUPS:
+        here = names[:-1] + rest + names[-1:] if title == GROUPS[-1][0] else names
+        out.append((title, tuple((name, titles[name]) for name in here if name in titles)))
+    return tuple(out)

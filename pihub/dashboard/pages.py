@@ -15,7 +15,7 @@ from pihub import __version__
 from pihub.dashboard import words
 from pihub.dashboard.assets import Assets, StaticFile
 from pihub.dashboard.chart import charts, table
-from pihub.dashboard.entries import ENTRIES
+from pihub.dashboard.entries import ENTRIES, menu
 from pihub.dashboard.feed import MOST_VIEWERS, Feed
 from pihub.dashboard.login import login_pages
 from pihub.dashboard.menu import Entry, ScreenPage
@@ -31,6 +31,8 @@ from pihub.security.opening import Control
 from pihub.store.rows import Reports
 
 HERE = Path(__file__).parent
+DOORS = ("login", "setup", "welcome")
+"""Pages without a menu: what it leads to is not open yet."""
 RETRY = 10
 """Seconds after which one viewer too many may try again."""
 
@@ -75,8 +77,8 @@ def pages(
 class Templates:
     """Jinja2 with escaping always on."""
 
-    def __init__(self, assets: Assets, menu: tuple[Entry, ...] = ()) -> None:
-        self._menu = menu
+    def __init__(self, assets: Assets, entries: tuple[Entry, ...] = ()) -> None:
+        self._entries = entries
         self._jinja = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -89,7 +91,8 @@ class Templates:
             build=assets.build,
             version=__version__,
             blank=defaultdict(str),
-            menu=menu,
+            menu=menu(entries),
+            doors=DOORS,
             countdown=words.countdown,
             clock=words.clock,
         )
@@ -99,7 +102,7 @@ class Templates:
     ) -> None:
         """Render a page into an answer; the menu shows what `actor` may see."""
         if actor is not None:
-            values["menu"] = [one for one in self._menu if one.open_to(actor)]
+            values["menu"] = menu(one for one in self._entries if one.open_to(actor))
         guard(resp)
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("cache-control", "no-store")

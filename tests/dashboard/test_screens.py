@@ -37,7 +37,7 @@ def test_every_screen_fits_and_everybody_can_use_it(
     name = entry.name  # type: ignore[attr-defined]
     scheme = "dark" if viewport is PHONE else "light"
     page = open_page(f"/dashboard/{name}", viewport=viewport, color_scheme=scheme)
-    page.wait_for_selector(f"nav a[aria-current=page][href='/dashboard/{name}']")
+    page.wait_for_selector(f"nav a[aria-current=page][href='/dashboard/{name}']", state="attached")
     until(page, "document.querySelectorAll('main .panel').length > 0")
     assert page.text_content("h1")
     assert serious(page) == []
