@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -19,6 +21,7 @@ from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
+from pihub.ops.configuring import ConfigDesk
 from pihub.ops.upstreams import UpstreamDesk
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             slot,
             hub.health,
             UpstreamDesk(hub.loaded, hub.health),
+            ConfigDesk(hub.loaded, reload),
             listener,
             stop,
             serve,
@@ -63,6 +67,11 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
         webhooks.finish()
         if local is not None:
             local.join(PATIENCE)
+
+
+def reload() -> None:
+    """The arbiter, this process's parent, reads code and configuration again."""
+    os.kill(os.getppid(), signal.SIGHUP)
 
 
 def serve(

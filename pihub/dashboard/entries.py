@@ -14,6 +14,7 @@ from pihub.dashboard.screens import (
     keys,
     models,
     playground,
+    settings,
     streams,
     system,
     upstreams,
@@ -34,6 +35,7 @@ ENTRIES: tuple[Entry, ...] = (
         tenanted=True,
     ),
     Entry("system", "System", "config:read", system.build),
+    Entry("settings", "Settings", "config:read", settings.build, "settings.html"),
     Entry("audit", "Audit", "audit:read", audit.build, tenanted=True),
     Entry(
         "reference", "API", "status:read", playground.reference, "reference.html", tenanted=True

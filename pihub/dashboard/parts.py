@@ -40,6 +40,8 @@ class Action:
     permission: str = ""
     shows: str = ""
     """A field of the answer that is shown once, such as a new key's token."""
+    reloads: bool = False
+    """The hub reloads after it: the page waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,55 @@ class Plot:
         pairs = list(zip(self.times, self.texts, strict=True))
         return tuple(pairs[::-1][::step])
 
+@dataclass(frozen=True, slots=True)
+class Chips:
+    """Links of which one is chosen: what the page shows."""
 
-Part = Cards | Table | Bars | Plot | Text
+    title: str
+    links: tuple[tuple[str, str, bool], ...]
+    """(label, href, whether it is this one)"""
+    kind: Literal["chips"] = "chips"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of the configuration as an input."""
+
+    key: str
+    kind: str
+    """text, number, bool, select, list, or either: a number or a word."""
+    value: str
+    choices: tuple[str, ...]
+    meaning: str
+    default: str
+    origin: str
+    locked: str = ""
+    """Why it cannot be changed here."""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Keys that are changed together; settings.js tries and applies them."""
+
+    title: str
+    settings: tuple[Setting, ...]
+    note: str = ""
+    kind: Literal["form"] = "form"
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A whole text to change."""
+
+    title: str
+    text: str
+    note: str = ""
+    locked: bool = False
+    kind: Literal["editor"] = "editor"
+
+
+Part = Cards | Table | Bars | Plot | Text | Chips | Form | Editor
 
 
 @dataclass(frozen=True, slots=True)

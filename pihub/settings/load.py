@@ -23,13 +23,18 @@ _AT_LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def load(
-    path: Path | str | None, environ: Mapping[str, str], *, state_dir: Path | None = None
+    path: Path | str | None,
+    environ: Mapping[str, str],
+    *,
+    state_dir: Path | None = None,
+    text: str | None = None,
 ) -> Loaded:
     """Read, check and explain the configuration; raises ConfigError with every fault.
 
     Without a file, `OLLAMA_HOST` and `ANTHROPIC_API_KEY` give real upstreams and a
     model `assistant`; without those too it is a demo. `state_dir`: where the database
-    goes if there is no file and nobody says where.
+    goes if there is no file and nobody says where. `text`: judged in the place of what the
+    file holds.
     """
     raw: dict[str, Any] = {}
     origins: dict[Key, str] = {}
@@ -39,7 +44,7 @@ def load(
             raw["store"] = {"url": f"sqlite://{state_dir.absolute()}/pihub.db"}
             origins["store", "url"] = "no file"
     else:
-        raw, origins = _read(Path(path))
+        raw, origins = _read(Path(path)) if text is None else _parse(Path(path), text)
     faults = Faults(origins)
     environment.apply(raw, environ, origins, faults)
     server = raw.get("server")
@@ -81,6 +86,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Key, str]]:
     except UnicodeDecodeError as exc:
         line = data[: exc.start].count(b"\n") + 1
         raise ConfigError(message([Fault(f"{path}:{line}", (), "is not UTF-8")])) from None
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> tuple[dict[str, Any], dict[Key, str]]:
     text = text.replace("\r\n", "\n")
     try:
         raw = tomllib.loads(text)

@@ -6,6 +6,7 @@ The text has already been read by tomllib, so the scanner may trust it to be TOM
 from __future__ import annotations
 
 import tomllib
+from typing import NamedTuple
 
 from pihub.settings.faults import Path
 
@@ -19,12 +20,31 @@ def positions(text: str) -> dict[Path, int]:
     return scanner.found
 
 
+class Spans(NamedTuple):
+    """Offsets into a text."""
+
+    values: dict[Path, tuple[int, int]]
+    """Of each key, where its value begins and ends."""
+    tables: dict[Path, int]
+    """Of each table with a header of its own, where the line after the header begins."""
+
+
+def spans(text: str) -> Spans:
+    """Where a change of a value has to be made."""
+    scanner = _Scanner(text)
+    scanner.run()
+    tables = {(): 0} | {path: min(at, len(text)) for path, at in scanner.tables.items()}
+    return Spans(scanner.values, tables)
+
+
 class _Scanner:
     def __init__(self, text: str) -> None:
         self._text = text + "\n"
         self._at = 0
         self._line = 1
         self.found: dict[Path, int] = {}
+        self.values: dict[Path, tuple[int, int]] = {}
+        self.tables: dict[Path, int] = {}
 
     def run(self) -> None:
         table: Path = ()
@@ -37,6 +57,7 @@ class _Scanner:
                 table = self._key()
                 self._note(table)
                 self._to_line_end()
+                self.tables[table] = self._at + 1
             else:
                 self._pair(table)
 
@@ -44,7 +65,11 @@ class _Scanner:
         key = table + self._key()
         self._note(key)
         self._skip(_SPACE + "=")
+        start = self._at
         self._value(key)
+        # A number or a word ends before the blanks in front of a comment.
+        end = start + len(self._text[start : self._at].rstrip())
+        self.values[key] = (start, end)
 
     def _note(self, path: Path) -> None:
         for end in range(1, len(path) + 1):

@@ -64,7 +64,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def client(parts: Parts) -> TestClient:
     nothing: Any = None
-    services = ControlServices(nothing, parts.store, parts.live, nothing, nothing, nothing)
+    services = ControlServices(nothing, parts.store, parts.live, nothing, nothing, nothing, nothing)
     app = build_control_app(services, pages(services, threading.Event()))
     return TestClient(app, headers={"host": "localhost"})
 

@@ -1,16 +1,17 @@
 // A screen's life: it looks again while it is seen, and its forms speak to the admin API.
 // What comes back is put in as text, or is a page of the hub's own that is parsed inertly.
 
+import { settled } from "./reload.js";
 import { countDown, localTimes } from "./times.js";
 
 const API = "/admin/api/v1";
 const said = () => document.querySelector(".said");
 
-function csrf() {
+export function csrf() {
   return document.cookie.split("; ").find((one) => one.startsWith("pihub_csrf="))?.slice(11) ?? "";
 }
 
-function say(text, tone, secret) {
+export function say(text, tone, secret) {
   const line = said();
   line.hidden = false;
   line.dataset.tone = tone;
@@ -64,6 +65,10 @@ document.addEventListener("submit", async (event) => {
     if (!answer.ok) return say(told.detail || told.title || `Refused (${answer.status})`, "down");
     const secret = form.dataset.shows ? told[form.dataset.shows] : "";
     form.reset();
+    if (form.dataset.reloads !== undefined) {
+      say("Done. The hub reloads; open streams go on.", "look");
+      await settled();
+    }
     await look();
     say(secret ? "Done. This is shown only now:" : "Done.", "well", secret);
   } catch {

@@ -17,6 +17,7 @@ from pihub.insight.service import Exporter, Observers
 from pihub.ops.alerts import Tell
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.catalog import Catalog
+from pihub.ops.configuring import ConfigDesk
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import open_vitals
@@ -56,6 +57,7 @@ def run_control(
     slot: int,
     health: HealthBoard,
     upstreams: UpstreamDesk,
+    config: ConfigDesk,
     listener: socket.socket,
     stop: threading.Event,
     serve: Serve,
@@ -109,6 +111,7 @@ def run_control(
         budgets,
         streams,
         upstreams,
+        config,
         settings.server.public_url,
         control.cursors,
         webhooks or NoDesk(),

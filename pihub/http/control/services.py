@@ -9,6 +9,7 @@ from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.tenant_picture import TenantPicture
 from pihub.ops.budgets import BudgetService
 from pihub.ops.catalog import Catalog
+from pihub.ops.configuring import ConfigDesk
 from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import Vitals
@@ -38,6 +39,7 @@ class ControlServices:
     budgets: BudgetService | TenantBudgets
     streams: LiveStreams
     upstreams: UpstreamDesk
+    config: ConfigDesk
     public_url: str = ""
     secret: bytes = b""
     """Signs cursors; derived from the installation's pepper."""
