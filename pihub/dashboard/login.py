@@ -15,6 +15,7 @@ from pihub.store.people import UserRow
 
 HOME = "/dashboard"
 LOGIN = "/dashboard/login"
+WELCOME = "/dashboard/welcome"
 
 
 class Render(Protocol):
@@ -108,7 +109,7 @@ class SetupPage:
                 user = self._control.accounts.setup(token, subject, password)
                 actor = Actor("nobody", subject, frozenset(), source=who.source)
                 self._control.audit.write(actor, "setup", "/setup", "201", None, {"user": subject})
-                enter(self._control, req, resp, user, HOME)
+                enter(self._control, req, resp, user, WELCOME)
                 return
         except PihubError as error:
             fault = error.message

@@ -24,9 +24,13 @@ from pihub.dashboard.screens import tenant
 from pihub.dashboard.search import Query, find
 from pihub.dashboard.sources import Sources
 from pihub.dashboard.view import row
+from pihub.dashboard.welcome import HERE as WELCOME
+from pihub.dashboard.welcome import WelcomePage
 from pihub.errors import ControlUnavailable, Forbidden
 from pihub.insight.live import request
+from pihub.ops.configuring import ConfigDesk
 from pihub.security.actor import Actor
+from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.store.rows import Reports
 
@@ -46,6 +50,10 @@ class Services(Protocol):
     def store(self) -> Reports: ...
     @property
     def control(self) -> Control | None: ...
+    @property
+    def config(self) -> ConfigDesk: ...
+    @property
+    def keys(self) -> KeyService: ...
     def of_tenant(self, number: int) -> Services: ...
 
 
@@ -71,7 +79,14 @@ def pages(
         ("/dashboard/static/{name}", StaticFile(assets)),
         *[(f"/dashboard/{one.name}", ScreenPage(one, seen, templates)) for one in entries],
         *([] if services.control is None else login_pages(services.control, templates)),
+        *([] if services.control is None else welcome(services, services.control, templates)),
     ]
+
+
+def welcome(
+    services: Services, control: Control, templates: Templates
+) -> list[tuple[str, object]]:
+    return [(WELCOME, WelcomePage(control, services.config, services.keys, templates))]
 
 
 class Templates:

@@ -74,7 +74,7 @@ class ConfigDesk:
         """`reload` asks the arbiter; `new`: the file to make where there is none."""
         self._loaded = loaded
         self._reload = reload
-        self._environ = os.environ if environ is None else environ
+        self.environ = os.environ if environ is None else environ
         self.folder = database(loaded.settings).parent
         self.path = (loaded.source or new or Path(NEW)).absolute()
         self._versions = Versions(self.folder)
@@ -161,7 +161,7 @@ class ConfigDesk:
         if len(text.encode()) > LARGEST:
             raise BadRequest(f"the text may have {LARGEST} bytes", param="text")
         try:
-            warnings = load(self.path, self._environ, text=text).warnings
+            warnings = load(self.path, self.environ, text=text).warnings
         except ConfigError as error:
             lines = error.message.splitlines()
             faults = tuple(line.strip() for line in lines[1:]) or (error.message,)
@@ -220,13 +220,13 @@ class ConfigDesk:
         data = secret.strip().encode()
         if not data or any(byte < 33 or byte > 126 for byte in data):
             raise BadRequest("the secret must be visible ASCII without spaces", param="secret")
-        folder = self.folder / SECRETS
+        file = self.secret_file(name)
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            write_file(folder / name, data + b"\n", 0o600)
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_file(file, data + b"\n", 0o600)
         except OSError as error:
             raise Conflict(f"the secret cannot be kept: {error.strerror}") from None
-        return folder / name
+        return file
 
     def use_secret(self, section: str, file: Path, by: str) -> None:
         """The key of `upstreams.NAME` or `apis.NAME` is read from this file from now on.
@@ -240,6 +240,9 @@ class ConfigDesk:
             self.apply(trial, by, f"a key for {section}")
         else:
             self.reload_soon()
+
+    def secret_file(self, name: str) -> Path:
+        return self.folder / SECRETS / name
 
     def secrets(self) -> list[str]:
         """Names of what is kept."""
@@ -265,7 +268,16 @@ class ConfigDesk:
         ]
         if self._loaded.demo:
             lines += ["[server]", "demo = true", ""]
-        return "\n".join(lines)
+            return "\n".join(lines)
+        # What the environment named so far is named by the file from now on.
+        values: dict[tuple[str, ...], Any] = {}
+        for name, upstream in settings.upstreams.items():
+            for key in ("kind", "url", "api_key_env"):
+                if value := getattr(upstream, key):
+                    values["upstreams", name, key] = value
+        for name, model in settings.models.items():
+            values["models", name, "chain"] = list(model.chain)
+        return changed("\n".join(lines), values)
 
 
 def _fits(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:

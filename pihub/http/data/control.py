@@ -114,7 +114,10 @@ class _Chunks:
     def __next__(self) -> bytes:
         # Live pages get a chunk a second, so this is looked at often enough.
         endless = self._response.framing in ("chunked", "close")
-        data = b"" if endless and self._leaving() else self._response.read_some()
+        try:
+            data = b"" if endless and self._leaving() else self._response.read_some()
+        except ClientGone:  # a live page was closed: nothing is wrong, nobody is to be told
+            data = b""
         if not data:
             raise StopIteration
         return data
