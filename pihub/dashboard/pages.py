@@ -12,7 +12,7 @@ import falcon
 from jinja2 import Environment, FileSystemLoader
 
 from pihub import __version__
-from pihub.dashboard import words
+from pihub.dashboard import onerequest, words
 from pihub.dashboard.assets import Assets, StaticFile
 from pihub.dashboard.chart import charts, table
 from pihub.dashboard.entries import ENTRIES, menu
@@ -21,12 +21,12 @@ from pihub.dashboard.login import login_pages
 from pihub.dashboard.menu import Entry, ScreenPage
 from pihub.dashboard.policy import guard
 from pihub.dashboard.screens import tenant
-from pihub.dashboard.search import Query, find
+from pihub.dashboard.search import CLASSES, ROUTES, Query, find
 from pihub.dashboard.sources import Sources
 from pihub.dashboard.view import row
 from pihub.dashboard.welcome import HERE as WELCOME
 from pihub.dashboard.welcome import WelcomePage
-from pihub.errors import ControlUnavailable, Forbidden
+from pihub.errors import ControlUnavailable, Forbidden, NotFound
 from pihub.insight.live import request
 from pihub.ops.configuring import ConfigDesk
 from pihub.security.actor import Actor
@@ -37,6 +37,7 @@ from pihub.store.rows import Reports
 HERE = Path(__file__).parent
 DOORS = ("login", "setup", "welcome")
 """Pages without a menu: what it leads to is not open yet."""
+MOST_KEYS = 200
 RETRY = 10
 """Seconds after which one viewer too many may try again."""
 
@@ -76,6 +77,7 @@ def pages(
         ("/dashboard/", Moved()),
         ("/dashboard/events", Events(feed)),
         ("/dashboard/requests", Requests(services, templates)),
+        ("/dashboard/requests/{number:int}", OneRequest(services, templates)),
         ("/dashboard/static/{name}", StaticFile(assets)),
         *[(f"/dashboard/{one.name}", ScreenPage(one, seen, templates)) for one in entries],
         *([] if services.control is None else login_pages(services.control, templates)),
@@ -110,6 +112,7 @@ class Templates:
             doors=DOORS,
             countdown=words.countdown,
             clock=words.clock,
+            took=words.milliseconds,
         )
 
     def answer(
@@ -216,8 +219,46 @@ class Requests:
             query=query,
             rows_found=[row(request(one)) for one in found.rows],
             scanned=words.count(found.scanned),
+            classes=CLASSES,
+            routes=list(ROUTES),
+            keys=_keys(services, actor),
             older=query.link(before=found.next) if found.next else "",
             newest=query.link(before=None) if query.before else "",
+        )
+
+    on_head = on_get
+
+
+def _keys(services: Services, actor: Actor | None) -> list[tuple[int, str]]:
+    """(number, name) of the keys that this person may filter by; at most MOST_KEYS."""
+    tenant = None if actor is None else actor.tenant
+    found = [one for one in services.keys.list() if tenant is None or one.tenant == tenant]
+    return [(one.id, one.name) for one in found[-MOST_KEYS:]]
+
+
+class OneRequest:
+    """GET /dashboard/requests/NUMBER"""
+
+    permission = "requests:read"
+    tenanted = True
+
+    def __init__(self, services: Services, templates: Templates) -> None:
+        self._services = services
+        self._templates = templates
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, number: int) -> None:
+        """Raises NotFound."""
+        actor: Actor | None = req.env.get("pihub.actor")
+        services = self._services
+        if actor is not None and actor.tenant is not None:
+            services = services.of_tenant(actor.tenant)
+        found = services.store.one(number)
+        if found is None:
+            raise NotFound("this request is not kept (any more): store.retention_days")
+        name = next((one.name for one in services.keys.list() if one.id == found[0].key), "none")
+        host = f"{req.forwarded_scheme}://{req.forwarded_host}"
+        self._templates.answer(
+            resp, "screen.html", actor, page="requests", screen=onerequest.build(*found, name, host)
         )
 
     on_head = on_get

@@ -130,6 +130,8 @@ class Text:
     title: str
     text: str
     pre: bool = False
+    copy: bool = False
+    """With a button that copies it."""
     kind: Literal["text"] = "text"
 
 
@@ -188,6 +190,28 @@ class Plot:
         pairs = list(zip(self.times, self.texts, strict=True))
         return tuple(pairs[::-1][::step])
 
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One bar of a waterfall; microseconds."""
+
+    label: str
+    start: int
+    length: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Steps one after the other over a common time, a table with a bar in each row."""
+
+    title: str
+    steps: tuple[Step, ...]
+    total: int
+    note: str = ""
+    kind: Literal["waterfall"] = "waterfall"
+
+
 @dataclass(frozen=True, slots=True)
 class Chips:
     """Links of which one is chosen: what the page shows."""
@@ -235,8 +259,10 @@ class Editor:
     locked: bool = False
     kind: Literal["editor"] = "editor"
 
+@dataclass(frozen=True, slots=True)
 
-Part = Cards | Table | Bars | Plot | Text | Chips | Form | Editor
+
+Part = Cards | Table | Bars | Plot | Text | Chips | Form | Editor | Waterfall
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,14 @@ HEADLINES = {WELL: "All is well", LOOK: "Worth a look", DOWN: "Not well"}
 LATE_MS = 6_000
 """Processes beat every second or two; one this late is busy or stuck."""
 GONE_MS = 20_000
+HELD = {"open": "taken out by hand", "closed": "kept in use by hand"}
+UPSTREAMS, SYSTEM = "/dashboard/upstreams", "/dashboard/system"
+FAILED = "/dashboard/requests?show=errors"
 BEHIND = 4_096
 """Half a worker's ring of records."""
 
 Alert = dict[str, str]
-"""{"tone": ..., "text": ...}"""
+"""{"tone": ..., "text": ..., "href": where to act}"""
 
 
 def alerts(picture: Mapping[str, Any]) -> list[Alert]:
@@ -41,6 +44,8 @@ def overall(found: Sequence[Alert]) -> str:
 
 def upstream_tone(one: Mapping[str, Any]) -> tuple[str, str]:
     """(tone, word) of an upstream or API."""
+    if one.get("held"):
+        return LOOK, HELD[one["held"]]
     if one["state"] == "open":
         return DOWN, "breaker open"
     if one["state"] == "half-open":
@@ -63,13 +68,16 @@ def process_tone(one: Mapping[str, Any]) -> tuple[str, str]:
 def _upstreams(found: Sequence[Mapping[str, Any]]) -> list[Alert]:
     targets = [one for one in found if one["kind"] != "api"]
     if targets and all(one["state"] == "open" for one in targets):
-        return [_alert(DOWN, "No upstream can be called: all their breakers are open.")]
+        return [_alert(DOWN, "No upstream can be called: all their breakers are open.", UPSTREAMS)]
     out = []
     for one in found:
-        if one["state"] == "open":
-            out.append(_alert(LOOK, f"{one['name']} keeps failing; its breaker is open."))
+        if one.get("held"):
+            out.append(_alert(LOOK, f"{one['name']} is {HELD[one['held']]}.", UPSTREAMS))
+        elif one["state"] == "open":
+            text = f"{one['name']} keeps failing; its breaker is open."
+            out.append(_alert(LOOK, text, UPSTREAMS))
         elif one["state"] == "half-open":
-            out.append(_alert(LOOK, f"{one['name']} failed and is being tried again."))
+            out.append(_alert(LOOK, f"{one['name']} failed and is being tried again.", UPSTREAMS))
     return out
 
 
@@ -77,11 +85,11 @@ def _processes(found: Sequence[Mapping[str, Any]]) -> list[Alert]:
     out = []
     workers = [one for one in found if one["role"] == "worker"]
     if not any(one["beat_age_ms"] < GONE_MS for one in workers):
-        out.append(_alert(DOWN, "No worker is alive."))
+        out.append(_alert(DOWN, "No worker is alive.", SYSTEM))
     for one in found:
         tone, word = process_tone(one)
         if tone != WELL:
-            out.append(_alert(tone, f"{process_name(one)} (pid {one['pid']}) is {word}."))
+            out.append(_alert(tone, f"{process_name(one)} (pid {one['pid']}) is {word}.", SYSTEM))
     return out
 
 
@@ -89,7 +97,7 @@ def _errors(now: Mapping[str, Any]) -> list[Alert]:
     failed = round(now["errors_per_min"])
     if not failed:
         return []
-    return [_alert(LOOK, f"{words.many(failed, 'request')} failed within the last minute.")]
+    return [_alert(LOOK, f"{words.many(failed, 'request')} failed within the last minute.", FAILED)]
 
 
 def _records(
@@ -118,5 +126,5 @@ def process_name(one: Mapping[str, Any]) -> str:
     return "Control" if one["role"] == "control" else f"Worker {one['slot']}"
 
 
-def _alert(tone: str, text: str) -> Alert:
-    return {"tone": tone, "text": text}
+def _alert(tone: str, text: str, href: str = "") -> Alert:
+    return {"tone": tone, "text": text, "href": href}

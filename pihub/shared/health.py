@@ -105,14 +105,17 @@ class HealthBoard:
         self.rows = rows
 
     def snapshot(self) -> dict[str, dict[str, int | str]]:
-        """name -> state, ok and failed in the window, calls, failures, timeouts in all."""
+        """name -> state, `held` (the state that an admin holds, or ""), ok and failed in the
+        window, calls, failures, timeouts in all."""
         now = _now_ms()
         out: dict[str, dict[str, int | str]] = {}
         for name, row in self.rows.items():
             ok, failed = self._state.breakers.counts(row, now)
             total = self._state.upstreams.total
+            hold = self.held(name)
             out[name] = {
                 "state": STATES[self._state.breakers.state(row, now)],
+                "held": "" if hold is None else hold.state,
                 "ok": ok,
                 "failed": failed,
                 "calls": total(upstream_column(row, UpstreamColumn.CALLS)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pihub.store.migrate import migrate, migrations
-from pihub.store.reading import Spans, by_dimension, money_since, newer, older
+from pihub.store.reading import Spans, by_dimension, money_since, newer, older, one
 from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
 from pihub.store.rows import (
     Dimension,
@@ -20,6 +20,13 @@ from pihub.store.rows import (
     Wanted,
 )
 from pihub.store.searching import search
+    NameLookup,
+    RequestRow,
+    RequestTimes,
+    Spend,
+    Step,
+    UsageRow,
+)
 from pihub.store.sqlite import Database
 
 ROLLUP_FACTOR = 10
@@ -94,6 +101,8 @@ class MetricsStore:
         self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
     ) -> Hits:
         return search(self.database, wanted, limit, edge=edge, upward=upward)
+    def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
+        return one(self.database, number)
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         return by_dimension(self.database, Spans.of(start, end, step), by)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pihub.store.reading import Spans, money_since, newer, of_tenant, older
 from pihub.store.rows import Dimension, Hits, RequestRow, Spend, Step, UsageRow, Wanted
 from pihub.store.searching import search
+from pihub.store.reading import Spans, money_since, newer, of_tenant, older, one
+from pihub.store.rows import Dimension, RequestRow, RequestTimes, Spend, Step, UsageRow
 from pihub.store.sqlite import Database
 
 
@@ -27,6 +29,8 @@ class OneTenant:
         return search(
             self._database, wanted, limit, edge=edge, upward=upward, tenant=self._tenant
         )
+    def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
+        return one(self._database, number, self._tenant)
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         return of_tenant(self._database, Spans.of(start, end, step), by, self._tenant)

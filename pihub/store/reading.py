@@ -13,6 +13,16 @@ from pihub.store.requests import unsigned
 from pihub.store.rollup import DIMENSIONS
 from pihub.store.rows import STEP_SECONDS, Dimension, RequestRow, Spend, Step, UsageRow
 from pihub.store.sqlite import Database, Row
+from pihub.store.rows import (
+    STEP_SECONDS,
+    Dimension,
+    RequestRow,
+    RequestTimes,
+    Spend,
+    Step,
+    UsageRow,
+)
+from pihub.store.sqlite import Database
 
 SELECT = (
     "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
@@ -69,6 +79,22 @@ def newer(
 
 
 def of_tenant_condition(tenant: int | None) -> str:
+def one(
+    database: Database, number: int, tenant: int | None = None
+) -> tuple[RequestRow, RequestTimes] | None:
+    """The request of that id, if it is still kept."""
+    found = _requests(database, f"r.id = ?{_of(tenant)}", number, 1)
+    if not found:
+        return None
+    row = database.read(
+        "SELECT inspect_us, lookup_us, route_us, call_us, render_us, bytes_in, bytes_out"
+        " FROM requests WHERE id = ?",
+        (number,),
+    )
+    return (found[0], RequestTimes(*row[0])) if row else None
+
+
+def _of(tenant: int | None) -> str:
     """The literal lets SQLite use the partial index of small tenants (0004_one_tenant.sql)."""
     if tenant is None:
         return ""

@@ -59,6 +59,17 @@ class Hits(NamedTuple):
     rows: list[RequestRow]
     edge: int | None
     """The `id` to go on from; None: there is no more."""
+class RequestTimes(NamedTuple):
+    """How long each stage took, in microseconds; all zero where the edge answered alone."""
+
+    inspect: int
+    lookup: int
+    route: int
+    call: int
+    """From asking for a target's turn to its first content, failed attempts included."""
+    render: int
+    bytes_in: int
+    bytes_out: int
 
 
 Step = Literal["minute", "hour", "day"]
@@ -167,6 +178,8 @@ class Reports(Protocol):
         self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
     ) -> Hits:
         """Those that are as wanted, beyond the `id` `edge`; see store/searching.py."""
+    def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
+        """The request of that `id`."""
 
     def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
         """Sums of the spans in [start, end), unix seconds, oldest first."""

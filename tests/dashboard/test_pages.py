@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import falcon
@@ -64,7 +65,8 @@ class Page(HTMLParser):
 @pytest.fixture
 def client(parts: Parts) -> TestClient:
     nothing: Any = None
-    services = ControlServices(nothing, parts.store, parts.live, nothing, nothing, nothing, nothing)
+    no_keys: Any = SimpleNamespace(list=list)
+    services = ControlServices(no_keys, parts.store, parts.live, nothing, nothing, nothing, nothing)
     app = build_control_app(services, pages(services, threading.Event()))
     return TestClient(app, headers={"host": "localhost"})
 
@@ -224,7 +226,7 @@ def test_filters_find_what_they_say(client: TestClient, parts: Parts) -> None:
     found = client.simulate_get("/dashboard/requests", params={"model": "SPECial"})
     assert body_rows(found) == 1
     none = client.simulate_get("/dashboard/requests", params={"model": "nobody"})
-    assert body_rows(none) == 0 and "Nothing matches among 6 requests" in none.text
+    assert body_rows(none) == 0 and "Nothing matches among the newest 6 requests" in none.text
 
 
 def test_older_requests_are_one_link_away(client: TestClient, parts: Parts) -> None:

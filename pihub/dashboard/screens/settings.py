@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pihub.dashboard import words
@@ -68,7 +69,8 @@ def _notes(desk: ConfigDesk) -> Iterable[str]:
 
 
 def _section(desk: ConfigDesk, views: list[FieldView], part: str) -> list[Part]:
-    rows = [_setting(one, desk.writable()) for one in views if one.section == part]
+    open_, source = desk.writable(), desk.loaded.source
+    rows = [_setting(one, open_, source) for one in views if one.section == part]
     head, _, name = part.partition(".")
     if not rows and head in NAMED and _NAME.fullmatch(name):
         rows = [_new(one, name) for one in desk.known() if one.path[:2] == (head, NAME)
@@ -86,7 +88,7 @@ def _section(desk: ConfigDesk, views: list[FieldView], part: str) -> list[Part]:
     return parts
 
 
-def _setting(one: FieldView, writable: bool) -> Setting:
+def _setting(one: FieldView, writable: bool, path: Path | None) -> Setting:
     field = one.field
     locked = ""
     if one.origin.startswith("env "):
@@ -100,7 +102,7 @@ def _setting(one: FieldView, writable: bool) -> Setting:
         choices=field.choices if _kind(field) == "select" else (),
         meaning=field.meaning,
         default=_default(field),
-        origin=one.origin,
+        origin=one.origin.replace(f"{path}:", "the file, line "),
         locked=locked,
     )
 

@@ -16,6 +16,8 @@ function fill(node, item) {
     const text = String(item[field.dataset.f] ?? "");
     if (field.textContent !== text) field.textContent = text;
     if ("cache" in field.dataset) field.dataset.cache = text;
+    if ("go" in field.dataset) item.href ? field.setAttribute("href", item.href) : field.removeAttribute("href");
+    if (field.dataset.to) field.href = field.dataset.to + item.id;
   }
   const time = node.querySelector("time");
   if (time) time.dataset.at = item.at;

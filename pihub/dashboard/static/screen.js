@@ -78,16 +78,37 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+function offerCopies() {
+  for (const one of document.querySelectorAll("[data-copy]")) one.hidden = !navigator.clipboard;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.closest("section").querySelector("pre").textContent);
+  button.textContent = "Copied";
+});
+offerCopies();
+
 function busy() {
   const at = document.activeElement;
   return at?.closest?.(".screen form, .screen .wide") || !getSelection().isCollapsed;
 }
 
+let paused = false;
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-pause]");
+  if (!button) return;
+  paused = !paused;
+  button.setAttribute("aria-pressed", String(paused));
+  button.textContent = paused ? "Paused: go on" : "Pause";
+});
+
 const every = Number(document.querySelector(".screen")?.dataset.refresh ?? 0) * 1000;
 if (every) {
   let looking = false;
   setInterval(async () => {
-    if (document.hidden || looking || busy()) return;
+    if (document.hidden || looking || paused || busy()) return;
     looking = true;
     try { await look(); } catch { /* the next look will tell */ } finally { looking = false; }
   }, every);

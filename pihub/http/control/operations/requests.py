@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from pihub.errors import BadRequest
+from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
 from pihub.http.control.paging import Key, Page, PageQuery, Place
 from pihub.http.control.shapes import Output
@@ -104,6 +105,40 @@ def _number(kind: type[Route | CacheState], name: str, param: str) -> int | None
     except KeyError:
         known = ", ".join(one.name.lower() for one in kind)
         raise BadRequest(f"{param} is one of {known}", param=param) from None
+class StageTimes(Output, frozen=True):
+    """How long each stage took, in milliseconds; all 0 where the edge answered alone."""
+
+    inspect: float
+    lookup: float
+    route: float
+    call: float
+    render: float
+
+
+class RequestDetail(Output, frozen=True):
+    request: RequestView
+    stages_ms: StageTimes
+    bytes_in: int
+    bytes_out: int
+
+
+def _one(call: Call) -> RequestDetail:
+    found = call.services.store.one(call.path["number"])
+    if found is None:
+        raise NotFound("this request is not kept (any more)")
+    row, times = found
+    return RequestDetail(
+        request=shown(row),
+        stages_ms=StageTimes(
+            inspect=times.inspect / 1000,
+            lookup=times.lookup / 1000,
+            route=times.route / 1000,
+            call=times.call / 1000,
+            render=times.render / 1000,
+        ),
+        bytes_in=times.bytes_in,
+        bytes_out=times.bytes_out,
+    )
 
 
 def _list(call: Call) -> Page[RequestView]:
@@ -130,6 +165,16 @@ OPERATIONS = (
         Page[RequestView],
         query=RequestQuery,
         errors=(BadRequest,),
+        tenanted=True,
+    ),
+    Operation(
+        "GET",
+        "/requests/{number:int}",
+        "requests:read",
+        "One recorded request, and how long each of its stages took",
+        _one,
+        RequestDetail,
+        errors=(NotFound,),
         tenanted=True,
     ),
 )
