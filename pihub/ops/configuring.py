@@ -68,13 +68,12 @@ class ConfigDesk:
         self,
         loaded: Loaded,
         reload: Callable[[], None],
-        environ: Mapping[str, str] | None = None,
         new: Path | None = None,
     ) -> None:
         """`reload` asks the arbiter; `new`: the file to make where there is none."""
         self._loaded = loaded
         self._reload = reload
-        self.environ = os.environ if environ is None else environ
+        self.environ = loaded.environ
         self.folder = database(loaded.settings).parent
         self.path = (loaded.source or new or Path(NEW)).absolute()
         self._versions = Versions(self.folder)

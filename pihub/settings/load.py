@@ -67,6 +67,7 @@ def load(
         keys,
         None if path is None else Path(path),
         demo,
+        environ,
     )
 
 

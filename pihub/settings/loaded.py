@@ -27,6 +27,8 @@ class Loaded:
     secrets: dict[str, bytes] = field(repr=False)
     source: Path | None = None
     demo: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What it was read with: a changed text has to be judged by the same."""
 
     @property
     def epoch(self) -> int:
