@@ -259,7 +259,6 @@ class Editor:
     locked: bool = False
     kind: Literal["editor"] = "editor"
 
-@dataclass(frozen=True, slots=True)
 
 
 Part = Cards | Table | Bars | Plot | Text | Chips | Form | Editor | Waterfall

@@ -14,19 +14,13 @@ from pihub.store.rows import (
     Hits,
     NameLookup,
     RequestRow,
+    RequestTimes,
     Spend,
     Step,
     UsageRow,
     Wanted,
 )
 from pihub.store.searching import search
-    NameLookup,
-    RequestRow,
-    RequestTimes,
-    Spend,
-    Step,
-    UsageRow,
-)
 from pihub.store.sqlite import Database
 
 ROLLUP_FACTOR = 10
@@ -101,6 +95,7 @@ class MetricsStore:
         self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
     ) -> Hits:
         return search(self.database, wanted, limit, edge=edge, upward=upward)
+
     def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
         return one(self.database, number)
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from pihub.store.reading import Spans, money_since, newer, of_tenant, older
-from pihub.store.rows import Dimension, Hits, RequestRow, Spend, Step, UsageRow, Wanted
-from pihub.store.searching import search
 from pihub.store.reading import Spans, money_since, newer, of_tenant, older, one
-from pihub.store.rows import Dimension, RequestRow, RequestTimes, Spend, Step, UsageRow
+from pihub.store.rows import (
+    Dimension,
+    Hits,
+    RequestRow,
+    RequestTimes,
+    Spend,
+    Step,
+    UsageRow,
+    Wanted,
+)
+from pihub.store.searching import search
 from pihub.store.sqlite import Database
 
 
@@ -29,6 +36,7 @@ class OneTenant:
         return search(
             self._database, wanted, limit, edge=edge, upward=upward, tenant=self._tenant
         )
+
     def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
         return one(self._database, number, self._tenant)
 

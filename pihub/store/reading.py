@@ -11,8 +11,6 @@ from typing import NamedTuple
 from pihub.store.latency import quantiles
 from pihub.store.requests import unsigned
 from pihub.store.rollup import DIMENSIONS
-from pihub.store.rows import STEP_SECONDS, Dimension, RequestRow, Spend, Step, UsageRow
-from pihub.store.sqlite import Database, Row
 from pihub.store.rows import (
     STEP_SECONDS,
     Dimension,
@@ -22,7 +20,7 @@ from pihub.store.rows import (
     Step,
     UsageRow,
 )
-from pihub.store.sqlite import Database
+from pihub.store.sqlite import Database, Row
 
 SELECT = (
     "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
@@ -78,12 +76,11 @@ def newer(
     return _requests(database, f"r.id > ?{of_tenant_condition(tenant)} ORDER BY r.id", after, limit)
 
 
-def of_tenant_condition(tenant: int | None) -> str:
 def one(
     database: Database, number: int, tenant: int | None = None
 ) -> tuple[RequestRow, RequestTimes] | None:
     """The request of that id, if it is still kept."""
-    found = _requests(database, f"r.id = ?{_of(tenant)}", number, 1)
+    found = _requests(database, f"r.id = ?{of_tenant_condition(tenant)}", number, 1)
     if not found:
         return None
     row = database.read(
@@ -94,7 +91,7 @@ def one(
     return (found[0], RequestTimes(*row[0])) if row else None
 
 
-def _of(tenant: int | None) -> str:
+def of_tenant_condition(tenant: int | None) -> str:
     """The literal lets SQLite use the partial index of small tenants (0004_one_tenant.sql)."""
     if tenant is None:
         return ""

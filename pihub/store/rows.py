@@ -59,6 +59,8 @@ class Hits(NamedTuple):
     rows: list[RequestRow]
     edge: int | None
     """The `id` to go on from; None: there is no more."""
+
+
 class RequestTimes(NamedTuple):
     """How long each stage took, in microseconds; all zero where the edge answered alone."""
 
@@ -178,6 +180,7 @@ class Reports(Protocol):
         self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
     ) -> Hits:
         """Those that are as wanted, beyond the `id` `edge`; see store/searching.py."""
+
     def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
         """The request of that `id`."""
 

@@ -15,6 +15,7 @@ from pihub.controlplane import serve
 from pihub.dashboard.pages import pages
 from pihub.dashboard.sources import Sources
 from pihub.http.control.service import run_control
+from pihub.ops.configuring import ConfigDesk
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.settings.loaded import Loaded
 from pihub.settings.prices import settings_prices
@@ -48,10 +49,12 @@ class Control:
         health = HealthBoard(self.state, upstream_rows(self.settings.upstreams))
         self.loaded = Loaded(self.settings, {}, (), {})
         upstreams = UpstreamDesk(self.loaded, health)
+        config = ConfigDesk(self.loaded, lambda: None, folder / "pihub.toml")
         self.thread = threading.Thread(
             target=run_control,
             args=(
-                self.settings, self.state, 0, health, upstreams, self.listener, self.stop, serve,
+                self.settings, self.state, 0, health, upstreams, config,
+                self.listener, self.stop, serve,
             ),
             kwargs={
                 "pages": partial(

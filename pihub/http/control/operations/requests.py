@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pihub.errors import BadRequest
-from pihub.errors import NotFound
+from pihub.errors import BadRequest, NotFound
 from pihub.http.control.operation import Call, Operation
 from pihub.http.control.paging import Key, Page, PageQuery, Place
 from pihub.http.control.shapes import Output
@@ -105,6 +104,8 @@ def _number(kind: type[Route | CacheState], name: str, param: str) -> int | None
     except KeyError:
         known = ", ".join(one.name.lower() for one in kind)
         raise BadRequest(f"{param} is one of {known}", param=param) from None
+
+
 class StageTimes(Output, frozen=True):
     """How long each stage took, in milliseconds; all 0 where the edge answered alone."""
 
