@@ -18,6 +18,7 @@ from pihub.dashboard.screens import (
     streams,
     system,
     upstreams,
+    users,
 )
 
 ENTRIES: tuple[Entry, ...] = (
@@ -34,6 +35,7 @@ ENTRIES: tuple[Entry, ...] = (
         "playground", "Playground", "models:read", playground.build, "playground.html",
         tenanted=True,
     ),
+    Entry("users", "Users", "users:read", users.build),
     Entry("system", "System", "config:read", system.build),
     Entry("settings", "Settings", "config:read", settings.build, "settings.html"),
     Entry("audit", "Audit", "audit:read", audit.build, tenanted=True),
