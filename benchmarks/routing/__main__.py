@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.routing.data import Row, read
 from benchmarks.routing.metrics import Scores, mean, scores
+from benchmarks.routing.nested import nested
 from benchmarks.routing.train import Trainer, finished
 from pihub.shared.difficulty import Difficulty
 
@@ -165,6 +166,30 @@ def show(name: str, count: int, table: dict[str, Scores]) -> None:
         print(f"  {router:42} {apgr:6.3f} {cpt50 / 100:8.1%} {cpt80 / 100:8.1%}")
 
 
+def honest(rows: Sequence[Row], prefix: int, out: Path | None) -> int:
+    """Prints, and writes, the figures of nested cross-validation."""
+    found, chosen = nested(rows, FOLDS, prefix)
+    per: dict[str, dict[str, Scores]] = {}
+    for source in sorted({row.source for row in rows}):
+        at = [i for i, row in enumerate(rows) if row.source == source]
+        gains = [rows[i].gain for i in at]
+        per[source] = {"pihub, nested": scores([found[i] for i in at], gains, draws=DRAWS)}
+        show(source, len(at), per[source])
+    counts = {source: sum(row.source == source for row in rows) for source in per}
+    weights = [1 / counts[row.source] for row in rows]
+    whole = {"pihub, nested": scores(found, [row.gain for row in rows], weights, DRAWS)}
+    show("all sources, equally weighted", len(rows), whole)
+    print(f"penalties chosen: {', '.join(f'{alpha:g}' for alpha in chosen)}")
+    if out:
+        report = {"nested": True, "prefix": prefix, "penalties": chosen, "prompts": len(rows)}
+        told = {
+            "sources": {s: {n: asdict(o) for n, o in t.items()} for s, t in per.items()},
+            "mixed": {n: asdict(o) for n, o in whole.items()},
+        }
+        out.write_text(json.dumps(report | told, indent=1) + "\n")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.routing", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of *.jsonl to train on")
@@ -172,6 +197,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--write", type=Path, help="write weights trained on all of --data here")
     parser.add_argument("--sources", help="names of sources, by commas; default: all")
+    parser.add_argument(
+        "--nested", action="store_true", help="choose the penalty anew in each fold"
+    )
+    parser.add_argument(
+        "--prefix", type=int, default=0, metavar="N", help="with --nested: folds by N characters"
+    )
     parser.add_argument("--no-callgrind", action="store_true")
     args = parser.parse_args()
     train = read(args.data)
@@ -189,6 +220,8 @@ def main() -> int:
     else:
         rows = list(train)
         print(f"cross-validated in {FOLDS} folds on {len(rows)} prompts")
+    if args.nested:
+        return honest(train, args.prefix, args.json)
     alone, experts = predictions(train, rows, crossed=args.score is None)
     report: dict[str, object] = {"prompts": len(rows), "crossed": args.score is None}
     per: dict[str, object] = {}

@@ -23,9 +23,11 @@ class Row:
     def gain(self) -> float:
         return self.strong - self.weak
 
-    def fold(self, folds: int) -> int:
-        """Prompts of the same words stand in one fold, whatever their source."""
-        return zlib.crc32(" ".join(self.text.lower().split()).encode()) % folds
+    def fold(self, folds: int, prefix: int = 0) -> int:
+        """Prompts of the same words stand in one fold, whatever their source; with `prefix`
+        those of the same first characters."""
+        words = " ".join(self.text.lower().split())
+        return zlib.crc32(words[: prefix or None].encode()) % folds
 
 
 def read(folder: Path) -> list[Row]:

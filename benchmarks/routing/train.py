@@ -27,21 +27,22 @@ class Trainer:
         for row in rows:
             self._ridge.add(encode(row.text))
 
-    def head(self, part: list[int]) -> tuple[list[float], float]:
+    def head(self, part: list[int], alpha: float = ALPHA) -> tuple[list[float], float]:
         """One ridge regression on the gain."""
-        return self._ridge.fit(part, [self.rows[i].gain for i in part], ALPHA)
+        return self._ridge.fit(part, [self.rows[i].gain for i in part], alpha)
 
     def predict(self, fit: tuple[list[float], float], part: Sequence[int]) -> list[float]:
         return [self._ridge.predict(i, *fit) for i in part]
 
-    def experts(self, part: list[int]) -> tuple[dict[str, object], bytes]:
+    def experts(self, part: list[int], alpha: float = ALPHA) -> tuple[dict[str, object], bytes]:
         """(head of the file, weights) trained on these rows."""
         names = sorted({self.rows[i].source for i in part})
         fits = []
         for name in names:
             wanted = [float(self.rows[i].source == name) for i in part]
             fits.append(self._ridge.fit(part, wanted, GATE_ALPHA, GATE_ROUNDS))
-        fits += [self.head([i for i in part if self.rows[i].source == name]) for name in names]
+        for name in names:
+            fits.append(self.head([i for i in part if self.rows[i].source == name], alpha))
         scales = [max(max(map(abs, weights)), 1e-9) / 127 for weights, _ in fits]
         body = bytearray(struct.pack("<f", SHARPNESS))
         body += struct.pack(f"<{len(fits)}f", *scales)

@@ -88,3 +88,35 @@ def test_trained_on_one_folder_and_scored_on_another(tmp_path: Path) -> None:
     from pihub.shared.difficulty import load
 
     assert load(weights).experts == ("sums", "talk")
+
+
+def test_nested_folds_choose_anew_and_never_see_what_they_score(tmp_path: Path) -> None:
+    from benchmarks.routing import nested
+    from benchmarks.routing.data import read
+
+    write(tmp_path / "one", 1)
+    rows = read(tmp_path / "one")
+    found, chosen = nested.nested(rows, 3)
+    assert len(found) == len(rows) and len(chosen) == 3
+    assert set(chosen) <= set(nested.ALPHAS)
+    assert scores(found, [row.gain for row in rows]).apgr > 0.7
+    # Without words in common between the folds there is nothing to learn.
+    alike = [row.fold(3, 4) for row in rows]
+    assert len(set(alike)) < 3 and alike[0] == rows[1].fold(3, 4)
+
+
+def test_the_nested_figures_are_written(tmp_path: Path) -> None:
+    write(tmp_path / "one", 1)
+    out = tmp_path / "figures.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "benchmarks.routing", "--data", str(tmp_path / "one"),
+            "--nested", "--prefix", "30", "--json", str(out),
+        ],
+        capture_output=True, text=True, cwd=ROOT, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text())
+    assert figures["nested"] is True and figures["prefix"] == 30
+    assert len(figures["penalties"]) == 4
+    assert "penalties chosen" in done.stdout
