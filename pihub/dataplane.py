@@ -34,6 +34,7 @@ from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
 from pihub.gateway.thoughts import Thoughts
+from pihub.gateway.track import Tracking
 from pihub.http.data.api import ApiSink
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
@@ -203,6 +204,11 @@ class Worker:
             settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
         )
         thoughts = Thoughts(ByteCache(state.cache, state.arena.secret, hub.loaded.epoch))
+        tracking = Tracking(
+            tracker,
+            state.names.intern,
+            lambda target: hub.prices.is_free(target.kind, target.model),
+        )
         lookup = Lookup(
             self._answers,
             self.flights,
@@ -237,6 +243,7 @@ class Worker:
                     care=routing.care,
                     linger=linger,
                     thoughts=thoughts,
+                    tracking=tracking,
                 ),
                 learn=routing.learn,
                 thoughts=thoughts,
@@ -246,7 +253,7 @@ class Worker:
                     state,
                     slot,
                     finish,
-                    tracker,
+                    tracking,
                     relay,
                     linger,
                 ),
@@ -260,6 +267,7 @@ class Worker:
                     local_names(settings, hub.models),
                     settings.streams.ping,
                 ),
+                tracking=tracking,
             )
         )
         return pipeline

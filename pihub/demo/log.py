@@ -18,8 +18,9 @@ MAX_BODY = 256 << 10
 
 @dataclass(slots=True)
 class Entry:
-    """One request. `tokens`: sent so far; `aborted`: the client left before the end,
-    noticed `ended` - `received` seconds after the request; `finished`: all was sent."""
+    """One request. `tokens`: sent so far; `input_tokens` and `output_tokens`: what it asks
+    money for if all is sent; `aborted`: the client left before the end, noticed `ended` -
+    `received` seconds after the request; `finished`: all was sent."""
 
     number: int
     connection: int
@@ -29,6 +30,8 @@ class Entry:
     status: int = 0
     fault: str = ""
     tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
     aborted: bool = False
     finished: bool = False
 
@@ -47,6 +50,8 @@ class Entry:
             "status": self.status,
             "fault": self.fault,
             "tokens": self.tokens,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
             "aborted": self.aborted,
             "finished": self.finished,
         }

@@ -241,7 +241,10 @@ class Simulator:
     ) -> None:
         if isinstance(made, Whole):
             reply.whole(made.status, [*made.headers, SIMULATED], made.body)
-        elif made.stream:
+            return
+        entry.input_tokens = made.plan.input_tokens
+        entry.output_tokens = made.plan.output_tokens
+        if made.stream:
             await self._stream(made, reply, entry, fault)
         else:
             await self._whole(made, reply, entry, fault)

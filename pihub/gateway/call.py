@@ -27,6 +27,9 @@ from pihub.errors import (
     PihubError,
     Unsupported,
     UpstreamError,
+    UpstreamIncomplete,
+    UpstreamProtocol,
+    UpstreamTimeout,
 )
 from pihub.gateway.care import Care, resampled
 from pihub.gateway.context import uncut
@@ -38,6 +41,7 @@ from pihub.gateway.pace import Pace
 from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces, until
 from pihub.gateway.purse import Purse
 from pihub.gateway.thoughts import Thoughts
+from pihub.gateway.track import Tracking
 from pihub.gateway.verdict import pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
@@ -73,7 +77,9 @@ class Call:
         care: Care | None = None,
         linger: Linger | None = None,
         thoughts: Thoughts | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
+        self._tracking = tracking
         self._linger = linger
         self._thoughts = thoughts
         self._pace = pace
@@ -197,6 +203,8 @@ class Call:
             self._allow(link)
         outcome = Outcome(link.health, closed=begun is not None)
         x.attempts += 1
+        if self._tracking is not None:
+            self._tracking.call(x, target)
         try:
             start = monotonic_ns() if begun is None else begun.start_ns
             if begun is None:
@@ -221,7 +229,21 @@ class Call:
             self._receive(x, target, link, response, outcome, streams, ended)
         except UpstreamError as error:
             outcome.failed(error)
+            self._lose(x, target, error)
             raise
+        except ClientGone as error:
+            self._lose(x, target, error)
+            raise
+
+    def _lose(self, x: Exchange, target: Target, error: PihubError) -> None:
+        """A paid call that was given up while the upstream was at work: its prompt costs."""
+        if self._tracking is None or not self._tracking.paid(target):
+            return
+        at_work = isinstance(error, ClientGone | UpstreamIncomplete | UpstreamProtocol) or (
+            isinstance(error, UpstreamTimeout) and error.timer != "connect"
+        )
+        if at_work and not any(one is target for one, _ in x.lost):
+            x.lost = (*x.lost, (target, Collector()))
 
     def _allow(self, link: Link) -> None:
         """Ask the breaker; count the call."""
@@ -314,10 +336,19 @@ class Call:
         if x.stops:
             source = until(source, x.stops, outcome)
         held: list[Piece] = []
-        for piece in source:
-            held.append(piece)
-            if any(is_content(event) for event in piece.events):
-                break
+        try:
+            for piece in source:
+                held.append(piece)
+                if any(is_content(event) for event in piece.events):
+                    break
+        except (UpstreamError, ClientGone):
+            # What an upstream that began and then failed has told of the prompt's tokens.
+            before = Collector()
+            for event in (event for piece in held for event in piece.events):
+                before.feed(event)
+            if before.usage is not None and self._tracking and self._tracking.paid(target):
+                x.lost = (*x.lost, (target, before))
+            raise
         x.ttft_us = x.elapsed_us()
         if x.streams and not x.drafts:
             if x.goes_on:

@@ -19,6 +19,7 @@ from pihub.shared.budgets import Hold
 from pihub.shared.events import CacheState
 from pihub.shared.lane import Begun
 from pihub.shared.relay import Follower
+from pihub.shared.streams import Live
 
 if TYPE_CHECKING:
     from pihub.gateway.plan import Plan
@@ -93,6 +94,8 @@ class Exchange:
     """Under which the answer is kept for the request's Idempotency-Key."""
     flights: list[int] = field(default_factory=list)
     """What it leads: whoever asks the same meanwhile follows."""
+    live: Live | None = None
+    """Its row in the table of live streams."""
     follows: Follower | None = None
     """The running answer of another request, which is its own too."""
     why: WhyNot = WhyNot.NONE

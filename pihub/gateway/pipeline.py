@@ -28,6 +28,7 @@ from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
 from pihub.gateway.thoughts import Thoughts
+from pihub.gateway.track import Tracking
 
 FIRST, LAST = 2, 5
 """The stages that may take long: lookup (another's answer), route and call."""
@@ -54,6 +55,8 @@ class Stages:
     """Made with the stages that it runs, what comes after them, `finish` and `abandon`."""
     purse: Purse | None = None
     """Settles when the request is over; `call` takes."""
+    tracking: Tracking | None = None
+    """Gives back what `call` and `render` opened."""
 
     def in_order(self) -> tuple[Stage, ...]:
         """Their durations go into the series `TIMED` of record.py, in this order."""
@@ -90,6 +93,8 @@ class Pipeline:
             last.append(stages.thoughts.learn)
         if stages.purse is not None:
             last.insert(0, stages.purse.settle)
+        if stages.tracking is not None:
+            last.append(stages.tracking.end)
         self._last = tuple(last)
 
     def handle(self, request: Incoming) -> Reply:

@@ -2,7 +2,8 @@
 
 A stream's row in the shared table is freed after its record is written. So a row whose
 process is dead is a stream without a record, or one whose worker died between the two:
-that one is told apart by its request id, once all records are stored.
+that one is told apart by its request id, once all records are stored. Of a whole answer
+that was on its way nobody knows how long it was: its prompt is counted.
 """
 
 from __future__ import annotations
@@ -72,15 +73,18 @@ class LostStreams:
         kind = self._kinds.get(stream.upstream, "")
         usage = Usage(input=stream.input_tokens, output=stream.tokens)
         cost = self._prices.cost_or_none(kind, stream.model, usage) if kind else None
+        if stream.flags & Flag.FOLLOWS:
+            cost = 0
         began = time.monotonic_ns() - int(stream.age * 1e9)
         intern = self._state.names.intern
         first = 0 if stream.first_token is None else int(stream.first_token * 1e6)
+        flags = (stream.flags | Flag.STREAM) if not stream.flags & Flag.WHOLE else stream.flags
         self._write(
             began, [], stream.rid, -1 if cost is None else cost, 0, first,
             usage.input, usage.output, 0, 0, 0, stream.bytes, stream.key, GIVEN_UP,
             stream.tenant, stream.route, intern(stream.model), intern(stream.upstream),
             intern(stream.alias), 0,
-            stream.flags | Flag.STREAM | Flag.ERROR | Flag.ESTIMATED, 1, Reason.FAILED,
+            (flags & ~(Flag.WHOLE | Flag.FOLLOWS)) | Flag.ERROR | Flag.ESTIMATED, 1, Reason.FAILED,
             intern("internal_error"), 0, 0, 0, 0,
         )  # fmt: skip
         self.count += 1

@@ -33,6 +33,11 @@ class Flag(IntFlag):
     SIMULATED = 8
     ESTIMATED = 16
     """Token counts are estimates: the upstream never told them."""
+    WHOLE = 32
+    """Of rows of the stream table only, as the next: a call that is no stream, kept there because it is
+    paid for."""
+    FOLLOWS = 64
+    """A stream that another request pays for."""
 
 
 @dataclass(slots=True)

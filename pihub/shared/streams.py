@@ -27,9 +27,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pihub._core.names import Names
 from pihub._core.streams import Streams
 from pihub.errors import RateLimited
+from pihub.shared.events import Flag
 
 if TYPE_CHECKING:
     from pihub._core.streams import _Row
+
+
+_WHOLE = int(Flag.WHOLE)
 
 
 class LiveStream(NamedTuple):
@@ -152,7 +156,7 @@ class LiveStreams:
     def rows(self) -> list[LiveStream]:
         """Oldest first."""
         now = monotonic_ns()
-        found = [self._of(row, now) for row in self._table.rows()]
+        found = [self._of(row, now) for row in self._table.rows() if not row[15] & _WHOLE]
         return sorted(
             (one for one in found if self._tenant in (None, one.tenant)),
             key=lambda one: one.began,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pihub.store.migrate import migrate, migrations
 from pihub.store.reading import Spans, by_dimension, money_since, newer, older, one
-from pihub.store.requests import NameTable, insert, prepare, signed, unsigned
+from pihub.store.requests import NameTable, insert, prepare, signed, spends, unsigned
 from pihub.store.rows import (
     Dimension,
     Hits,
@@ -30,9 +30,10 @@ MINUTE_DAYS = 7
 
 
 class MetricsStore:
-    """Implements rows.EventStore on one SQLite file (WAL, synchronous NORMAL).
+    """Implements rows.EventStore on one SQLite file (WAL).
 
-    A commit survives the death of any process; a power cut may take the last seconds.
+    A commit survives the death of any process. One that holds spent money is synced, so it
+    survives a power cut, too (as do all before it); the others may lose the last seconds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +57,7 @@ class MetricsStore:
         records: Sequence[bytes],
         names: NameLookup,
     ) -> None:
-        with self.database.write() as connection:
+        with self.database.write(durable=spends(records)) as connection:
             table = NameTable(connection, self._names, names)
             insert(connection, records, table)
             # Cursors of other arenas are of no more use: those rings are gone.

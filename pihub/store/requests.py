@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from operator import add, itemgetter
 from typing import Any
@@ -12,6 +13,8 @@ from pihub.store.rollup import Key, Sums, by_minute, coarser, margins
 from pihub.store.rows import NameLookup
 from pihub.store.sqlite import Connection
 
+_COST = struct.Struct("<16xq104x")
+"""A record's cost, which is its third word (shared.events)."""
 _SIGN = 1 << 63
 _WRAP = 1 << 64
 
@@ -104,6 +107,11 @@ class NameTable:
             rows = self._connection.execute("SELECT id FROM names WHERE name = ?", (name,))
             number = self.fresh[name] = int(rows.get)
         return number
+
+
+def spends(records: Sequence[bytes]) -> bool:
+    """Whether any of these records has a cost."""
+    return any(cost > 0 for (cost,) in _COST.iter_unpack(b"".join(records)))
 
 
 def prepare(connection: Connection) -> None:

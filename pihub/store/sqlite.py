@@ -45,6 +45,7 @@ class Database:
                 "install apsw >= 3.51.3"
             )
         self.path = path
+        self._synchronous = synchronous
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         try:
@@ -75,10 +76,17 @@ class Database:
             connection.pragma(name, value)
 
     @contextmanager
-    def write(self) -> Iterator[apsw.Connection]:
-        """BEGIN IMMEDIATE ... COMMIT; rolled back when the block raises."""
+    def write(self, *, durable: bool = False) -> Iterator[apsw.Connection]:
+        """BEGIN IMMEDIATE ... COMMIT; rolled back when the block raises.
+
+        `durable`: this commit, and all before it, survive a power cut, whatever the
+        database's own `synchronous` is.
+        """
         with self._write_lock:
             connection = self._writer
+            if self._synchronous == "NORMAL":
+                # Outside of a transaction, where SQLite takes it; it syncs the whole WAL.
+                connection.pragma("synchronous", "FULL" if durable else "NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

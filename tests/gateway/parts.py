@@ -30,6 +30,7 @@ from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import ModelTable, Router
 from pihub.gateway.thoughts import Thoughts
+from pihub.gateway.track import Tracking
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
 from pihub.settings.schema import Breaker, Pool, Timers
 from pihub.shared.answers import AnswerCache, ByteCache
@@ -258,13 +259,18 @@ class Bench:
             sharing=Sharing(relay, 1000.0),
         )
         self.record = Recorder(self.state, slot)
+        tracking = Tracking(
+            StreamTracker(self.state.streams, slot),
+            self.state.names.intern,
+            lambda target: prices.is_free(target.kind, target.model),
+        )
         self.render = Render(
             self.remember,
             self.record,
             self.state,
             slot,
             self._finish,
-            StreamTracker(self.state.streams, slot),
+            tracking,
             relay,
             self.linger,
         )
@@ -278,6 +284,7 @@ class Bench:
             answer_limit=1 << 20,
             linger=self.linger,
             thoughts=self.thoughts,
+            tracking=tracking,
         )
         self.stages = Stages(
             admit=self.admit,
@@ -289,6 +296,7 @@ class Bench:
             remember=self.remember,
             record=self.record,
             thoughts=self.thoughts,
+            tracking=tracking,
         )
         self.pipeline = Pipeline(self.stages)
         self.clients = {name: make() for name, make in CLIENTS.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,6 @@ from pihub.domain.collect import Collector, collect, replay, rest
 from pihub.domain.pricing import PriceTable
 from pihub.errors import UpstreamIncomplete
 from pihub.gateway.exchange import Reply
-from pihub.server.waiter_poll import PollWaiter
 from pihub.shared.events import CacheState
 from tests.gateway.parts import Bench, FakeResponse, header, openai_chunks, openai_whole, rates
 
@@ -157,16 +158,25 @@ class Reading(threading.Thread):
         return "".join(one[0]["delta"].get("content") or "" for one in choices if one)
 
 
+def dispatching(bench: Bench) -> None:
+    with contextlib.suppress(InterruptedError):
+        bench.flights.dispatch()
+
+
 @pytest.fixture
 def pair(make: Make) -> Iterator[tuple[Bench, Bench]]:
     """Two workers over one arena that really wait."""
     first = make(linger=5.0)
     second = make(state=first.state, slot=2, linger=5.0)
+    threads = []
     for bench in (first, second):
-        waiter = PollWaiter()
-        bench.flights._waiter = waiter
-        threading.Thread(target=bench.flights.dispatch, daemon=True).start()
+        threads.append(threading.Thread(target=dispatching, args=(bench,), daemon=True))
+        threads[-1].start()
     yield first, second
+    for bench, thread in zip((first, second), threads, strict=True):
+        bench.waiter.over = True
+        os.eventfd_write(bench.state.eventfds[bench.slot], 1)
+        thread.join(5)
 
 
 @pytest.mark.parametrize("same_worker", [True, False])

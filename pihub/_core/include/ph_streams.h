@@ -109,14 +109,18 @@ static inline void ph_stream_close(ph_stream *r) {
     ph_store_sc(&r->state, ph_stream_next(word, PH_STREAM_INCARNATION(word), 0));
 }
 
-/* Live rows of a key. The numbers move while it counts: what is opened at the same moment may
+#define PH_STREAM_WHOLE 32 /* of the flags: a paid call that is no stream (shared.events.Flag) */
+
+/* Live streams of a key. The numbers move while it counts: what is opened at the same moment may
  * be missed or counted. A row read is one line, of some 500 a slot. */
 static inline uint32_t ph_streams_held(const ph_streams *s, uint64_t key) {
     uint32_t held = 0;
     for (uint32_t slot = 0; slot < s->n_slots; slot++) {
         for (uint32_t i = 0; i < s->per_slot; i++) {
             const ph_stream *r = ph_stream_at(s, slot, i);
-            held += PH_STREAM_LIVE(ph_load_rlx(&r->state)) && ph_load_rlx(&r->key_tenant) >> 32 == key;
+            uint64_t whose = ph_load_rlx(&r->key_tenant);
+            held += PH_STREAM_LIVE(ph_load_rlx(&r->state)) && whose >> 32 == key
+                    && !(whose & PH_STREAM_WHOLE);
         }
     }
     return held;
