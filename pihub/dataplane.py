@@ -28,6 +28,7 @@ from pihub.gateway.lookup import Lookup, Sharing
 from pihub.gateway.pace import Pace
 from pihub.gateway.patience import Patience
 from pihub.gateway.pipeline import Pipeline, Stages
+from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
@@ -57,7 +58,7 @@ from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
 from pihub.shared.relay import Relay
-from pihub.shared.routing import LocalState
+from pihub.shared.routing import LocalState, Speeds
 from pihub.shared.scopes import Scopes
 from pihub.shared.spending import PlanReader
 from pihub.shared.streams import StreamTracker
@@ -244,6 +245,7 @@ class Worker:
                     linger=linger,
                     thoughts=thoughts,
                     tracking=tracking,
+                    prompt_cache=self._prompt_cache(hub),
                 ),
                 learn=routing.learn,
                 thoughts=thoughts,
@@ -271,6 +273,12 @@ class Worker:
             )
         )
         return pipeline
+
+    def _prompt_cache(self, hub: Hub) -> PromptCache | None:
+        if hub.settings.gateway.prompt_caching == "off":
+            return None
+        cache = ByteCache(hub.state.cache, hub.state.arena.secret, hub.loaded.epoch)
+        return PromptCache(cache, Speeds(hub.state), hub.state, self._slot)
 
     def _apis(self, hub: Hub, waiter: Waiter, access: Access) -> dict[str, Sink]:
         state, limit = hub.state, parse_size(hub.settings.limits.body)

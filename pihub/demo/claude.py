@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pihub.demo import answers
+from pihub.demo.claude_prompts import MOST_MARKS, PromptCache, count_marks
 from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
 from pihub.demo.wire import Request
 
@@ -70,6 +71,8 @@ class ClaudeJob(Job):
         self._model = model
         self._number = number
         self._index = -1
+        self.read = self.written = 0
+        """Tokens from and into the prompt cache."""
 
     def opening(self, usage: str) -> bytes:
         message = self._message([], None, None)
@@ -158,9 +161,11 @@ class ClaudeJob(Job):
     def _usage(self, output: int) -> dict[str, Any]:
         return {
             "input_tokens": self.plan.input_tokens,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "cache_creation_input_tokens": self.written,
+            "cache_read_input_tokens": self.read,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": self.written, "ephemeral_1h_input_tokens": 0,
+            },
             "output_tokens": output,
             "service_tier": "standard",
         }
@@ -193,6 +198,9 @@ class Claude(Dialect):
     No API key is asked for (the fault F4 refuses); `anthropic-version`, `max_tokens`
     and well-formed messages are, as the vendor does.
     """
+
+    def __init__(self) -> None:
+        self._prompts = PromptCache()
 
     name = "claude"
     generates = frozenset({"/v1/messages"})
@@ -249,7 +257,10 @@ class Claude(Dialect):
             stop=body.get("stop_sequences") or [],
             at_least=at_least,
         )
-        return ClaudeJob(plan, model, number, stream=body.get("stream") is True)
+        job = ClaudeJob(plan, model, number, stream=body.get("stream") is True)
+        job.read, job.written = self._prompts.take(model, body)
+        plan.input_tokens = max(1, plan.input_tokens - job.read - job.written)
+        return job
 
     def _models(self, path: str, number: int) -> Whole:
         listed = [
@@ -297,6 +308,8 @@ def _fault(body: Any, *, counting: bool) -> str:
             return f"messages.{n}.role: Input should be 'user' or 'assistant'"
         if not isinstance(message.get("content"), (str, list)):
             return f"messages.{n}.content: Field required"
+    if count_marks(body) > MOST_MARKS:
+        return "A maximum of 4 blocks with cache_control may be provided."
     if messages[0]["role"] != "user":
         return 'messages: first message must use the "user" role'
     return ""

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from time import monotonic_ns
 
-import msgspec
-
 from pihub.domain.collect import Collector, collect, replay
 from pihub.domain.ports import Piece, Waiter
 from pihub.domain.stops import enforced
@@ -32,13 +30,14 @@ from pihub.errors import (
     UpstreamTimeout,
 )
 from pihub.gateway.care import Care, resampled
-from pihub.gateway.context import uncut
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.linger import Linger
-from pihub.gateway.link import JSON_BODY, Link
+from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
+from pihub.gateway.outgoing import Outgoing
 from pihub.gateway.pace import Pace
 from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces, until
+from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.purse import Purse
 from pihub.gateway.thoughts import Thoughts
 from pihub.gateway.track import Tracking
@@ -48,10 +47,6 @@ from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.response import Response
 
-DEFAULT_MAX_TOKENS = 8192
-"""For upstreams that demand a limit, where neither client nor configuration names one."""
-THINKING = "thinking"
-"""The note that another model's thoughts were left out."""
 ERROR_BODY = 64 * 1024
 """How much of an upstream's error is read to classify it."""
 
@@ -78,7 +73,9 @@ class Call:
         linger: Linger | None = None,
         thoughts: Thoughts | None = None,
         tracking: Tracking | None = None,
+        prompt_cache: PromptCache | None = None,
     ) -> None:
+        self._request = Outgoing(care, prompt_cache, thoughts).__call__
         self._tracking = tracking
         self._linger = linger
         self._thoughts = thoughts
@@ -289,36 +286,6 @@ class Call:
         finally:
             if x.pieces is None:
                 response.close()
-
-    def _request(
-        self, x: Exchange, target: Target, link: Link, streams: bool
-    ) -> tuple[str, list[tuple[str, str]], bytes]:
-        own = lean = None
-        if x.plan is not None and self._care is not None:
-            own = self._care.ask(x, target)
-        if x.signed and self._thoughts is not None:
-            lean = self._thoughts.fit(x, target)
-        x.passes = x.passes and own is None and lean is None
-        if x.passes:
-            body = link.format.patch_request(x.request.body, target.model, stream=streams)
-            if x.plan is not None and link.kind == "ollama":
-                body = uncut(body)
-            headers = link.pass_headers(x.request.forward)
-            return link.chat_path, [*headers, *x.request.trace], body
-        # No target has both: only Ollama has a context to fit, and it gets no signed thinking.
-        ask = own or lean or x.parsed()
-        if ask.max_tokens is None and (target.max_tokens or link.kind == "anthropic"):
-            limit = target.max_tokens or DEFAULT_MAX_TOKENS
-            ask = msgspec.structs.replace(ask, max_tokens=limit)
-        path, headers, body = link.format.request(ask, target.model, stream=streams)
-        x.notes = link.format.notes(ask, target.model)
-        if lean is not None and THINKING not in x.notes:
-            x.notes = (*x.notes, THINKING)
-        x.stops = link.format.unwatched(ask)
-        if x.plan is not None and link.kind == "ollama":
-            body = uncut(body)
-        headers = [JSON_BODY, *headers, *link.auth, *x.request.trace]
-        return link.path(path), headers, body
 
     def _stream(
         self,

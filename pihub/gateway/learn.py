@@ -39,6 +39,10 @@ class Learner:
         prompt = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         if prompt >= LEAST_PROMPT and not x.estimated:
             learn(target, Cell.CHARS, len(x.request.body) / prompt)
+        if prompt and target.kind == "anthropic" and not x.estimated:
+            written = usage.cache_write_5m + usage.cache_write_1h
+            learn(target, Cell.CACHE_READ, usage.cache_read / prompt)
+            learn(target, Cell.CACHE_WRITTEN, written / prompt)
         if x.answer.timings:
             self._timed(x, x.answer.timings)
         elif x.streams and usage.output >= LEAST_OUTPUT and x.ttft_us:

@@ -30,10 +30,22 @@ REUSE = Metric(
     "pihub_model_prefix_reuse_ratio", "gauge", "Share of prompts that needed no reading, recent"
 )
 
-ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED)
+READ = Metric(
+    "pihub_model_prompt_cache_read_ratio", "gauge",
+    "Recent share of prompt tokens that came from the vendor's prompt cache",
+)  # fmt: skip
+WRITTEN = Metric(
+    "pihub_model_prompt_cache_write_ratio", "gauge",
+    "Recent share of prompt tokens that were written to the vendor's prompt cache",
+)  # fmt: skip
+
+ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED, READ,
+           WRITTEN)  # fmt: skip
 TIMES = ((MISSED, Series.PREDICTED), (QUEUED, Series.QUEUE))
-_CELLS = ((PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR),
-          (REUSE, Cell.REUSE))  # fmt: skip
+_CELLS = (
+    (PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR),
+    (REUSE, Cell.REUSE), (READ, Cell.CACHE_READ), (WRITTEN, Cell.CACHE_WRITTEN),
+)  # fmt: skip
 
 
 def routing_lines(

@@ -156,6 +156,8 @@ class Gateway(Section, frozen=True):
     warn_unknown_price: bool = True
     responses_ttl: Seconds = 86400.0
     """How long a stored response can be referred to."""
+    prompt_caching: Literal["auto", "off"] = "auto"
+    """Whether prompts to Anthropic are marked for its prompt cache where that pays."""
     idempotency_ttl: Seconds = 86400.0
     """How long the answer to a request with an Idempotency-Key is kept for its repeats."""
     lane: bool = True

@@ -34,8 +34,7 @@ class Flag(IntFlag):
     ESTIMATED = 16
     """Token counts are estimates: the upstream never told them."""
     WHOLE = 32
-    """Of rows of the stream table only, as the next: a call that is no stream, kept there because it is
-    paid for."""
+    """Of rows of the stream table only, as the next: a call that is no stream, but paid."""
     FOLLOWS = 64
     """A stream that another request pays for."""
 

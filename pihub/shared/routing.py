@@ -31,6 +31,9 @@ class Cell(IntEnum):
     USED = 8
     REUSE = 9
     """Of prompts: the share that was read before, by the time that reading took."""
+    CACHE_READ = 10
+    """Share of a prompt's tokens that came from the vendor's prompt cache."""
+    CACHE_WRITTEN = 11
 
 
 class Event(IntEnum):
@@ -57,6 +60,8 @@ class Event(IntEnum):
     RETRIED = 19
     RETRY_DENIED = 20
     LOAD_ASKED = 21
+    PROMPT_MARKED = 22
+    """Prompts that the hub marked for Anthropic's prompt cache."""
 
 
 STALE = 30_000

@@ -22,6 +22,7 @@ from pihub.dashboard.parts import (
     Tone,
 )
 from pihub.dashboard.sources import Sources
+from pihub.gateway.promptcache import outweighs
 from pihub.ops.budgets import HUB, BudgetState
 from pihub.store.rows import Dimension, Reports, UsageRow
 
@@ -71,6 +72,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             ),
             _budgets(sources.services.budgets.states(), sources),
             _who("By model, 30 days", store, start, end, "model"),
+            _prompts(store, start, end),
             _who("By key, 30 days", store, start, end, "key", _names(sources)),
         ),
         refresh=10,
@@ -136,6 +138,40 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
             ),
         ),
     )  # fmt: skip
+
+
+def _prompts(store: Reports, start: int, end: int) -> Table:
+    """What Anthropic's prompt cache was read and written, by model."""
+    sums: defaultdict[str, list[UsageRow]] = defaultdict(list)
+    for row in store.usage(start, end, "hour", "model"):
+        if row.cache_read_tok or row.cache_write_tok:
+            sums[row.group].append(row)
+    lines = []
+    for name, rows in sorted(sums.items()):
+        read = sum(row.cache_read_tok for row in rows)
+        written = sum(row.cache_write_tok for row in rows)
+        prompt = read + written + sum(row.in_tok for row in rows)
+        state, tone = _pays(written, read)
+        lines.append(
+            Line(
+                (
+                    Cell(name),
+                    Cell(state, tone=tone),
+                    Cell(f"{100 * read / prompt:.0f} %", words.many(read, "token")),
+                    Cell(f"{100 * written / prompt:.0f} %", words.many(written, "token")),
+                )
+            )
+        )
+    return Table(
+        "Anthropic's prompt cache, 30 days",
+        ("Model", "State", "#Read", "#Written"),
+        tuple(lines),
+        "No prompt was long enough and came again, so nothing was read or written.",
+    )
+
+
+def _pays(written: int, read: int) -> tuple[str, Tone]:
+    return ("writes outweigh reads", "look") if outweighs(written, read) else ("pays", "well")
 
 
 def _who(
