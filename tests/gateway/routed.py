@@ -9,6 +9,7 @@ from typing import Any
 from pihub.gateway.care import Care, RetryBudget
 from pihub.gateway.context import ContextGuard
 from pihub.gateway.learn import Learner
+from pihub.gateway.outgoing import Outgoing
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.plan import Planner, Rules
 from pihub.gateway.route import Router
@@ -59,9 +60,9 @@ class RoutedBench(Bench):
         )
         guard = ContextGuard(self.local, self.state, self.slot)
         retries = RetryBudget(retry_share)
-        self.call._care = Care(
-            self.turns, guard, retries, local, self.rows, self.state, self.slot
-        )
+        care = Care(self.turns, guard, retries, local, self.rows, self.state, self.slot)
+        self.call._care = care
+        self.call._request = Outgoing(care, None).__call__
         self.pipeline = Pipeline(
             Stages(
                 admit=self.admit,
