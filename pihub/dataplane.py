@@ -12,6 +12,7 @@ from pihub.compose.pools import Pools
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import scanner_gate, scanner_judge
+from pihub.compose.sharing import build_shares
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import Waiter
@@ -22,20 +23,17 @@ from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.intake import Intake
-from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, auth_headers, chat_path
 from pihub.gateway.lookup import Lookup, Sharing
 from pihub.gateway.pace import Pace
 from pihub.gateway.patience import Patience
 from pihub.gateway.pipeline import Pipeline, Stages
-from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
 from pihub.gateway.thoughts import Thoughts
-from pihub.gateway.track import Tracking
 from pihub.http.data.api import ApiSink
 from pihub.http.data.chat import ChatEndpoint
 from pihub.http.data.control import ControlProxy
@@ -57,8 +55,7 @@ from pihub.shared.edge import build_edge
 from pihub.shared.flights import Flights
 from pihub.shared.health import RateLimit, UpstreamHealth
 from pihub.shared.metrics import Column
-from pihub.shared.relay import Relay
-from pihub.shared.routing import LocalState, Speeds
+from pihub.shared.routing import LocalState
 from pihub.shared.scopes import Scopes
 from pihub.shared.spending import PlanReader
 from pihub.shared.streams import StreamTracker
@@ -200,22 +197,14 @@ class Worker:
         tracker = StreamTracker(
             state.streams, slot, settings.streams.stall, limits.streams_per_key
         )
-        relay = Relay(state.cache, self.flights, state.arena, slot)
-        linger = Linger(
-            settings.streams.linger, hub.prices, self._answers, self.flights, waiter.spawn
-        )
         thoughts = Thoughts(ByteCache(state.cache, state.arena.secret, hub.loaded.epoch))
-        tracking = Tracking(
-            tracker,
-            state.names.intern,
-            lambda target: hub.prices.is_free(target.kind, target.model),
-        )
+        shares = build_shares(hub, slot, waiter, self.flights, self._answers, tracker)
         lookup = Lookup(
             self._answers,
             self.flights,
             temperature=settings.gateway.cache_temperature,
             patience=max((u.timers.total for u in settings.upstreams.values()), default=600.0),
-            sharing=Sharing(relay, settings.gateway.idempotency_ttl),
+            sharing=Sharing(shares.relay, settings.gateway.idempotency_ttl),
         )
 
         def finish(x: Exchange) -> None:
@@ -242,10 +231,10 @@ class Worker:
                         busy_from=settings.streams.coalesce_from,
                     ),
                     care=routing.care,
-                    linger=linger,
+                    linger=shares.linger,
                     thoughts=thoughts,
-                    tracking=tracking,
-                    prompt_cache=self._prompt_cache(hub),
+                    tracking=shares.tracking,
+                    prompt_cache=shares.prompt_cache,
                 ),
                 learn=routing.learn,
                 thoughts=thoughts,
@@ -255,9 +244,9 @@ class Worker:
                     state,
                     slot,
                     finish,
-                    tracking,
-                    relay,
-                    linger,
+                    shares.tracking,
+                    shares.relay,
+                    shares.linger,
                 ),
                 remember=remember,
                 record=record,
@@ -269,16 +258,10 @@ class Worker:
                     local_names(settings, hub.models),
                     settings.streams.ping,
                 ),
-                tracking=tracking,
+                tracking=shares.tracking,
             )
         )
         return pipeline
-
-    def _prompt_cache(self, hub: Hub) -> PromptCache | None:
-        if hub.settings.gateway.prompt_caching == "off":
-            return None
-        cache = ByteCache(hub.state.cache, hub.state.arena.secret, hub.loaded.epoch)
-        return PromptCache(cache, Speeds(hub.state), hub.state, self._slot)
 
     def _apis(self, hub: Hub, waiter: Waiter, access: Access) -> dict[str, Sink]:
         state, limit = hub.state, parse_size(hub.settings.limits.body)
