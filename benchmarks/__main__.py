@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=16, help="of the load, at once")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each round")
-    parser.add_argument("--requests", type=int, default=5_000_000, help="of the store, of the ledger (10,000)")
+    parser.add_argument(
+        "--requests", type=int, default=5_000_000, help="of the store; of the ledger 10,000"
+    )
     parser.add_argument("--events", type=int, default=50_000, help="of the webhooks' torture")
     parser.add_argument("--rate", type=float, default=500.0, help="of those, a second")
     parser.add_argument("--full", action="store_true", help="of the suite: half an hour")

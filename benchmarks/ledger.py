@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     )
     print(
         f"  {report.unsent} calls of killed workers that never arrived, counted with"
-        f" {report.unsent_nano / 1e9:.7f} USD; without a row {report.missing}, twice {report.twice}, wrong {len(report.wrong)},"
+        f" {report.unsent_nano / 1e9:.7f} USD; without a row {report.missing}, twice"
+        f" {report.twice}, wrong {len(report.wrong)},"
         f" budget counter off by {report.counters_off_nano} nano-USD"
     )
     for line in report.wrong:
