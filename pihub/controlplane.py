@@ -14,6 +14,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from pihub.compose.alerts import teller
+from pihub.compose.jobs import ControlJobs
 from pihub.compose.local_models import start_local_watch
 from pihub.compose.machine import watch as watch_machine
 from pihub.compose.otel import otel_exporter
@@ -46,6 +47,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
     )
     webhooks = ControlWebhooks(hub, serve)
     webhooks.start()
+    jobs = ControlJobs(hub, serve)
     try:
         run_control(
             hub.settings,
@@ -62,8 +64,10 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             webhooks=webhooks.desk,
             exporter=otel_exporter(hub),
             tell=teller(webhooks, hub.settings.server.public_url),
+            jobs=partial(jobs.start, slot),
         )
     finally:
+        jobs.finish()
         webhooks.finish()
         if local is not None:
             local.join(PATIENCE)

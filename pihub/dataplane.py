@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import Beside, manage_sink, with_faces
+from pihub.compose.jobs import take_socket as jobs_socket
 from pihub.compose.lane import build_lane
 from pihub.compose.pools import Pools
 from pihub.compose.refusals import refusals
@@ -40,6 +41,7 @@ from pihub.http.data.control import ControlProxy
 from pihub.http.data.cors import with_cors
 from pihub.http.data.errors import ErrorMapper
 from pihub.http.data.health import Healthz, Metrics, Readyz
+from pihub.http.data.jobs import Deferred, JobList, JobsSocket, OneJob
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root, Tags
 from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
@@ -102,11 +104,17 @@ class Worker:
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
+        jobs = JobsSocket(self.connector, str(jobs_socket(hub)))
+        deferred = None
+        if settings.jobs.enabled:
+            deferred = Deferred(
+                jobs, hub.models, Inspect(self._scopes), self._purse, settings.subscribers
+            )
         app = build(
             Parts(
                 chats={
                     what: ChatEndpoint(
-                        clients[name], EDGE_ROUTES[path], pipeline, waiter, state.traces
+                        clients[name], EDGE_ROUTES[path], pipeline, waiter, state.traces, deferred
                     )
                     for what, name, path in CHATS
                 }
@@ -117,6 +125,8 @@ class Worker:
                         clients["openai"], clients["anthropic"], hub.models, access, hub.started
                     ),
                     "response": OneResponse(beside.stored, access),
+                    "jobs": JobList(jobs, access, waiter),
+                    "job": OneJob(jobs, access, waiter),
                     "ollama_ps": OllamaRunning(beside.running, access, waiter),
                     "tags": Tags(hub.models, LocalState(state), access, hub.started),
                     "ollama_version": OllamaVersion(),

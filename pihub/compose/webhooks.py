@@ -108,7 +108,7 @@ class ControlWebhooks:
         self.service.start()
         self._server = threading.Thread(
             target=self._serve,
-            args=(TakeApp(self.service.inbox), _listen(take_socket(hub))),
+            args=(TakeApp(self.service.inbox), listen(take_socket(hub))),
             name="take",
             daemon=True,
         )
@@ -140,7 +140,7 @@ def wanted(settings: Settings) -> bool:
     return bool(settings.webhooks) or any(OWN_SOURCE in sources for sources in told)
 
 
-def _listen(path: Path) -> socket.socket:
+def listen(path: Path) -> socket.socket:
     """A fresh socket under the old name: at no moment is there none, or one of a stranger."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

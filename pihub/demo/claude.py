@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pihub.demo import answers
+from pihub.demo.claude_batches import PATH as BATCHES
+from pihub.demo.claude_batches import Batches, whole
 from pihub.demo.claude_prompts import MOST_MARKS, PromptCache, count_marks
 from pihub.demo.dialect import Dialect, Headers, Job, Whole, dump
 from pihub.demo.wire import Request
@@ -201,6 +203,7 @@ class Claude(Dialect):
 
     def __init__(self) -> None:
         self._prompts = PromptCache()
+        self._batches = Batches(self._of_batch)
 
     name = "claude"
     generates = frozenset({"/v1/messages"})
@@ -217,6 +220,11 @@ class Claude(Dialect):
         return Whole(status, dump(value), headers)
 
     def answer(self, request: Request, number: int, at_least: int) -> Whole | Job:
+        if request.path.startswith(BATCHES) and request.header("anthropic-version"):
+            status, value, fault = self._batches.handle(request, "")
+            if status != 200:
+                return self.error(status, fault, number)
+            return whole(status, value, _headers(number))
         known = request.path in ("/v1/messages", "/v1/messages/count_tokens")
         models = request.path.startswith("/v1/models")
         if not (known or models):
@@ -244,6 +252,12 @@ class Claude(Dialect):
             count = max(1, answers.count_tokens("\n".join(everything)))
             headers = [("content-type", "application/json"), *_headers(number)]
             return Whole(200, dump({"input_tokens": count}), headers)
+        return self._job(body, number, at_least)
+
+    def _job(self, body: dict[str, Any], number: int, at_least: int) -> ClaudeJob:
+        messages, model = body["messages"], body["model"]
+        everything = [answers.text_of(body.get("system"))]
+        everything += [answers.text_of(m.get("content")) for m in messages]
         last = messages[-1].get("content")
         plan = answers.plan(
             "Claude",
@@ -261,6 +275,14 @@ class Claude(Dialect):
         job.read, job.written = self._prompts.take(model, body)
         plan.input_tokens = max(1, plan.input_tokens - job.read - job.written)
         return job
+
+    def _of_batch(self, params: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+        """One request of a batch: its message, or what is wrong with it."""
+        fault = _fault(params, counting=False)
+        if fault:
+            return None, fault
+        job = self._job(params, 0, 0)
+        return json.loads(job.whole("")), ""
 
     def _models(self, path: str, number: int) -> Whole:
         listed = [

@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.access import Access
 from pihub.settings.alerts import Alerts
+from pihub.settings.jobs import Jobs
 from pihub.settings.limits import Limits
 from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
@@ -178,6 +179,7 @@ class Settings(Section, frozen=True):
     money: Money = Money()
     energy: Energy = Energy()
     streams: Streams = Streams()
+    jobs: Jobs = Jobs()
     machine: MachineSection = MachineSection()
     scanner: Scanner = Scanner()
     upstreams: dict[str, Upstream] = {}

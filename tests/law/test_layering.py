@@ -22,6 +22,7 @@ RANKS = {
     "gateway": 5,
     "security": 5,
     "webhooks": 5,
+    "jobs": 5,
     "ops": 5,
     "insight": 5,
     "http": 6,

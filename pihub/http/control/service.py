@@ -14,6 +14,7 @@ from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.service import Exporter, Observers
+from pihub.jobs.service import JobService
 from pihub.ops.alerts import Tell
 from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.catalog import Catalog
@@ -66,11 +67,13 @@ def run_control(
     webhooks: Desk | None = None,
     exporter: Exporter | None = None,
     tell: Tell | None = None,
+    jobs: Callable[[MetricsStore, Callable[[], int]], JobService | None] = lambda *_: None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
     `previous`: the arena that draining workers still write to after a reload.
-    `tell`: takes alerts to subscribers.
+    `tell`: takes alerts to subscribers. `jobs` starts the work on deferred requests, over the
+    store and the number of records that are not in it yet.
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
@@ -122,6 +125,7 @@ def run_control(
         vitals=vitals,
         catalog=Catalog(settings, settings_prices(settings), state),
         desk=CacheDesk(state, observers.study),
+        jobs=jobs(store, lambda: observers.recorder.state().behind),
     )
 
     def saved(number: int) -> None:

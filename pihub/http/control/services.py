@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.tenant_picture import TenantPicture
+from pihub.jobs.service import JobService
 from pihub.ops.budgets import BudgetService
 from pihub.ops.catalog import Catalog
 from pihub.ops.configuring import ConfigDesk
@@ -56,6 +57,9 @@ class ControlServices:
     proxies: tuple[str, ...] = ()
     level: str = "home"
     """`access.mode`"""
+
+    jobs: JobService | None = None
+    """Deferred requests of all tenants: what uses it asks `actor.tenant`."""
 
     @property
     def cache(self) -> CacheDesk:

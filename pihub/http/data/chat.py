@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.domain.target import Principal
@@ -29,6 +29,14 @@ STATUS_LINES = {s.value: f"{s.value} {s.phrase}" for s in HTTPStatus} | {
     529: "529 Overloaded",
 }
 
+class Deferred(Protocol):
+    """http/data/jobs.py"""
+
+    def answer(
+        self, request: Incoming, deadline: str, webhook: str
+    ) -> tuple[int, list[tuple[str, str]], bytes]: ...
+
+
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -42,7 +50,9 @@ class ChatEndpoint:
         pipeline: Pipeline,
         waiter: Waiter,
         traces: TraceLog | None = None,
+        deferred: Deferred | None = None,
     ) -> None:
+        self._deferred = deferred
         self._traces = traces
         self._client = client
         self._route = route
@@ -61,28 +71,29 @@ class ChatEndpoint:
             if self._vendor
             else ()
         )
-        reply = self._handle(
-            Incoming(
-                self._client,
-                self._route,
-                env["pihub.body"],
-                Principal(*principal),
-                env["pihub.rid"],
-                env["pihub.rid_hex"],
-                env["pihub.t0"],
-                self._client_fd(env),
-                env.get("pihub.exact"),
-                env.get("HTTP_X_PIHUB_CACHE"),
-                forward,
-                env.get("pihub.begun"),
-                env.get("REMOTE_ADDR", ""),
-                env.get("HTTP_X_PIHUB_POLICY"),
-                env.get("HTTP_X_PIHUB_DEADLINE_MS"),
-                env.get("HTTP_IDEMPOTENCY_KEY"),
-                self._trace(env) if "HTTP_TRACEPARENT" in env else (),
-                env.get("HTTP_CONTENT_ENCODING"),
-            )
+        request = Incoming(
+            self._client,
+            self._route,
+            env["pihub.body"],
+            Principal(*principal),
+            env["pihub.rid"],
+            env["pihub.rid_hex"],
+            env["pihub.t0"],
+            self._client_fd(env),
+            env.get("pihub.exact"),
+            env.get("HTTP_X_PIHUB_CACHE"),
+            forward,
+            env.get("pihub.begun"),
+            env.get("REMOTE_ADDR", ""),
+            env.get("HTTP_X_PIHUB_POLICY"),
+            env.get("HTTP_X_PIHUB_DEADLINE_MS"),
+            env.get("HTTP_IDEMPOTENCY_KEY"),
+            self._trace(env) if "HTTP_TRACEPARENT" in env else (),
+            env.get("HTTP_CONTENT_ENCODING"),
         )
+        if self._deferred is not None and "HTTP_X_PIHUB_DEADLINE" in env:
+            return self._defer(request, env, start_response)
+        reply = self._handle(request)
         body = reply.body
         if isinstance(body, bytes):
             reply.headers.append(("content-length", str(len(body))))
@@ -97,6 +108,18 @@ class ChatEndpoint:
                 close()
             raise
         return body
+
+    def _defer(
+        self, request: Incoming, env: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """The answer may come later: 202 and where to ask for it."""
+        assert self._deferred is not None
+        status, headers, body = self._deferred.answer(
+            request, env["HTTP_X_PIHUB_DEADLINE"], env.get("HTTP_X_PIHUB_WEBHOOK", "")
+        )
+        headers.append(("content-length", str(len(body))))
+        start_response(STATUS_LINES[status], headers)
+        return (body,)
 
     def _trace(self, env: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         """The client's trace, for the upstream with the hub's span as parent; and for the

@@ -1,0 +1,66 @@
+"""Deferred: requests that may take their time, and what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from pihub.dashboard import words
+from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table, Tone
+from pihub.dashboard.sources import Sources
+from pihub.store.jobs import Job
+
+LISTED = 200
+_TONES: dict[str, Tone] = {
+    "done": "well", "failed": "down", "expired": "down", "cancelled": "idle",
+}  # fmt: skip
+
+
+def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
+    jobs = sources.services.jobs
+    rows = [] if jobs is None else jobs.store.newest(LISTED, sources.tenant)
+    names = {key.id: key.name for key in sources.known_keys()}
+    waiting = [job for job in rows if not job.over]
+    spent = sum(max(job.cost, 0) for job in rows)
+    failed = sum(job.state in ("failed", "expired") for job in rows)
+    return Screen(
+        "Deferred requests",
+        (
+            Cards(
+                (
+                    Card("Waiting", words.count(len(waiting)), "of the newest 200"),
+                    Card("Done", words.count(sum(job.state == "done" for job in rows))),
+                    Card("Failed or too late", words.count(failed),
+                         tone="look" if failed else ""),
+                    Card("Cost", f"${spent / 1e9:.4f}", "at the batch price"),
+                )
+            ),
+            Table(
+                "Newest",
+                ("Request", "Asked by", "State", "Runs on", "#Waited", "#Tokens", "#Cost"),
+                tuple(_line(job, names) for job in rows),
+                "Nothing was deferred. A chat with the header x-pihub-deadline: 24h is.",
+            ),
+        ),
+        refresh=10,
+    )  # fmt: skip
+
+
+def _line(job: Job, names: Mapping[int, str]) -> Line:
+    cancel = Action(
+        "Cancel", "DELETE", f"/jobs/{job.id}", permission="streams:write",
+        sure="Cancel this request? What a batch has made of it is paid for all the same.",
+    )  # fmt: skip
+    until = job.ended or time.time()
+    return Line(
+        (
+            Cell(job.id[:12], job.alias),
+            Cell(names.get(job.key, "nobody")),
+            Cell(job.state, job.error, tone=_TONES.get(job.state, "")),
+            Cell(job.model, f"{job.upstream}{' in a batch' if job.batch else ''}"),
+            Cell(words.age(max(0.0, until - job.created))),
+            Cell(words.count(job.input_tokens + job.output_tokens)),
+            Cell("unknown" if job.cost < 0 else f"${job.cost / 1e9:.6f}"),
+        ),
+        () if job.over else (cancel,),
+    )

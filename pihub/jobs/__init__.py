@@ -1,0 +1,1 @@
+"""Deferred requests: taken in, worked on by batch or at night, fetched or told."""
