@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import Beside, manage_sink, with_faces
-from pihub.compose.jobs import take_socket as jobs_socket
+from pihub.compose.jobs import worker_jobs
 from pihub.compose.lane import build_lane
 from pihub.compose.pools import Pools
 from pihub.compose.refusals import refusals
@@ -41,7 +41,6 @@ from pihub.http.data.control import ControlProxy
 from pihub.http.data.cors import with_cors
 from pihub.http.data.errors import ErrorMapper
 from pihub.http.data.health import Healthz, Metrics, Readyz
-from pihub.http.data.jobs import Deferred, JobList, JobsSocket, OneJob
 from pihub.http.data.models import ModelList, OllamaRunning, OllamaVersion, OneModel, Root, Tags
 from pihub.http.data.responses import OneResponse
 from pihub.http.data.routes import EDGE_ROUTES, Parts, Sink, build
@@ -104,12 +103,8 @@ class Worker:
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
-        jobs = JobsSocket(self.connector, str(jobs_socket(hub)))
-        deferred = None
-        if settings.jobs.enabled:
-            deferred = Deferred(
-                jobs, hub.models, Inspect(self._scopes), self._purse, settings.subscribers
-            )
+        permit = Inspect(self._scopes)
+        deferred, jobs = worker_jobs(hub, self.connector, waiter, access, permit, self._purse)
         app = build(
             Parts(
                 chats={
@@ -119,14 +114,13 @@ class Worker:
                     for what, name, path in CHATS
                 }
                 | beside.posts,
-                resources={
+                resources=jobs
+                | {
                     "models": models,
                     "model": OneModel(
                         clients["openai"], clients["anthropic"], hub.models, access, hub.started
                     ),
                     "response": OneResponse(beside.stored, access),
-                    "jobs": JobList(jobs, access, waiter),
-                    "job": OneJob(jobs, access, waiter),
                     "ollama_ps": OllamaRunning(beside.running, access, waiter),
                     "tags": Tags(hub.models, LocalState(state), access, hub.started),
                     "ollama_version": OllamaVersion(),
@@ -203,7 +197,6 @@ class Worker:
         routing = build_routing(hub, slot, waiter)
         limits = settings.limits
         intake = Intake(parse_size(limits.body), limits.json_depth, limits.json_values)
-        admit = Admit(state, slot, limits.streams_per_worker, intake.__call__)
         tracker = StreamTracker(
             state.streams, slot, settings.streams.stall, limits.streams_per_key
         )
@@ -222,7 +215,7 @@ class Worker:
 
         pipeline = Pipeline(
             Stages(
-                admit=admit,
+                admit=Admit(state, slot, limits.streams_per_worker, intake.__call__),
                 inspect=Inspect(self._scopes, tracker),
                 lookup=lookup,
                 route=Router(hub.models, routing.planner, thoughts),

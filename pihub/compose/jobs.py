@@ -14,9 +14,13 @@ from pihub.compose.webhooks import listen
 from pihub.domain.chat import Usage
 from pihub.domain.energy import Energy
 from pihub.domain.event import Reason
+from pihub.domain.ports import Waiter
 from pihub.domain.pricing import cost
+from pihub.gateway.inspect import Inspect
 from pihub.gateway.link import auth_headers
+from pihub.gateway.purse import Purse
 from pihub.http.control.jobs import JobsApp, view
+from pihub.http.data.jobs import Deferred, JobList, JobsSocket, OneJob
 from pihub.jobs.remote import Remote
 from pihub.jobs.service import JobService
 from pihub.ops.budgets import window_now
@@ -24,6 +28,7 @@ from pihub.protocols.registry import UPSTREAMS
 from pihub.server.waiter_poll import PollWaiter
 from pihub.settings.paths import database
 from pihub.settings.sizes import parse_size
+from pihub.shared.access import Access
 from pihub.shared.budgets import Budgets
 from pihub.shared.events import Flag
 from pihub.shared.spending import PlanReader
@@ -46,6 +51,24 @@ THREADS = 4
 def take_socket(hub: Hub) -> Path:
     """Where workers hand deferred requests over."""
     return hub.run_dir / "jobs.sock"
+
+
+def worker_jobs(
+    hub: Hub,
+    connector: Connector,
+    waiter: Waiter,
+    access: Access,
+    inspect: Inspect,
+    purse: Purse,
+) -> tuple[Deferred | None, dict[str, object]]:
+    """What takes chats in (None if that is switched off), and the resources of /v1/jobs."""
+    jobs = JobsSocket(connector, str(take_socket(hub)))
+    deferred = None
+    if hub.settings.jobs.enabled:
+        deferred = Deferred(jobs, hub.models, inspect, purse, hub.settings.subscribers)
+    return deferred, {
+        "jobs": JobList(jobs, access, waiter), "job": OneJob(jobs, access, waiter),
+    }  # fmt: skip
 
 
 class Money:

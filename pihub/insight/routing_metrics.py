@@ -39,8 +39,8 @@ WRITTEN = Metric(
     "Recent share of prompt tokens that were written to the vendor's prompt cache",
 )  # fmt: skip
 
-ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED, READ,
-           WRITTEN)  # fmt: skip
+ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED,
+           READ, WRITTEN)  # fmt: skip
 TIMES = ((MISSED, Series.PREDICTED), (QUEUED, Series.QUEUE))
 _CELLS = (
     (PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR),
