@@ -98,6 +98,8 @@ class Plane:
                         clients["openai"], clients["anthropic"], models, self.access, 1
                     ),
                     "response": Pages(),
+                    "jobs": Pages(),
+                    "job": Pages(),
                     "ollama_ps": OllamaRunning(
                         lambda fd: b'{"models":[]}',  # type: ignore[arg-type]
                         self.access,
