@@ -106,7 +106,7 @@ class Money:
         self._write(
             began, [], job.rid, job.cost, 0, 0, job.input_tokens, job.output_tokens, 0, 0, 0, 0,
             job.key, 200, job.tenant, job.route, intern(job.model), intern(job.upstream),
-            intern(job.alias), 0, flags, max(1, job.attempts), Reason.FIRST_CHOICE, 0,
+            intern(job.alias), 0, flags, max(1, job.attempts), Reason.FIRST_CHOICE, 0, 0, 0, 0, 0,
         )  # fmt: skip
         plan = self._plan()
         if job.cost > 0 and plan.modes:
