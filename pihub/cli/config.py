@@ -50,7 +50,7 @@ def _memory(loaded: Loaded) -> int:
     wanted = plan(loaded.settings)
     regions = wanted.regions()
     for name, size in sorted(regions, key=lambda region: -region[1]):
-        print(f"{name:12} {size / 1024:12,.0f} KiB")
-    print(f"{'in all':12} {sum(size for _, size in regions) / 1024:12,.0f} KiB")
+        print(f"{name:12} {-(-size // 1024):12,} KiB")
+    print(f"{'in all':12} {-(-sum(size for _, size in regions) // 1024):12,} KiB")
     print(f"for {wanted.workers} workers ({wanted.slots} slots); touched as it is used")
     return exits.OK

@@ -28,12 +28,18 @@ TIME = Metric(
 SAMPLE = Metric(
     "pihub_cache_sampled_key_ratio", "gauge", "Part of all keys that the predictions follow"
 )
-CACHE = (BY_ROUTE, UNKEPT, FORETOLD, MONEY, TIME, SAMPLE)
+ROOM = Metric(
+    "pihub_cache_room_ratio", "gauge", "Part of its size that the cache may use; 1 is all of it"
+)
+LARGEST = Metric("pihub_cache_largest_value_bytes", "gauge", "Size of the largest entry it takes")
+CACHE = (ROOM, LARGEST, BY_ROUTE, UNKEPT, FORETOLD, MONEY, TIME, SAMPLE)
 _SIZES = ("half", "same", "double")
 
 
 def cache_lines(state: SharedState) -> Iterator[str]:
     total = state.routes.total
+    yield from family(ROOM, [({}, state.cache.room() / 1000)])
+    yield from family(LARGEST, [({}, state.cache.max_value)])
     yield from family(
         BY_ROUTE,
         [

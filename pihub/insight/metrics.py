@@ -103,6 +103,12 @@ COMPRESSION_SAVED = Metric(
 STORE_WRITTEN = Metric(
     "pihub_store_written_bytes_total", "counter", "Bytes that the recorder wrote to the disk"
 )
+MEMORY_STEPS = Metric(
+    "pihub_memory_steps_total", "counter", "Times that the cache shrank for want of memory"
+)
+MEMORY_SHED = Metric(
+    "pihub_memory_shed_bytes_total", "counter", "Bytes that the cache gave back to the system"
+)
 KEYS = Metric("pihub_keys", "gauge", "API keys in force")
 UP = Metric("pihub_process_up", "gauge", "Whether a process of the hub is alive, by role")
 DURATION = Metric(
@@ -128,7 +134,7 @@ METRICS = (
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
     STORE_FAILURES, HOOK_EVENTS, HOOK_DUPLICATES, HOOK_IGNORED, HOOK_REFUSED,
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
-    COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN,
+    COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN, MEMORY_STEPS, MEMORY_SHED,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
     BREAKER, *CACHE, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE, *VITALS.values(),
 )  # fmt: skip
@@ -162,6 +168,8 @@ _PLAIN = (
     (COMPRESSED, Column.COMPRESSED),
     (COMPRESSION_SAVED, Column.COMPRESSION_SAVED),
     (STORE_WRITTEN, Column.STORE_WRITTEN),
+    (MEMORY_STEPS, Column.MEMORY_STEPS),
+    (MEMORY_SHED, Column.MEMORY_SHED),
 )
 _RESULTS = {
     "hit": Column.HITS,

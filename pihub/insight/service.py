@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from pihub.insight.cache_study import CacheStudy
 from pihub.insight.dns import DnsPublisher
 from pihub.insight.live import Live, UpstreamInfo
-from pihub.insight.recorder import Recorder
+from pihub.insight.recorder import CONTROL_ROW, Recorder
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
 from pihub.shared.memory import EVERY, MemoryManager
+from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
 from pihub.store.rows import EventStore
 
@@ -43,6 +44,7 @@ class Observers:
         exporter: Exporter | None = None,
     ) -> None:
         self._exporter = exporter
+        self._state = state
         self.study = CacheStudy(state)
         self.recorder = Recorder(
             state.events,
@@ -90,7 +92,11 @@ class Observers:
     def _tend(self) -> None:
         """What is looked after every few seconds."""
         while not self._stop.wait(EVERY):
+            steps, shed = self.memory.steps, self.memory.shed_bytes
             self.memory.step()
+            add = self._state.counters.add
+            add(CONTROL_ROW, Column.MEMORY_STEPS, self.memory.steps - steps)
+            add(CONTROL_ROW, Column.MEMORY_SHED, self.memory.shed_bytes - shed)
             self.study.publish()
 
     def _record(self, on_death: Callable[[], object]) -> None:

@@ -71,6 +71,11 @@ class Column(IntEnum):
     """Bytes that they became shorter by."""
     STORE_WRITTEN = 37
     """Bytes that the recorder wrote to the disk."""
+    MEMORY_STEPS = 38
+    """Times that the cache was made smaller for want of memory; the control process's row, as
+    the next."""
+    MEMORY_SHED = 39
+    """Bytes that it gave back to the system."""
 
 
 class Series(IntEnum):

@@ -17,6 +17,7 @@ from pihub import __version__
 from pihub.cli import exits
 from pihub.cli.configuration import find
 from pihub.cli.main import COMMANDS
+from pihub.shared.state import Plan
 from tests.cli.conftest import ROOT, Served, environment, pihub
 
 GOOD = '[upstreams.ollama]\nkind = "ollama"\nurl = "http://127.0.0.1:9"\n'
@@ -144,6 +145,18 @@ def test_preflight_refuses_what_cannot_be_built(tmp_path: Path) -> None:
     assert done.returncode == exits.REFUSED
     assert str(prices) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_config_names_every_section_of_the_memory_and_its_size(tmp_path: Path) -> None:
+    (tmp_path / "pihub.toml").write_text('[cache]\nsize = "9MB"\n[server]\nworkers = 3\n')
+    *rows, in_all, told = pihub("config", "--memory", cwd=tmp_path).stdout.splitlines()
+    wanted = Plan(workers=3, cache_bytes=9 << 20)
+    found = {name: int(size.replace(",", "")) for name, size, _ in (row.split() for row in rows)}
+    assert found == {name: -(-size // 1024) for name, size in wanted.regions()}
+    assert min(found.values()) > 0
+    total = int(in_all.split()[2].replace(",", ""))
+    assert total == -(-sum(size for _, size in wanted.regions()) // 1024)
+    assert told.startswith(f"for 3 workers ({wanted.slots} slots)")
 
 
 def test_config(tmp_path: Path) -> None:

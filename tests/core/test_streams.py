@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
 from pihub._core.streams import Streams
+from tests.model import streams as model
 
 SLOTS, ROWS = 3, 4
 STALL = 10**9
@@ -116,3 +121,66 @@ def test_bad_arguments() -> None:
     ):
         with pytest.raises(PermissionError):
             write()
+
+
+GAPS = (1, 10**6, STALL, STALL + 1, 5 * STALL)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "open", "tick", "tick", "close", "cancel", "die"]),
+        st.integers(0, 9),
+        st.integers(0, 2),
+        st.sampled_from(GAPS),
+    ),
+    max_size=50,
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_behaves_as_its_twin(steps: list[tuple[str, int, int, int]]) -> None:
+    _, streams = make()
+    twin = model.Streams(ROWS, {slot: 5 + slot for slot in range(SLOTS)})
+    now = 10**9
+    for number, (what, which, more, gap) in enumerate(steps):
+        now += gap
+        handles = sorted(twin.live)
+        if what in ("open", "die"):
+            which %= SLOTS
+        if what == "open":
+            full = twin.full(which)
+            handle = streams.open(which, number, now, more, 2, 1, 0, 0, 0, 0, 0)
+            assert (handle < 0) == full
+            twin.open(handle, which, number, now, more, 2)
+        elif what == "die":
+            incarnation = twin.incarnations[which]
+            gone = {row[0] for row in streams.orphans(which, incarnation)}
+            assert gone == twin.orphans(which, incarnation)
+            streams.begin(which, incarnation + 10)
+            twin.begin(which, incarnation + 10)
+        elif handles:
+            handle = handles[which % len(handles)]
+            if what == "tick":
+                told = streams.tick(handle, more, 3, now, STALL)
+                assert told == twin.tick(handle, more, 3, now, STALL)
+            elif what == "close":
+                streams.close(handle)
+                twin.close(handle)
+            else:
+                row = streams.read(handle)
+                assert row is not None
+                # The number of a stream that was there before ends nothing.
+                assert streams.cancel(handle, row[1] if more else row[1] + 2) is bool(more)
+                twin.live[handle].cancelled |= bool(more)
+        assert shown(streams) == {
+            handle: (
+                one.incarnation, one.rid, one.began, one.first, one.last, one.bytes, one.tokens,
+                one.stalls, one.longest_us, one.key, one.tenant, one.cancelled,
+            )
+            for handle, one in twin.live.items()
+        }  # fmt: skip
+    assert streams.untracked() == twin.untracked
+    assert [streams.held(key) for key in range(1, 4)] == [twin.held(key) for key in range(1, 4)]
+
+
+def shown(streams: Streams) -> dict[int, tuple[Any, ...]]:
+    return {row[0]: (*row[2:4], *row[5:14], row[20]) for row in streams.rows()}
