@@ -71,6 +71,7 @@ class Call:
         pace: Pace | None = None,
         care: Care | None = None,
         linger: Linger | None = None,
+        stale: Callable[[Exchange], bool] | None = None,
         thoughts: Thoughts | None = None,
         tracking: Tracking | None = None,
         prompt_cache: PromptCache | None = None,
@@ -78,6 +79,7 @@ class Call:
         self._request = Outgoing(care, prompt_cache, thoughts).__call__
         self._tracking = tracking
         self._linger = linger
+        self._stale = stale
         self._thoughts = thoughts
         self._pace = pace
         self._purse = purse
@@ -96,7 +98,11 @@ class Call:
         if x.streams:
             # The renderer needs it: what cannot be read must not have been paid for.
             x.parsed()
-        self.chain(x)
+        try:
+            self.chain(x)
+        except UpstreamError:  # an old answer is better than none, but never hides a cost
+            if x.lost or self._stale is None or not self._stale(x):
+                raise
 
     def chain(self, x: Exchange) -> None:
         """The targets in turn; see the class."""

@@ -77,6 +77,21 @@ class Lookup:
         x.cache, x.cache_reason = CacheState.MISS, "not-kept"
         self._share(x, flight_of(x, x.key), lambda: self._found(x, CacheState.SHARED))
 
+    def stale(self, x: Exchange) -> bool:
+        """After every target has failed: an answer that is past its time, as far as
+        `cache.stale_if_error` allows."""
+        if x.key is None:
+            return False
+        try:
+            found = self._answers.get_stale(x.key, x.request.principal.tenant)
+        except msgspec.DecodeError:
+            return False
+        if found is None:
+            return False
+        x.stored, past = found
+        x.cache, x.cache_reason = CacheState.STALE, f"{max(past, 0)} s past its time"
+        return True
+
     def release(self, x: Exchange) -> None:
         """The leader is done, its answer kept or not: let the followers look."""
         flights, x.flights = x.flights, []

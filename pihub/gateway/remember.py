@@ -52,6 +52,7 @@ class Remember:
         slot: int,
         *,
         ttl: float,
+        stale: float = 0.0,
         max_value: int,
         warn: bool = True,
         energy: Energy = UNCOUNTED,
@@ -64,6 +65,7 @@ class Remember:
         self._state = state
         self._slot = slot
         self._ttl = ttl
+        self._stale = stale
         self._warn = warn
         self._warned: set[str] = set()
         self._unpriced: set[str] = set()
@@ -96,7 +98,7 @@ class Remember:
             saves = worth(kept.cost_nano, x.elapsed_us() / 1e6)
             if not too_large:
                 tag = self._state.names.intern(x.alias)
-                x.kept = self._answers.put(x.key, tenant, kept, ttl, saves, tag)
+                x.kept = self._answers.put(x.key, tenant, kept, ttl, saves, tag, self._stale)
             if not x.kept:
                 self._state.counters.add(self._slot, Column.CACHE_REFUSED, 1)
                 x.why = WhyNot.TOO_LARGE if too_large else self._why_refused()

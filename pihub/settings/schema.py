@@ -62,6 +62,8 @@ class Cache(Section, frozen=True):
     size: str = "64MB"
     ttl: Seconds = 86400.0
     """How long a deterministic chat answer is kept."""
+    stale_if_error: Annotated[float, msgspec.Meta(ge=0, le=2592000)] = 0.0
+    """Seconds after that for which it is still given if every upstream of the chain fails."""
     max_value: str = "1MB"
 
 

@@ -101,6 +101,11 @@ class AnswerCache:
         data = self._cache.get(key[0], key[1], tenant)
         return None if data is None else self._decode(data)
 
+    def get_stale(self, key: Key, tenant: int) -> tuple[Stored, int] | None:
+        """(answer, seconds past its time), also some time after that."""
+        found = self._cache.get_stale(*key, tenant)
+        return None if found is None else (self._decode(found[0]), found[1])
+
     def put(
         self,
         key: Key,
@@ -109,14 +114,17 @@ class AnswerCache:
         ttl: float,
         saves: float = LEAST_NANO,
         tag: int = 0,
+        stale: float = 0.0,
     ) -> int:
         """Bytes that it takes; 0 if it was refused (too large, or the shard was busy).
-        `saves`: `worth()`. `tag`: what it can be purged by, the model's name number."""
+        `stale`: seconds after `ttl` for get_stale. `saves`: `worth()`. `tag`: what it can be
+        purged by, the model's name number."""
         return self._cache.put(
             *key,
             tenant,
             self._encode(stored),
             ttl,
+            stale,
             tag=tag,
             saves=saves,
             flags=group(key[0]),

@@ -202,6 +202,7 @@ class Bench:
         prices: PriceTable = PRICES,
         energy: Energy = UNCOUNTED,
         linger: float = 0.0,
+        ttl: float = 1000.0,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -243,7 +244,8 @@ class Bench:
             prices,
             self.state,
             slot,
-            ttl=1000.0,
+            ttl=ttl,
+            stale=1000.0,
             max_value=max_value,
             warn=warn,
             energy=energy,
@@ -283,6 +285,7 @@ class Bench:
             slot,
             answer_limit=1 << 20,
             linger=self.linger,
+            stale=self.lookup.stale,
             thoughts=self.thoughts,
             tracking=tracking,
         )

@@ -15,7 +15,7 @@ import pytest
 from pihub.domain.chat import Answer, StopReason, Text, Thinking, ToolUse, Usage
 from pihub.domain.collect import Collector, collect, replay, rest
 from pihub.domain.pricing import PriceTable
-from pihub.errors import UpstreamIncomplete
+from pihub.errors import UpstreamIncomplete, UpstreamUnreachable
 from pihub.gateway.exchange import Reply
 from pihub.shared.events import CacheState
 from tests.gateway.parts import Bench, FakeResponse, header, openai_chunks, openai_whole, rates
@@ -325,3 +325,19 @@ def test_a_killed_leader_s_segments_are_no_one_s(pair: tuple[Bench, Bench]) -> N
     reply.body.close()  # type: ignore[union-attr]
     for work in first.waiter.spawned:
         work()
+
+
+def test_an_old_answer_is_given_where_every_upstream_fails(make: Make) -> None:
+    bench = make(ttl=0.1)
+    bench.says("oa", lambda: openai_whole("kept"))
+    assert bench.whole(temperature=0)[0].status == 200
+    time.sleep(0.2)
+    bench.says("oa", UpstreamIncomplete("down"))
+    # A paid call that was cut costs its prompt: that must not be hidden by an old answer.
+    assert bench.whole(temperature=0)[0].status == 502
+    bench.says("oa", UpstreamUnreachable("down"))
+    reply, body = bench.whole(temperature=0)
+    assert reply.status == 200 and b"kept" in body
+    assert header(reply, "x-pihub-cache").startswith("STALE; ")
+    assert bench.whole(temperature=0, tenant=2)[0].status == 502
+    assert bench.whole(temperature=0, text="other")[0].status == 502
