@@ -197,7 +197,7 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
     for (int round = 0; round < PH_ROUNDS; round++) {
         unsigned again = 0;
         size_t shorter = ph_decode_round(two, k, two, plus, ph_class_scan(two, k), &again);
-        plus = 0;
+        plus = plus && !memchr(two, ' ', shorter);
         flags |= again;
         if (!(again & PH_D_CHANGED)) {
             k = shorter;
