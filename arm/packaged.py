@@ -7,6 +7,7 @@ of a hundred packages under emulation: five minutes instead of fifteen seconds.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +26,11 @@ GROUPS = "root:x:0:\nadm:x:4:\nnogroup:x:65534:\n"
 
 
 def package_root(version: str, machine: str, work: Path) -> Path:
-    """A system with Python and dpkg whose packages dpkg believes installed."""
+    """A fresh system with Python and dpkg whose packages dpkg believes installed."""
     suite = SUITES[version]
     home = (work / f"packaged-{suite}-{machine}").resolve()
     debs = Apt(home / "apt", suite, machine).debs(NEEDED, closure=True)
+    shutil.rmtree(home / "root", ignore_errors=True)  # what an earlier proof left in it
     root = unpack(debs, home / "root")
     for name, text in (("passwd", USERS), ("group", GROUPS), ("shadow", "root:*:19000::::::\n"),
                        ("gshadow", "")):  # fmt: skip

@@ -11,6 +11,7 @@ its end mark, a wrong key, the metrics.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -109,12 +110,13 @@ def with_environment(command: list[str], environ: Mapping[str, str]) -> list[str
 
 
 def first_key(hub: subprocess.Popen[Any], log: Path, ready: int | None) -> str:
-    """From the banner; "" once port `ready` is open, for a hub that has shown its key before."""
+    """From the banner; "" once port `ready` answers, for a hub that has shown its key before."""
     end = time.monotonic() + STARTS
     while time.monotonic() < end:
         if ready is not None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", ready)) == 0:
+            with contextlib.suppress(OSError):
+                status, _, _ = ask(f"http://127.0.0.1:{ready}/v1/models", "ph_wrong")
+                if status == 401:  # until its keys are in force it says 503
                     return ""
         if found := re.search(r"\bph_[A-Za-z0-9_-]{20,}", log.read_text()):
             return found[0]
