@@ -37,9 +37,10 @@ QUICK = ("tests/core/test_hashing.py", "tests/core/test_cache.py", "tests/core/t
          "tests/protocols/test_golden.py", "tests/protocols/test_streams.py")  # fmt: skip
 TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "hypothesis", "sortedcontainers",
          "pytest-timeout", "pygments", "xxhash")  # fmt: skip
-SDK = ("openai", "httpx", "httpcore", "h11", "anyio", "sniffio", "idna", "certifi",
-       "jiter", "pydantic", "pydantic-core", "annotated-types", "typing-extensions",
+SDK = ("openai", "annotated-types", "anyio", "h11", "httpcore2", "httpx2", "idna", "jiter",
+       "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions",
        "typing-inspection")  # fmt: skip
+"""The official SDK and all that it needs."""
 LONGEST = 1800.0
 
 
