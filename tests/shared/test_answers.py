@@ -42,7 +42,8 @@ def test_fields_that_change_no_answer(cache: AnswerCache, field: str) -> None:
 OTHERS = {
     "model": "x", "messages": (Message("assistant", (Text("hi"),)),), "system": (Text("s"),),
     "max_tokens": 1, "temperature": None, "top_p": 0.1, "top_k": 1, "stop": ("a",), "seed": 0,
-    "presence_penalty": 0.5, "frequency_penalty": 0.5, "tools": (), "tool_choice": None,
+    "presence_penalty": 0.5, "frequency_penalty": 0.5, "logprobs": True, "top_logprobs": 2,
+    "tools": (), "tool_choice": None,
     "response_format": None, "reasoning_effort": "low", "thinking": "enabled",
     "thinking_budget": 1, "options": {"num_ctx": 1}, "extra": {"n": "2"},
 }  # fmt: skip
