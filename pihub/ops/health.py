@@ -1,8 +1,8 @@
 """The health watch of the control process: scores, paces, forecasts, and their history.
 
-One thread, a look each five seconds (about 2 ms), a minute's means kept for five minutes and
-then written in one transaction. What it finds is in `report`, on /metrics by the arena's
-board, and in the signals that alerts are made of.
+One thread, a look each five seconds (below a millisecond), means of five minutes written in
+one transaction. What it finds is in `report`, on /metrics by the arena's board, and in the
+signals that alerts are made of.
 """
 
 from __future__ import annotations
