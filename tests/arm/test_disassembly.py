@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm.disassembly import Misfit, judge
+from arm.disassembly import Misfit, judge, require
 
 RETURN = ("", "ret", "")
 
@@ -34,4 +34,11 @@ def test_an_outlined_atomic_passes() -> None:
 
 def test_ordinary_loads_and_vectors_are_no_misfit() -> None:
     code = [("f", "ldr", "q0, [x1]"), ("f", "cmeq", "v0.16b, v0.16b, v1.16b"), ("f", "cas_", "")]
-    assert judge("x", code) == {"instructions": 3, "vector": 2}
+    assert judge("x", code) == {"instructions": 3, "vector": 2, "cmeq": 1}
+
+
+def test_a_hot_loop_must_use_its_vector_instruction() -> None:
+    require("cache", judge("x", [("find", "cmeq", "v0.16b, v0.16b, v1.16b"), RETURN]))
+    require("ring", judge("x", [RETURN]))
+    with pytest.raises(Misfit, match="cache: its hot loop has no cmeq"):
+        require("cache", judge("x", [("find", "ldr", "q0, [x1]"), RETURN]))
