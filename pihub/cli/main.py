@@ -18,6 +18,7 @@ COMMANDS = {
     "keys": "create, list and revoke API keys",
     "admin": "create and list users of the dashboard, reset a password",
     "audit": "check that the audit log is whole",
+    "egress": "what left the hub in a day, signed",
     "edge": "write the configuration of a TLS proxy",
     "budgets": "set and watch limits of money",
     "prices": "show, check and update the price table",

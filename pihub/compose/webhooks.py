@@ -70,7 +70,7 @@ class ControlWebhooks:
             return
         from pihub.http.control.webhooks import TakeApp
         from pihub.server.waiter_poll import PollWaiter
-        from pihub.webhooks.resolve import SystemResolver
+        from pihub.webhooks.resolve import Guarded, SystemResolver
         from pihub.webhooks.service import Webhooks
 
         hub = self._hub
@@ -96,11 +96,13 @@ class ControlWebhooks:
             for name in hub.settings.apis:
                 hub.state.cache.invalidate_tag(hub.state.names.intern(name))
 
+        names = SystemResolver()
         self.service = Webhooks(
             hub.settings,
             hub.loaded.secrets,
             database(hub.settings).parent,
-            Connector(PollWaiter(), SystemResolver()),
+            Connector(PollWaiter(), Guarded(names, hub.settings.egress.allow)),
+            Connector(PollWaiter(), names),
             count,
             gauge,
             forget,

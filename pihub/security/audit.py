@@ -38,6 +38,7 @@ class AuditLog:
         self._store = store
         self._secret = secret
         self._clock = clock
+        self.last_object = store.last_object
 
     def write(
         self,

@@ -30,6 +30,8 @@ class Control:
     database: Database
     cursors: bytes
     """The secret that signs cursors."""
+    reports: bytes
+    """The secret that signs egress reports."""
 
     def key_users(self) -> dict[int, str]:
         """The names of users by the numbers of their keys."""
@@ -62,4 +64,5 @@ def open_control(
         AuditLog(AuditStore(store.database), derived(pepper, "audit")),
         store.database,
         derived(pepper, "cursors"),
+        derived(pepper, "egress"),
     )

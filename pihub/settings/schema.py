@@ -12,6 +12,7 @@ import msgspec
 
 from pihub.settings.access import Access
 from pihub.settings.alerts import Alerts
+from pihub.settings.egress import Egress
 from pihub.settings.jobs import Jobs
 from pihub.settings.limits import Limits
 from pihub.settings.machine import MachineSection
@@ -192,3 +193,4 @@ class Settings(Section, frozen=True):
     webhooks: dict[str, Webhook] = {}
     subscribers: dict[str, Subscriber] = {}
     actions: dict[str, Action] = {}
+    egress: Egress = Egress()

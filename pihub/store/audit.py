@@ -45,6 +45,13 @@ class AuditStore:
             )
             return row
 
+    def last_object(self, action: str) -> str:
+        """Of the last row with that action, "" if there is none."""
+        rows = self._database.read(
+            "SELECT object FROM audit WHERE action = ? ORDER BY seq DESC LIMIT 1", (action,)
+        )
+        return str(rows[0][0]) if rows else ""
+
     def page(
         self, tenant: int | None, edge: int | None, backward: bool, count: int
     ) -> list[AuditRow]:

@@ -50,14 +50,16 @@ class Webhooks:
         settings: Settings,
         secrets: Mapping[str, bytes],
         folder: Path,
-        connector: Connector,
+        outside: Connector,
+        inside: Connector,
         count: Count,
         gauge: Gauge,
         forget: Callable[[], None],
     ) -> None:
-        """`forget`: lets go of what is kept of APIs. Raises StartupError."""
+        """`outside` calls subscribers, `inside` the hub itself; `forget` lets go of what is kept
+        of APIs. Raises StartupError."""
         self._webhooks = settings.webhooks
-        self._connector = connector
+        self._connectors = (outside, inside)
         self._gauge = gauge
         self.store = HookDatabase(folder / FILE_NAME)
         self.group = GroupCommit(self.store.database)
@@ -70,7 +72,7 @@ class Webhooks:
 
         waits = {name: int(one.settle * 1000) for name, one in settings.webhooks.items()}
         self.couriers: dict[str, Courier] = {}
-        for name, target in targets(settings, secrets, connector).items():
+        for name, target in targets(settings, secrets, outside, inside).items():
             one = settings.subscribers.get(name) or settings.actions[name]
             self.couriers[name] = Courier(
                 name, target, one.concurrency, one.delivery, self.store, self.group, counted, waits
@@ -107,7 +109,8 @@ class Webhooks:
             log.error("webhooks: the last changes were not stored within %g s", PATIENCE)
             return
         self._keeper.join(PATIENCE)
-        self._connector.close()
+        for connector in self._connectors:
+            connector.close()
         try:
             self.store.close()
         except StoreFault as error:
@@ -156,7 +159,8 @@ class Webhooks:
                     self._bury()
                     buried = True
                 self._gauge(self.store.pending(), self.store.dead())
-                self._connector.close_idle()
+                for connector in self._connectors:
+                    connector.close_idle()
                 if time.monotonic() - pruned >= HOUSEKEEPING:
                     pruned = time.monotonic()
                     self.prune(int(time.time() * 1000))
@@ -185,14 +189,17 @@ class Webhooks:
 
 
 def targets(
-    settings: Settings, secrets: Mapping[str, bytes], connector: Connector
+    settings: Settings, secrets: Mapping[str, bytes], outside: Connector, inside: Connector
 ) -> dict[str, Target]:
-    """All subscribers and actions. Raises ConfigError for a URL that cannot be called."""
+    """All subscribers, called through `outside`, and actions, which call the hub itself.
+
+    Raises ConfigError for a URL that cannot be called.
+    """
     found: dict[str, Target] = {}
     for name, subscriber in settings.subscribers.items():
-        found[name] = HttpTarget(subscriber, secrets.get(f"subscribers.{name}"), connector)
+        found[name] = HttpTarget(subscriber, secrets.get(f"subscribers.{name}"), outside)
     own = own_origin(settings.server.listen)
     for name, action in settings.actions.items():
         api, key = settings.apis[action.api], secrets.get(f"actions.{name}")
-        found[name] = ActionTarget(name, action, api, key, own, connector)
+        found[name] = ActionTarget(name, action, api, key, own, inside)
     return found

@@ -131,10 +131,11 @@ class Suites:
         modules = "sql,xss,file,exec,ssrf,crlf,redirect,xxe,csrf,http_headers,cookieflags,csp"
         done = self.run(
             str(self.tools / "wapiti"), "-u", f"{hub.url}/dashboard", "--scope", "folder",
+            "-x", f"{hub.url}/dashboard/events", "-t", "5", "--max-links-per-page", "30",
             "-m", modules, "-H", f"Authorization: Bearer {key}", "-f", "json", "-o", str(report),
             "--max-scan-time", str(seconds), "--max-attack-time", str(max(5, seconds // 8)),
             "--no-bugreport", "--flush-session", "-v", "0", "--store-session",
-            str(hub.folder / "wapiti"), seconds=seconds * 4 + 60,
+            str(hub.folder / "wapiti"), seconds=seconds * 3 + 60,
         )  # fmt: skip
         assert report.is_file(), f"wapiti wrote no report: {(done.stdout + done.stderr)[-500:]}"
         told = json.loads(report.read_text())

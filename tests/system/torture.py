@@ -20,6 +20,9 @@ from tests.system.hookparts import CONFIG, ENV, Subscriber, event, signed
 from tests.system.hub import HubProcess, Upstreams
 
 DELIVERY = """
+[egress]
+allow = ["127.0.0.0/8"]
+
 [subscribers.crm]
 url = "http://127.0.0.1:{port}/events"
 secret_env = "TEST_HOOK_SECRET"

@@ -22,6 +22,7 @@ from pihub.ops.configuring import ConfigDesk
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import open_vitals
+from pihub.security.egress import Egress
 from pihub.security.keys import KeyService
 from pihub.security.lockout import Lockout
 from pihub.security.opening import open_control
@@ -107,6 +108,7 @@ def run_control(
         tell,
     )
     observers.recorder.listen(vitals.watch.pace.stored)
+    egress = Egress(settings, store.database, control.audit, control.reports)
     services = ControlServices(
         keys,
         store,
@@ -125,6 +127,7 @@ def run_control(
         vitals=vitals,
         catalog=Catalog(settings, settings_prices(settings), state),
         desk=CacheDesk(state, observers.study),
+        egress=egress,
         jobs=jobs(store, lambda: observers.recorder.state().behind),
     )
 
@@ -134,7 +137,8 @@ def run_control(
 
     app = build_control_app(services, pages(services) if pages else (), saved)
     observers.start(on_death=stop.set)
-    watch = threading.Thread(target=_refresh, args=(keys, store, stop), name="keys", daemon=True)
+    watched = (keys, store, egress, stop)
+    watch = threading.Thread(target=_refresh, args=watched, name="keys", daemon=True)
     watch.start()
     lost = lost_streams(settings, state, slot, store, observers, streams)
     threading.Thread(target=budgets.run, args=(stop, lost.look), name="money", daemon=True).start()
@@ -181,7 +185,9 @@ def lost_streams(
     )
 
 
-def _refresh(keys: KeyService, store: MetricsStore, stop: threading.Event) -> None:
+def _refresh(
+    keys: KeyService, store: MetricsStore, egress: Egress, stop: threading.Event
+) -> None:
     looked = time.time()
     while not stop.wait(REFRESH):
         try:
@@ -189,6 +195,7 @@ def _refresh(keys: KeyService, store: MetricsStore, stop: threading.Event) -> No
                 log.info("keys loaded again")
             if time.time() - looked >= SEEN:
                 _seen(keys, store, int(looked))
+                egress.daily()
                 looked = time.time()
         except StoreFault as error:
             log.warning("keys cannot be read: %s", error)

@@ -14,6 +14,7 @@ from pihub.ops.configuring import ConfigDesk
 from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import Vitals
+from pihub.security.egress import Egress
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.security.scanner.keeper import NoFindings, ScannerDesk
@@ -57,6 +58,8 @@ class ControlServices:
     proxies: tuple[str, ...] = ()
     level: str = "home"
     """`access.mode`"""
+    egress: Egress | None = None
+    """None in tests of pages alone."""
 
     jobs: JobService | None = None
     """Deferred requests of all tenants: what uses it asks `actor.tenant`."""
