@@ -95,7 +95,7 @@ def test_the_set_up_link_is_good_once(control: Control, files: Services) -> None
     assert here.form(link, **{**fields, "again": "other"})[0] == 400
     assert here.form(link, **{**fields, "password": "short", "again": "short"})[0] == 400
     status, headers, _ = here.form(link, **fields)
-    assert (status, headers["location"]) == (303, "/dashboard")
+    assert (status, headers["location"]) == (303, "/dashboard/welcome")
     assert here.call("GET", f"{API}/me")[2]["name"] == "ann"
     assert Browser(control, "127.0.0.1").form(link, **{**fields, "user": "eve"})[0] == 400
     assert [user.subject for user in files.accounts.people.users()] == ["ann"]
