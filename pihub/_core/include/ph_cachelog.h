@@ -122,7 +122,7 @@ static inline int ph_slot_of(const ph_cache *c, ph_shard *s, const ph_bucket *b,
 
 #define PH_SAMPLE 128
 #define PH_SHARE 16            /* of a sample, one in so many may go */
-#define PH_NEW 0.7             /* the uses that a newcomer is credited with */
+#define PH_NEW 0.55            /* the uses that a newcomer is credited with */
 #define PH_USES_MAX 255
 
 /* Priority with the hits since it last moved, which the bucket has counted. */
