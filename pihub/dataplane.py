@@ -12,7 +12,7 @@ from pihub.compose.lane import build_lane
 from pihub.compose.pools import Pools
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
-from pihub.compose.scanner import scanner_gate, scanner_judge
+from pihub.compose.scanner import Refused, scanner_gate, scanner_judge
 from pihub.compose.sharing import build_shares
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
@@ -165,7 +165,7 @@ class Worker:
             ),
         )
         self.app = with_cors(
-            scanner_gate(edge, core, self._judge, errors),
+            scanner_gate(edge, core, self._judge, errors, access, Refused(hub, slot)),
             cors_origins(settings),
             credentials=settings.server.cors_credentials,
         )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pihub.domain.event import Reason
+from pihub.domain.target import Principal
+from pihub.errors import PihubError
+from pihub.gateway.record import Numbers
 from pihub.http.data.errors import ErrorMapper
-from pihub.security.scanner.judge import Judge
+from pihub.security.scanner.judge import NOBODY, Judge
+from pihub.shared.access import Access
+from pihub.shared.events import CacheState, Flag
 from pihub.shared.findings import Allowed
+from pihub.shared.metrics import Column, Route
 from pihub.shared.scanning import WSGI, Found, Gate, Scanner
 
 if TYPE_CHECKING:
@@ -25,20 +33,44 @@ def scanner_judge(hub: Hub, slot: int) -> tuple[Scanner, Judge]:
 
     def record(finding: Any) -> None:
         state.findings.push(slot, finding)
+        column = Column.SCANNER_BLOCKED if finding.blocked else Column.SCANNER_NOTED
+        state.counters.add(slot, column, 1)
 
     return core, Judge(hub.settings.scanner, core, Allowed(state.allowed), record)
 
 
-def scanner_gate(app: WSGI, core: Scanner, judge: Judge, errors: ErrorMapper) -> WSGI:
-    """Path, query and headers of every request, before anything else sees them."""
+class Refused:
+    """A refusal's row among the requests: the gate stands before all else that writes them."""
+
+    def __init__(self, hub: Hub, slot: int) -> None:
+        self._write = hub.state.journal(slot).write
+        self._names = Numbers(hub.state.names.intern)
+
+    def __call__(self, rid: int, error: PihubError, who: Principal, size: int) -> None:
+        self._write(
+            time.monotonic_ns(), [], rid, 0, 0, 0, 0, 0, 0, 0, size, 0, who.key, error.status,
+            who.tenant, int(Route.OTHER), 0, 0, 0, CacheState.NONE, int(Flag.ERROR), 0,
+            Reason.REFUSED, self._names[error.code],
+        )  # fmt: skip
+
+
+def scanner_gate(
+    app: WSGI, core: Scanner, judge: Judge, errors: ErrorMapper, access: Access, refused: Refused
+) -> WSGI:
+    """Path, query and headers of every request, before anything else sees them. Who sent what
+    was found is asked then, and only then."""
 
     def refuse(
         found: Found, env: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes] | None:
         path = env.get("PATH_INFO", "")
-        error = judge.weigh(found, path)
+        who = NOBODY
+        with suppress(PihubError):
+            who = access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
+        error = judge.weigh(found, path, who)
         if error is None:
             return None
+        refused(int(error.detail, 16), error, who, int(env.get("CONTENT_LENGTH") or 0))
         if env.get("meinheld.client") is None:
             _take_in(env)
         known = {"pihub.rid_hex": error.detail, "HTTP_ANTHROPIC_VERSION": None}

@@ -15,6 +15,7 @@ from pihub.dashboard.screens import (
     keys,
     models,
     playground,
+    security,
     settings,
     streams,
     system,
@@ -40,6 +41,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("users", "Users", "users:read", users.build),
     Entry("system", "System", "config:read", system.build),
     Entry("settings", "Settings", "config:read", settings.build, "settings.html"),
+    Entry("security", "Security", "security:read", security.build, tenanted=True),
     Entry("audit", "Audit", "audit:read", audit.build, tenanted=True),
     Entry(
         "reference", "API", "status:read", playground.reference, "reference.html", tenanted=True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Sources:
     """`services` are the control plane's (http/control/services.py), which this package may
     not import: screens read their fields `store`, `live`, `budgets`, `streams`, `keys`,
-    `webhooks` and `control`."""
+    `webhooks`, `scanner` and `control`."""
 
     services: Any
     loaded: Loaded

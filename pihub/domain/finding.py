@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-_LAYOUT: Final = struct.Struct("<QQIHBB12s12s8s28s44s")
+_LAYOUT: Final = struct.Struct("<QQIHBB12s12sI4s28s44s")
 SIZE: Final = _LAYOUT.size
 
 
@@ -26,6 +26,8 @@ class Finding(NamedTuple):
     field: str
     rule: str
     path: str
+    key: int = 0
+    """Number of the API key that it came with; 0: none that is known."""
 
     def pack(self) -> bytes:
         """128 bytes; texts are cut at what fits."""
@@ -38,6 +40,7 @@ class Finding(NamedTuple):
             self.blocked,
             self.kind.encode()[:12],
             self.place.encode()[:12],
+            self.key,
             b"",
             self.rule.encode()[:28],
             _both(self.field, self.path),
@@ -46,11 +49,13 @@ class Finding(NamedTuple):
     @classmethod
     def unpack(cls, data: bytes) -> Finding:
         """Raises struct.error if `data` is not 128 bytes long."""
-        id_, ts, offset, tenant, points, blocked, kind, place, _, rule, both = _LAYOUT.unpack(data)
+        (id_, ts, offset, tenant, points, blocked, kind, place, key, _, rule, both) = (
+            _LAYOUT.unpack(data)
+        )
         field, _, path = _text(both).partition("\n")
         return cls(
             id_, ts, offset, tenant, points, bool(blocked), _text(kind), _text(place), field,
-            _text(rule), path,
+            _text(rule), path, key,
         )  # fmt: skip
 
     @property

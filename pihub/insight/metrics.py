@@ -128,13 +128,21 @@ BREAKER = Metric(
     "pihub_upstream_breaker_state", "gauge", "1 for the state that the circuit breaker is in"
 )
 
+SCANNER_NOTED = Metric(
+    "pihub_scanner_noted_total", "counter", "Findings of the input scanner that passed"
+)
+SCANNER_BLOCKED = Metric(
+    "pihub_scanner_blocked_total", "counter", "Findings of the input scanner that were refused"
+)
+
 METRICS = (
     BUILD, REQUESTS, REFUSED, ERRORS, CACHE_RESULTS, FALLBACKS, IN_FLIGHT, STREAMS_OPEN,
     STREAMS, LANE, RECEIVED, SENT, TOKENS, COST, SAVED, UNPRICED, CLIENT_GONE, MALFORMED,
     CACHE_REFUSED, CACHE_ENTRIES, CACHE_BYTES, CACHE_CAPACITY, CACHE_EVICTED, RECORDED, LOST,
     STORE_FAILURES, HOOK_EVENTS, HOOK_DUPLICATES, HOOK_IGNORED, HOOK_REFUSED,
     HOOK_DELIVERED, HOOK_FAILED, HOOK_DEAD, HOOK_PENDING, HOOK_LETTERS,
-    COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN, MEMORY_STEPS, MEMORY_SHED,
+    COMPRESSED, COMPRESSION_SAVED, STORE_WRITTEN, MEMORY_STEPS, MEMORY_SHED, SCANNER_NOTED,
+    SCANNER_BLOCKED,
     KEYS, UP, DURATION, TTFT, FIRST_BYTE, STAGES, CALLS, OUTCOMES, TIMEOUTS,
     BREAKER, *CACHE, *ROUTING, *(metric for metric, _ in TIMES), *machine.MACHINE, *VITALS.values(),
 )  # fmt: skip
@@ -170,6 +178,8 @@ _PLAIN = (
     (STORE_WRITTEN, Column.STORE_WRITTEN),
     (MEMORY_STEPS, Column.MEMORY_STEPS),
     (MEMORY_SHED, Column.MEMORY_SHED),
+    (SCANNER_NOTED, Column.SCANNER_NOTED),
+    (SCANNER_BLOCKED, Column.SCANNER_BLOCKED),
 )
 _RESULTS = {
     "hit": Column.HITS,

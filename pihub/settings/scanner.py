@@ -32,7 +32,8 @@ class Scanner(Section, frozen=True):
     header_at: Points = 70
     body_at: Points = 80
     max_body: str = "1MB"
-    """The largest body that is judged; a larger one is refused where bodies may be blocked."""
+    """The largest body that is judged, whole; a larger one is refused (413). Files in a form
+    that is only noted about pass, with a note. RAM: that much a body, while it is judged."""
     depth: Annotated[int, msgspec.Meta(ge=1, le=64)] = 64
     """Nesting of a JSON body of a generic API, at most."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

@@ -76,6 +76,10 @@ class Column(IntEnum):
     the next."""
     MEMORY_SHED = 39
     """Bytes that it gave back to the system."""
+    SCANNER_NOTED = 40
+    """What the input scanner found and let pass."""
+    SCANNER_BLOCKED = 41
+    """What it refused."""
 
 
 class Series(IntEnum):

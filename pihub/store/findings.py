@@ -11,11 +11,12 @@ from pihub.store.requests import signed
 from pihub.store.sqlite import Database, Row
 
 _SELECT = (
-    "SELECT id, ts, offset, tenant, points, blocked, kind, place, field, rule, path FROM findings"
+    "SELECT id, ts, offset, tenant, points, blocked, kind, place, field, rule, path, key"
+    " FROM findings"
 )
 _INSERT = (
     "INSERT OR IGNORE INTO findings (id, ts, offset, tenant, points, blocked, kind, place, field,"
-    " rule, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " rule, path, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _RECENT = f"{_SELECT} ORDER BY ts DESC, id LIMIT ?"
 _ONE = f"{_SELECT} WHERE id = ?"
@@ -104,5 +105,7 @@ class AllowanceRows:
 
 
 def _finding(row: Row) -> Finding:
-    id_, ts, offset, tenant, points, blocked, kind, place, field, rule, path = row
-    return Finding(id_, ts, offset, tenant, points, bool(blocked), kind, place, field, rule, path)
+    id_, ts, offset, tenant, points, blocked, kind, place, field, rule, path, key = row
+    return Finding(
+        id_, ts, offset, tenant, points, bool(blocked), kind, place, field, rule, path, key
+    )

@@ -136,8 +136,61 @@ def test_an_attack_is_refused_and_can_be_looked_up(echo: HubProcess) -> None:
     assert name in [row["id"] for row in echo.get("/admin/api/v1/security/findings").json["items"]]
     assert "1=1" not in json.dumps(found), "a value may be a secret: none is kept"
     assert echo.get("/admin/api/v1/security/findings/0123456789abcdef").status == 404
+    assert (found["tenant"], found["key"] > 0) == (1, True), "whose it was"
     # The same without a key: judged before anything else looks at the request.
-    refused(echo.get(ATTACK.format("a"), authorization=""))
+    stranger = looked_up(echo, refused(echo.get(ATTACK.format("a"), authorization="")))
+    assert (stranger["tenant"], stranger["key"]) == (0, 0)
+    blocked = re.search(r"pihub_scanner_blocked_total (\d+)", echo.get("/metrics").text)
+    assert blocked is not None
+    assert int(blocked[1]) >= 2
+
+
+def test_a_refusal_is_among_the_requests(echo: HubProcess) -> None:
+    name = refused(echo.get(ATTACK.format("row")))
+
+    def row() -> Any:
+        rows = echo.get("/admin/api/v1/requests?limit=50").json["items"]
+        return next((one for one in rows if name in json.dumps(one)), None)
+
+    found = until(row)
+    assert found["status"] == 400
+    assert found["error"] == "input_refused"
+
+
+def test_the_screen_shows_findings_and_what_is_allowed(echo: HubProcess) -> None:
+    name = refused(echo.get(ATTACK.format("screen")))
+    looked_up(echo, name)
+    page = echo.get("/dashboard/security").text
+    assert name in page
+    assert "quote-then-clause" in page or "tautology" in page
+    assert name in echo.get("/dashboard/security?show=refused&kind=sql").text
+    assert name not in echo.get("/dashboard/security?show=noted").text
+    assert name not in echo.get("/dashboard/security?kind=xss").text
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_is_judged_whole_or_refused(echo: HubProcess, chunked: bool) -> None:
+    """JSON is only noted about by default; none the less nothing passes unseen."""
+
+    def post(size: int, path: str, kind: str = "application/json") -> int:
+        data = json.dumps({"a": "x" * size, "b": "1' or 1=1-- <script>alert(1)</script>"}).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", echo.port, timeout=20)
+        headers = {"authorization": f"Bearer {echo.key}", "content-type": kind}
+        body: Any = iter([data[:70_000], data[70_000:]]) if chunked else data
+        connection.request("POST", path, body, headers, encode_chunked=chunked)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    path = f"/apis/echo/large-{chunked}"
+    assert post(600_000, path) == 200
+    assert post(1_100_000, path) == 413
+
+    def noted() -> bool:
+        rows = echo.get("/admin/api/v1/security/findings").json["items"]
+        return any(one["path"] == path and not one["blocked"] for one in rows)
+
+    assert until(noted)
 
 
 def test_findings_outlive_kill_9(echo: HubProcess) -> None:

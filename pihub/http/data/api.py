@@ -142,7 +142,7 @@ class ApiSink:
         def one(query: str) -> ApiAnswer:
             if self._auth:
                 self._access.hit(principal)
-            self._judge.query(query, self._prefix, principal.tenant)
+            self._judge.query(query, self._prefix, principal)
             return ask(query, None, plain)
 
         return paged(ask(query, None, plain), one, query, self._paging, most)
@@ -169,7 +169,8 @@ class ApiSink:
     ) -> tuple[Body, bool, int]:
         """The body after the scanner saw all of it, if it is of a kind that it judges.
 
-        Raises InputRefused; TooLarge for one that may be blocked and is too long to be judged.
+        Raises InputRefused; TooLarge for one that is too long to be judged: nothing is judged in
+        part. Files that are only noted about go on, with a note that nobody looked.
         """
         path = env["PATH_INFO"]
         kind = self._judge.takes_body(path, env.get("CONTENT_TYPE", ""))
@@ -178,7 +179,9 @@ class ApiSink:
         if self._judge.too_large(size, kind, path):
             raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
         if not isinstance(body, bytes):
-            if not self._judge.whole(kind, path):
+            free = kind == "multipart" and not self._judge.whole(kind, path)
+            if free and (chunked or size > self._judge.max_body):
+                self._judge.unseen(size, path, principal)
                 return body, chunked, size
             parts, said, size = [], 0 if chunked else size, 0
             for piece in body:
@@ -189,7 +192,7 @@ class ApiSink:
             if size < said:
                 raise ClientGone("the client closed its connection")
             body, chunked = b"".join(parts), False
-        self._judge.body(self._readable(env, body, kind), kind, path, principal.tenant)
+        self._judge.body(self._readable(env, body, kind), kind, path, principal)
         return body, chunked, size
 
     def _readable(self, env: dict[str, Any], body: bytes, kind: str) -> bytes:

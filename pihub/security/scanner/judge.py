@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pihub.domain.finding import Finding
+from pihub.domain.target import Principal
 from pihub.errors import InputRefused, TooLarge
 from pihub.settings.scanner import Mode, Scanner, ScannerRoute
 from pihub.settings.sizes import parse_size
@@ -19,6 +20,7 @@ from pihub.shared.findings import Allowance
 from pihub.shared.scanning import Found
 from pihub.shared.scanning import Scanner as Core
 
+NOBODY = Principal()
 NOTE_AT = 0.75
 """The part of a threshold from which a value is noted though it passes."""
 
@@ -44,7 +46,7 @@ class Judge:
         self._record = record
         self._clock = clock
         self._routes = sorted(settings.routes.items(), key=lambda item: -len(item[0]))
-        self._max_body = parse_size(settings.max_body)
+        self.max_body = parse_size(settings.max_body)
 
     def mode(self, path: str, place: str) -> tuple[Mode, int]:
         """(what to do, from how many points) for a place below a path."""
@@ -62,7 +64,9 @@ class Judge:
         at = settings.header_at if place == "header" else settings.block_at
         return (settings if route is None else route).mode, at
 
-    def weigh(self, found: Found, path: str, tenant: int = 0) -> InputRefused | None:
+    def weigh(
+        self, found: Found, path: str, who: Principal = NOBODY
+    ) -> InputRefused | None:
         """The refusal, if it comes to one; what is only noted passes."""
         points, kind, rule, place, field, offset = found
         outer = "query" if place == "key" else place
@@ -70,8 +74,8 @@ class Judge:
         if mode == "off" or points < at * NOTE_AT:
             return None
         finding = Finding(
-            int.from_bytes(os.urandom(8)) >> 1, self._clock(), offset, tenant, points,
-            mode == "block" and points >= at, kind, place, field, rule, path,
+            int.from_bytes(os.urandom(8)) >> 1, self._clock(), offset, who.tenant, points,
+            mode == "block" and points >= at, kind, place, field, rule, path, who.key,
         )  # fmt: skip
         kept = Finding.unpack(finding.pack())
         if (kept.path, kept.place, kept.field, kept.rule) in self._allowed:
@@ -86,10 +90,10 @@ class Judge:
             detail=finding.name,
         )
 
-    def query(self, query: str, path: str, tenant: int = 0) -> None:
+    def query(self, query: str, path: str, who: Principal = NOBODY) -> None:
         """A query that did not come with the request itself. Raises InputRefused."""
         found = self._core.request({"QUERY_STRING": query})
-        error = None if found is None else self.weigh(found, path, tenant)
+        error = None if found is None else self.weigh(found, path, who)
         if error is not None:
             raise error
 
@@ -101,7 +105,7 @@ class Judge:
         place = place_of(kind)
         return kind if self.mode(path, place)[0] != "off" else ""
 
-    def body(self, data: bytes, kind: str, path: str, tenant: int = 0) -> None:
+    def body(self, data: bytes, kind: str, path: str, who: Principal = NOBODY) -> None:
         """Raises InputRefused, or TooLarge for one that is nested too deep."""
         place = place_of(kind)
         found, depth, _ = self._core.body(data, kind, place)
@@ -110,19 +114,26 @@ class Judge:
         if found is not None:
             if found[3] == "key":
                 found = (*found[:3], place, *found[4:])
-            error = self.weigh(found, path, tenant)
+            error = self.weigh(found, path, who)
             if error is not None:
                 raise error
 
     def too_large(self, size: int, kind: str, path: str) -> bool:
-        """Whether a body of `size` must be refused because it cannot be judged whole."""
-        if size <= self._max_body:
-            return False
-        return self.mode(path, place_of(kind))[0] == "block"
+        """Whether a body of `size` must be refused because it cannot be judged whole. Files
+        (multipart) pass where they would only be noted."""
+        return size > self.max_body and (kind != "multipart" or self.whole(kind, path))
+
+    def unseen(self, size: int, path: str, who: Principal) -> None:
+        """Notes an upload that was too long to be judged."""
+        self._record(
+            Finding(
+                int.from_bytes(os.urandom(8)) >> 1, self._clock(), size, who.tenant, 0, False,
+                "code", "form", "", "not-judged", path, who.key,
+            )
+        )  # fmt: skip
 
     def whole(self, kind: str, path: str) -> bool:
-        """Whether a body in pieces is gathered first: where it may be refused. What would only
-        be noted streams on unseen."""
+        """Whether such a body may be refused there."""
         return self.mode(path, place_of(kind))[0] == "block"
 
 

@@ -31,6 +31,8 @@ class FindingView(Output, frozen=True):
     path: str
     offset: int
     tenant: int
+    key: int
+    """Number of the API key that it came with; 0: none that is known."""
 
 
 class AllowanceView(Output, frozen=True):
@@ -60,6 +62,7 @@ def _finding(found: Finding) -> FindingView:
         path=found.path,
         offset=found.offset,
         tenant=found.tenant,
+        key=found.key,
     )
 
 

@@ -1,0 +1,119 @@
+"""Security events: what the input scanner found, whose it was, and what is let pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Part, Screen, Table
+from pihub.dashboard.sources import Sources
+from pihub.domain.finding import Finding
+
+LATEST = 1000
+"""Findings that are looked through."""
+SHOWN = 200
+
+
+def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
+    found = [
+        one
+        for one in sources.services.scanner.recent(LATEST)
+        if sources.tenant in (None, one.tenant)
+    ]
+    only = asked.get("show", "all")
+    kind = asked.get("kind", "")
+    shown = [
+        one
+        for one in found
+        if (only == "all" or one.blocked == (only == "refused")) and kind in ("", one.kind)
+    ]
+    day = time.time_ns() - 86_400_000_000_000
+    fresh = [one for one in found if one.ts_ns >= day]
+    refused = sum(one.blocked for one in fresh)
+    parts: list[Part] = [
+        Cards(
+            (
+                Card("Refused, 24 hours", str(refused), tone="look" if refused else ""),
+                Card("Noted, 24 hours", str(len(fresh) - refused)),
+                Card("Rules", str(len({one.rule for one in fresh})), "that found something"),
+            )
+        ),
+        Table(
+            "Findings",
+            ("When", "What", "Where", "Whose", "#Points"),
+            tuple(_line(sources, one) for one in shown[:SHOWN]),
+            "Nothing was found.",
+            note="No part of a value is kept. Allow lets pass what comes to the same path, place"
+            " and field and meets the same rule.",
+            links=_links(found, only, kind),
+        ),
+    ]
+    if sources.tenant is None:
+        parts.append(_allowed(sources))
+    return Screen("Security events", tuple(parts), refresh=10)
+
+
+def _line(sources: Sources, one: Finding) -> Line:
+    names = {key.id: key.name for key in sources.known_keys()}
+    tenants = {tenant.id: tenant.name for tenant in sources.tenants()}
+    return Line(
+        (
+            Cell(time.strftime("%d %b %H:%M:%S", time.localtime(one.ts_ns / 1e9)), one.name),
+            Cell(
+                f"{one.kind}: {one.rule}",
+                "refused" if one.blocked else "noted",
+                tone="down" if one.blocked else "look",
+            ),
+            Cell(one.path or "/", f"{one.place} {one.field}".strip()),
+            Cell(
+                tenants.get(one.tenant, "nobody") if one.key else "nobody",
+                names.get(one.key, f"key {one.key}") if one.key else "no known key",
+            ),
+            Cell(str(one.points), num=True),
+        ),
+        (
+            Action(
+                "Allow", "POST", "/security/allowances", fixed=(("finding", one.name),),
+                sure="Let this pass from now on?", permission="security:write",
+            ),
+        ) if one.rule != "not-judged" else (),
+    )  # fmt: skip
+
+
+def _links(found: list[Finding], only: str, kind: str) -> tuple[tuple[str, str], ...]:
+    """Filters: each leads to this screen with one of them changed."""
+
+    def link(label: str, **change: str) -> tuple[str, str]:
+        asked = {"show": only, "kind": kind} | change
+        text = urlencode({name: value for name, value in asked.items() if value})
+        return label, f"/dashboard/security?{text}"
+
+    kinds = sorted({one.kind for one in found})
+    return (
+        link("all", show="all"),
+        link("refused only", show="refused"),
+        link("noted only", show="noted"),
+        *((link("every class", kind=""),) if kind else ()),
+        *(link(name, kind=name) for name in kinds if name != kind),
+    )
+
+
+def _allowed(sources: Sources) -> Table:
+    return Table(
+        "Let pass",
+        ("Path", "Where", "Rule", "By"),
+        tuple(
+            Line(
+                (Cell(row.path), Cell(row.place, row.field), Cell(row.rule), Cell(row.by)),
+                (
+                    Action(
+                        "Take back", "DELETE", f"/security/allowances/{row.id}",
+                        permission="security:write",
+                    ),
+                ),
+            )
+            for row in sources.services.scanner.allowances()
+        ),
+        "Nothing is let pass.",
+    )  # fmt: skip
