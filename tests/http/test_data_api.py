@@ -124,7 +124,8 @@ def test_a_key_is_wanted_unless_the_api_is_open() -> None:
 @pytest.mark.parametrize("size", [0, 1, WHOLE, WHOLE + 1, 1 << 20])
 def test_bodies_by_size(size: int) -> None:
     shop = Shop()
-    assert shop.call("POST", "/apis/shop/x", b"x" * size).status == 200
+    kind = "application/octet-stream"  # which is not judged, so that it need not be read whole
+    assert shop.call("POST", "/apis/shop/x", b"x" * size, content_type=kind).status == 200
     (body,) = shop.proxy.bodies
     if size > WHOLE:
         assert isinstance(body, list) and max(map(len, body)) <= PIECE
@@ -132,6 +133,12 @@ def test_bodies_by_size(size: int) -> None:
     assert (body or b"") == b"x" * size
     assert shop.records[0]["bytes_in"] == size
     assert shop.proxy.asked[0][-1]["body_length"] == size
+
+
+def test_a_body_that_is_judged_is_read_whole() -> None:
+    shop = Shop()
+    assert shop.call("POST", "/apis/shop/x", b"x" * (WHOLE + 1)).status == 200
+    assert shop.proxy.bodies == [b"x" * (WHOLE + 1)]
 
 
 def test_a_body_beyond_the_limit() -> None:
