@@ -305,16 +305,18 @@ def reading_of(machine: MachineState) -> Reading:
 def run(
     watch: HealthWatch, stop: threading.Event, also: Iterable[Callable[[Report], None]]
 ) -> None:
-    """A thread's body: a look each five seconds, then `also`; what is left is saved at the end."""
+    """A thread's body: a look at once and each five seconds, then `also`; what is left is saved
+    at the end."""
     try:
         watch.restore(time.time())
     except StoreFault as error:
         log.warning("health begins anew, what was learnt cannot be read: %s", error)
-    while not stop.wait(LOOK):
+    while not stop.is_set():
         try:
             report = watch.turn(time.time())
             for one in also:
                 one(report)
         except Exception:  # a defect here must not end the watch
             log.exception("health could not be judged")
+        stop.wait(LOOK)
     watch.save(int(time.time()))

@@ -184,6 +184,10 @@ def test_the_status_is_the_live_picture(control: Control) -> None:
         ("DELETE", "/keys/one", None, 404, None),
         ("PUT", "/keys", None, 405, None),
         ("GET", "/nothing", None, 404, None),
+        ("GET", f"/users/{1 << 65}", None, 404, None),  # beyond SQLite's integers
+        ("POST", "/alerts/-1/acknowledge", None, 404, None),
+        ("GET", "/requests?to=9223372036", None, 400, None),
+        ("GET", f"/requests?key={1 << 63}", None, 400, None),
     ],
 )
 def test_wrong_requests_are_told_what_is_wrong(
@@ -199,6 +203,11 @@ def test_wrong_requests_are_told_what_is_wrong(
     if param is not None:
         assert param in problem["title"]
     assert untouched.call("GET", f"{API}/keys")[2]["items"] == []
+
+
+def test_the_last_second_that_can_be_asked_for(untouched: Control) -> None:
+    status, _, page = untouched.call("GET", f"{API}/requests?to=9223372035&key={(1 << 32) - 1}")
+    assert (status, page["items"]) == (200, [])
 
 
 def test_defects_stay_inside(

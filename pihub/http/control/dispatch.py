@@ -18,6 +18,7 @@ import msgspec
 from pihub.errors import (
     BadRequest,
     Forbidden,
+    NotFound,
     PihubError,
     PreconditionFailed,
     PreconditionRequired,
@@ -29,6 +30,9 @@ from pihub.http.control.paging import Page, Pager, scope_of, select
 from pihub.http.control.services import ControlServices
 from pihub.security.actor import NOBODY, Actor
 from pihub.security.audit import AuditLog
+
+LARGEST = (1 << 63) - 1
+"""Of a number in a path: what SQLite's integers hold."""
 
 
 class Answer(NamedTuple):
@@ -67,6 +71,8 @@ class Dispatcher:
     def _responder(self, operation: Operation) -> Callable[..., None]:
         def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
             actor: Actor = req.env.get("pihub.actor", NOBODY)
+            if any(isinstance(part, int) and not 0 <= part <= LARGEST for part in path.values()):
+                raise NotFound("there is no such number")
             if operation.permission != SELF:
                 actor.require(operation.permission)
             if actor.tenant is not None and not operation.tenanted:

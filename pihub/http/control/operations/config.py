@@ -268,6 +268,6 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/config/reload", "config:write",
-        "Reads the configuration and the secrets again, as SIGHUP does", _reload, None, status=202,
+        "Reads the configuration and the secrets again, as SIGHUP does", _reload, None, status=204,
     ),
 )  # fmt: skip

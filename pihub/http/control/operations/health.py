@@ -79,10 +79,10 @@ class HistoryQuery(Input, frozen=True):
 
 
 class HistoryView(Output, frozen=True):
-    """Means of five minutes, oldest first: [unix second, value]."""
+    """Means of five minutes, oldest first: pairs of Unix second and value."""
 
     series: str
-    samples: list[tuple[int, float]]
+    samples: list[list[float]]
 
 
 class SeriesView(Output, frozen=True):

@@ -17,7 +17,8 @@ from pihub.shared.events import CacheState
 from pihub.shared.metrics import Route
 from pihub.store.rows import RequestRow, Wanted
 
-Second = Annotated[int, Meta(ge=0, le=(1 << 53) - 1, description="Unix seconds")]
+Second = Annotated[int, Meta(ge=0, le=9_223_372_035, description="Unix seconds")]
+"""Nanoseconds of it are what SQLite's integers hold, until the year 2262."""
 
 
 class Tokens(Output, frozen=True):
@@ -69,7 +70,7 @@ class RequestQuery(PageQuery, frozen=True):
     status: Annotated[
         str, Meta(pattern="^([1-5][0-9][0-9]|[1-5]xx|)$", description="404, or 5xx")
     ] = ""
-    key: Annotated[int, Meta(ge=0)] | None = None
+    key: Annotated[int, Meta(ge=0, le=(1 << 32) - 1)] | None = None
     route: Annotated[str, Meta(max_length=40)] = ""
     cache: Annotated[str, Meta(max_length=20)] = ""
     start: Second | None = msgspec.field(name="from", default=None)
