@@ -52,8 +52,8 @@ def service(tmp_path: Path, receiver: Receiver) -> Iterator[Webhooks]:
     )
     made = Webhooks(
         settings, {"subscribers.phone": f"whsec_{SECRET}".encode()}, tmp_path,
-        Connector(PollWaiter(), SystemResolver()), lambda what, number: None,
-        lambda pending, dead: None, lambda: None,
+        Connector(PollWaiter(), SystemResolver()), Connector(PollWaiter(), SystemResolver()),
+        lambda what, number: None, lambda pending, dead: None, lambda: None,
     )  # fmt: skip
     made.start()
     yield made

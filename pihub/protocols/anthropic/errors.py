@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pihub.errors import Kind, PihubError
+from pihub.errors import Kind, PihubError, Unsupported
 from pihub.protocols.faults import headers_of
 from pihub.protocols.jsontext import encode
 
@@ -22,14 +22,16 @@ TYPES: dict[Kind, str] = {
     "internal": "api_error",
 }
 OVERLOADED = 529
+NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+"""What tells Anthropic's SDK to send the whole history instead of a conversation that the
+server holds (beta "threads"): no other upstream holds one."""
 
 
 def envelope(error: PihubError, request_id: str) -> dict[str, Any]:
-    return {
-        "type": "error",
-        "error": {"type": TYPES[error.kind], "message": error.message},
-        "request_id": request_id or None,
-    }
+    told: dict[str, Any] = {"type": TYPES[error.kind], "message": error.message}
+    if isinstance(error, Unsupported) and error.param == "thread":
+        told["details"] = NO_THREADS
+    return {"type": "error", "error": told, "request_id": request_id or None}
 
 
 def render(error: PihubError, request_id: str) -> tuple[int, list[tuple[str, str]], bytes]:
