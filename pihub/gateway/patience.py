@@ -69,6 +69,11 @@ class Beside:
 
     def settle(self) -> bool:
         """Wait for stages whose client has left."""
+        with self._lock:
+            done = self.done
+        if done:  # its word may have been read together with the client's leaving
+            self.close()
+            return True
         try:
             self._waiter.wait(self._fd, deadline=monotonic() + SETTLE)
         except TimeoutError:

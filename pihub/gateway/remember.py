@@ -212,6 +212,9 @@ class Remember:
         elif x.target is None and x.lost:
             (x.target, collector), x.lost = x.lost[-1], x.lost[:-1]
             self.price_partial(x, collector)
+        elif x.target is not None and x.pieces is not None:
+            # Its client left in the moment in which the answer began: the prompt was read.
+            self.price_partial(x, Collector())
 
     def _partial_usage(self, x: Exchange, collector: Collector) -> Usage:
         told = collector.usage
