@@ -100,11 +100,13 @@ class Suites:
     # ---- against a hub -----------------------------------------------------------
 
     def schemathesis(self, hub: HubProcess, key: str) -> str:
-        """No 5xx, and no answer that the document does not describe."""
+        """No 5xx, and no answer that the document does not describe. What reads the configuration
+        again is left out: for the moment of a restart the answer is 503, as documented."""
         seconds = 40 * self.scale
         done = self.run(
             str(self.tools / "schemathesis"), "run", f"{hub.url}/admin/api/openapi.json",
             "-H", f"Authorization: Bearer {key}", "--max-time", str(seconds), "-n", "10",
+            "--exclude-path-regex", "/config/(reload|versions/.*/restore)$",
             "--phases", "coverage,fuzzing", "-c",
             "not_a_server_error,response_schema_conformance,content_type_conformance",
             seconds=seconds + 60,
