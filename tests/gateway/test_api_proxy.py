@@ -107,7 +107,9 @@ def test_bodies_stream_both_ways() -> None:
     def handler(peer: Peer) -> None:
         assert peer.request()
         seen.append(peer.body)
-        peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        # The handler ends after one request: the second must not take this connection.
+        head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        peer.send(head + b"5\r\nfirst\r\n")
         assert go.wait(5)
         peer.send(b"6\r\nsecond\r\n0\r\n\r\n")
 

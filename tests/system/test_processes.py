@@ -209,7 +209,8 @@ def test_a_client_that_leaves_cancels_its_upstream_call(
             upstreams.wait_log("claude", lambda log: len(log) == 1)
         left = time.monotonic()
         upstreams.wait_log("claude", lambda log: bool(log and log[0]["aborted"]), 5)
-        assert time.monotonic() - left < 1.0, "cancelled too late"
+        # A leader of a shared answer looks about once a second whether others want it.
+        assert time.monotonic() - left < 2.0, "cancelled too late"
         upstreams.clear()
 
 
