@@ -91,6 +91,12 @@ class Pager:
             preceding = Place(key(rows[0]), backward=True)
         return self._made([show(row) for row in rows], following, preceding)
 
+    def whole(
+        self, rows: Iterable[V], key: Callable[[V], Key], *, descending: bool = False
+    ) -> Page[V]:
+        """A page of a list that is in memory anyway (keys, users); `key` as in `page`."""
+        return self.page(among(rows, key, descending=descending), key, lambda row: row)
+
     def _made(
         self, items: list[V], following: Place | None, preceding: Place | None
     ) -> Page[V]:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pihub.errors import BadRequest, NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Page, PageQuery, Place, among
+from pihub.http.control.paging import Page, PageQuery, Place
 from pihub.http.control.shapes import Input, Output
 from pihub.ops.alerts import LONGEST_SILENCE, View
 from pihub.store.alerts import SilenceRow
@@ -135,16 +135,12 @@ def _rules(call: Call) -> Page[RuleView]:
         )
         for name, rule in call.services.health.alerts.rules.items()
     ]
-    return call.pager.page(
-        among(rows, lambda row: (row.name,)), lambda row: (row.name,), lambda row: row
-    )
+    return call.pager.whole(rows, lambda row: (row.name,))
 
 
 def _silences(call: Call) -> Page[SilenceView]:
-    rows = call.services.health.alerts.silences()
-    return call.pager.page(
-        among(rows, lambda row: (row.id,)), lambda row: (row.id,), _silence_shown
-    )
+    rows = [_silence_shown(row) for row in call.services.health.alerts.silences()]
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _silence(call: Call) -> SilenceView:

@@ -12,7 +12,7 @@ from msgspec import Meta
 from pihub.domain.budget import AtLimit, Budget
 from pihub.errors import BadRequest, NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.insight.live import NANO
 from pihub.ops.budgets import BudgetState
@@ -83,11 +83,8 @@ def shown(state: BudgetState) -> BudgetView:
 
 
 def _list(call: Call) -> Page[BudgetView]:
-    def key(row: BudgetView) -> Key:
-        return (row.id,)
-
     rows = [shown(state) for state in call.services.budgets.states()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _one(call: Call) -> BudgetView:

@@ -203,7 +203,7 @@ def _keys(call: Call) -> Page[HotKeyView]:
         return (int(row.requests * 100), row.key, row.tenant)
 
     rows = [shown(one) for one in desk.study.hot(HOT, call.actor.tenant)]
-    return call.pager.page(among(rows, key, descending=True), key, lambda row: row)
+    return call.pager.whole(rows, key, descending=True)
 
 
 def _stale(call: Call) -> Page[StaleView]:

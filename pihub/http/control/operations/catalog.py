@@ -9,7 +9,7 @@ from msgspec import Meta
 from pihub.domain.pricing import Price
 from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Key, Page, PageQuery
 from pihub.http.control.shapes import Output
 from pihub.ops.catalog import ModelRow, Step, WorkerRow
 from pihub.settings.schema import Api
@@ -122,7 +122,7 @@ def _by_name(row: ModelView | ApiView) -> Key:
 
 def _models(call: Call) -> Page[ModelView]:
     rows = [_model(row) for row in call.services.offers.models()]
-    return call.pager.page(among(rows, _by_name), _by_name, lambda row: row)
+    return call.pager.whole(rows, _by_name)
 
 
 def _one_model(call: Call) -> ModelView:
@@ -140,10 +140,7 @@ def _prices(call: Call) -> Page[PriceView]:
         if query.kind in ("", kind) and query.model.lower() in model.lower()
     ]
 
-    def key(row: PriceView) -> Key:
-        return (row.kind, row.model)
-
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.kind, row.model))
 
 
 def _api(name: str, one: Api) -> ApiView:
@@ -164,7 +161,7 @@ def _api(name: str, one: Api) -> ApiView:
 
 def _apis(call: Call) -> Page[ApiView]:
     rows = [_api(name, one) for name, one in call.services.offers.apis().items()]
-    return call.pager.page(among(rows, _by_name), _by_name, lambda row: row)
+    return call.pager.whole(rows, _by_name)
 
 
 def _one_api(call: Call) -> ApiView:
@@ -190,11 +187,8 @@ def _worker(row: WorkerRow) -> WorkerView:
 
 
 def _workers(call: Call) -> Page[WorkerView]:
-    def key(row: WorkerView) -> Key:
-        return (row.slot,)
-
     rows = [_worker(row) for row in call.services.offers.workers()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.slot,))
 
 
 def _scaling(call: Call) -> ScalingView:

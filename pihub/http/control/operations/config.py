@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from pihub.errors import BadRequest, Conflict, NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.ops.configuring import FieldView, Trial
 from pihub.ops.versions import Version
@@ -121,11 +121,8 @@ def _view(call: Call) -> ConfigView:
 
 
 def _fields(call: Call) -> Page[FieldRow]:
-    def key(row: FieldRow) -> Key:
-        return (row.key,)
-
     rows = [_row(one) for one in call.services.config.field_views()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.key,))
 
 
 def _row(one: FieldView) -> FieldRow:
@@ -173,11 +170,8 @@ def _patch(call: Call) -> VersionView:
 
 
 def _versions(call: Call) -> Page[VersionView]:
-    def key(row: VersionView) -> Key:
-        return (-row.number,)
-
     rows = [_version(one) for one in call.services.config.versions()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (-row.number,))
 
 
 def _version(one: Version) -> VersionView:
@@ -198,12 +192,9 @@ def _restore(call: Call) -> VersionView:
 
 
 def _secrets(call: Call) -> Page[SecretView]:
-    def key(row: SecretView) -> Key:
-        return (row.name,)
-
     desk = call.services.config
-    rows = [SecretView(name=n, file=str(desk.folder / "secrets" / n)) for n in desk.secrets()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    rows = [SecretView(name=n, file=str(desk.secret_file(n))) for n in desk.secrets()]
+    return call.pager.whole(rows, lambda row: (row.name,))
 
 
 def _keep(call: Call) -> SecretView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Key, Page, PageQuery
 from pihub.http.control.shapes import Output
 from pihub.store.jobs import Job
 
@@ -61,7 +61,7 @@ def _list(call: Call) -> Page[JobView]:
 
     jobs = call.services.jobs
     found = [] if jobs is None else jobs.store.newest(LISTED, call.actor.tenant)
-    return call.pager.page(among([shown(job) for job in found], key), key, lambda row: row)
+    return call.pager.whole([shown(job) for job in found], key)
 
 
 def _one(call: Call) -> JobView:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pihub.errors import Conflict, Forbidden, NotFound, Overloaded
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Key, Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.security import scope as scopes
 from pihub.security.keys import NewlyMade
@@ -87,9 +87,7 @@ def _list(call: Call) -> Page[KeyView]:
     def key(row: KeyView) -> Key:
         return (row.name, row.id) if query.sort.endswith("name") else (row.id,)
 
-    return call.pager.page(
-        among(rows, key, descending=query.sort.startswith("-")), key, lambda row: row
-    )
+    return call.pager.whole(rows, key, descending=query.sort.startswith("-"))
 
 
 def _one(call: Call) -> KeyView:

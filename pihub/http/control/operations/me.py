@@ -11,7 +11,7 @@ from msgspec import Meta
 from pihub.errors import Forbidden, LoginRequired, NotFound, TooManyAttempts
 from pihub.http.control.operation import SELF, Call, Operation
 from pihub.http.control.operations.users import Password
-from pihub.http.control.paging import Page, PageQuery, Place, among
+from pihub.http.control.paging import Page, PageQuery, Place
 from pihub.http.control.shapes import Input, Output
 from pihub.store.audit import AuditRow
 from pihub.store.people import SessionRow
@@ -118,8 +118,12 @@ def _session(row: SessionRow) -> SessionView:
 
 def _sessions_of(call: Call, user: int | None) -> Page[SessionView]:
     access = call.services.access
-    rows = [r for r in access.accounts.people.sessions(user) if not access.sessions.ended(r)]
-    return call.pager.page(among(rows, lambda row: (row.id,)), lambda row: (row.id,), _session)
+    rows = [
+        _session(row)
+        for row in access.accounts.people.sessions(user)
+        if not access.sessions.ended(row)
+    ]
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _own_sessions(call: Call) -> Page[SessionView]:

@@ -9,7 +9,7 @@ from msgspec import Meta
 from pihub.domain.finding import Finding
 from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.store.findings import AllowanceRow
 
@@ -71,16 +71,13 @@ def _allowance(row: AllowanceRow) -> AllowanceView:
 
 
 def _findings(call: Call) -> Page[FindingView]:
-    def key(row: FindingView) -> Key:
-        return (-int(row.at * 1e6), row.id)
-
     tenant = call.actor.tenant
     rows = [
         _finding(found)
         for found in call.services.scanner.recent(RECENT)
         if tenant is None or found.tenant == tenant
     ]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (-int(row.at * 1e6), row.id))
 
 
 def _one(call: Call) -> FindingView:
@@ -91,11 +88,8 @@ def _one(call: Call) -> FindingView:
 
 
 def _allowances(call: Call) -> Page[AllowanceView]:
-    def key(row: AllowanceView) -> Key:
-        return (row.id,)
-
     rows = [_allowance(row) for row in call.services.scanner.allowances()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _allow(call: Call) -> AllowanceView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Output
 from pihub.shared.metrics import Route
 from pihub.shared.streams import LiveStream
@@ -57,11 +57,8 @@ def shown(one: LiveStream) -> StreamView:
 
 
 def _list(call: Call) -> Page[StreamView]:
-    def key(row: StreamView) -> Key:
-        return (int(row.began * 1e6), row.request_id)
-
     rows = [shown(one) for one in call.services.streams.rows()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (int(row.began * 1e6), row.request_id))
 
 
 def _cancel(call: Call) -> StreamView:

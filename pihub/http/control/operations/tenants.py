@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pihub.errors import Conflict, NotFound, Overloaded
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.security.scope import Names
 from pihub.store.rows import TenantRow
@@ -54,9 +54,11 @@ def _shown(row: TenantRow) -> TenantView:
 
 def _list(call: Call) -> Page[TenantView]:
     rows = [
-        row for row in call.services.keys.tenants() if call.actor.tenant in (None, row.id)
+        _shown(row)
+        for row in call.services.keys.tenants()
+        if call.actor.tenant in (None, row.id)
     ]
-    return call.pager.page(among(rows, lambda row: (row.id,)), lambda row: (row.id,), _shown)
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _one(call: Call) -> TenantView:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from pihub.errors import NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Key, Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.ops.upstreams import Probe, TargetView
 
@@ -102,11 +102,8 @@ def _probed(one: Probe) -> ProbeView:
 
 
 def _list(call: Call) -> Page[UpstreamView]:
-    def key(row: UpstreamView) -> Key:
-        return (row.name,)
-
     rows = [shown(one) for one in call.services.upstreams.views()]
-    return call.pager.page(among(rows, key), key, lambda row: row)
+    return call.pager.whole(rows, lambda row: (row.name,))
 
 
 def _one(call: Call) -> UpstreamView:

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from pihub.errors import Conflict, NotFound
 from pihub.http.control.operation import Call, Operation
-from pihub.http.control.paging import Page, PageQuery, among
+from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.security.accounts import LOCAL
 from pihub.security.permissions import ROLES
@@ -97,8 +97,8 @@ def shown(row: UserRow) -> UserView:
 
 
 def _list(call: Call) -> Page[UserView]:
-    rows = call.services.access.accounts.people.users()
-    return call.pager.page(among(rows, lambda row: (row.id,)), lambda row: (row.id,), shown)
+    rows = [shown(row) for row in call.services.access.accounts.people.users()]
+    return call.pager.whole(rows, lambda row: (row.id,))
 
 
 def _one(call: Call) -> UserView:
@@ -155,9 +155,7 @@ def _roles(call: Call) -> Page[RoleView]:
         RoleView(name=name, built_in=False, permissions=sorted(found))
         for name, found in call.services.access.accounts.people.roles().items()
     ]
-    return call.pager.page(
-        among(rows, lambda row: (row.name,)), lambda row: (row.name,), lambda row: row
-    )
+    return call.pager.whole(rows, lambda row: (row.name,))
 
 
 def _put_role(call: Call) -> RoleView:
@@ -178,12 +176,11 @@ def _drop_role(call: Call) -> RoleView:
 
 
 def _groups(call: Call) -> Page[GroupView]:
-    rows = call.services.access.accounts.people.groups()
-    return call.pager.page(
-        among(rows, lambda row: row[:2]),
-        lambda row: row[:2],
-        lambda row: GroupView(issuer=row[0], group=row[1], role=row[2]),
-    )
+    rows = [
+        GroupView(issuer=issuer, group=group, role=role)
+        for issuer, group, role in call.services.access.accounts.people.groups()
+    ]
+    return call.pager.whole(rows, lambda row: (row.issuer, row.group))
 
 
 def _put_group(call: Call) -> GroupView:
