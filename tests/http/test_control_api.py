@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pihub.errors import Unauthenticated
+from pihub.ops.upstreams import Probe
 from pihub.shared.answers import group
 from pihub.shared.events import Record
 from pihub.shared.metrics import Column, Route
@@ -354,3 +357,24 @@ def test_the_cache_is_studied_and_purged(control: Control) -> None:
     assert purge(tag="nothing")[0] == 404
     for wrong in ({}, {"tag": "a", "tenant": 1}, {"key": "0" * 16}, {"key": "x"}, {"tenant": 0}):
         assert purge(**wrong)[0] == 400, wrong
+
+
+def test_a_probe_that_waits_holds_up_no_write(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def ask(*_: object) -> Probe:
+        asked.set()
+        go.wait(30)
+        return Probe(time.time(), False, 0, 0.0, "no answer")
+
+    monkeypatch.setattr("pihub.ops.upstreams.ask", ask)
+    with ThreadPoolExecutor(1) as pool:
+        probed = pool.submit(control.call, "POST", f"{API}/upstreams/ollama/probe")
+        try:
+            assert asked.wait(10)
+            assert control.call("POST", f"{API}/keys", {"name": "laptop"})[0] == 201
+        finally:
+            go.set()
+        assert probed.result()[0] == 200

@@ -2,7 +2,7 @@
 
 In this order: permission, query, body, If-Match, Idempotency-Key, the handler; then field
 selection, ETag and Link. Writes run one at a time, so that an If-Match holds until the
-change is made.
+change is made; what asks another machine (`alone=False`) waits for nobody and holds up nobody.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, get_args, get_origin
 
 import falcon
@@ -103,9 +104,10 @@ class Dispatcher:
         elif raw:
             raise BadRequest("this operation takes no body")
         call = self._call(req, operation, actor, path, query, body)
+        writing: AbstractContextManager[Any] = self._writing if operation.alone else nullcontext()
         key = req.get_header("idempotency-key")
         if operation.method != "POST" or key is None:
-            with self._writing:
+            with writing:
                 self._precondition(req, operation, actor, path)
                 return self._change(req, operation, call)
         scope = (actor.kind, actor.name, req.path, key)
@@ -114,7 +116,7 @@ class Dispatcher:
             replayed = (*kept.headers, ("idempotency-replayed", "true"))
             return Answer(kept.status, replayed, kept.body)
         try:
-            with self._writing:
+            with writing:
                 answer = self._change(req, operation, call)
         except BaseException:
             self._replays.forget(scope)

@@ -67,6 +67,9 @@ class Operation:
     """A write that is refused (428) without If-Match."""
     tenanted: bool = False
     """It honours `call.actor.tenant`; else users of one tenant are refused."""
+    alone: bool = True
+    """As a write it has the hub's configuration to itself; False: it may take long (it asks
+    another machine), and changes nothing that an If-Match could guard."""
     media: str = JSON
     """Of the answer; a handler of another one returns bytes."""
     tags: tuple[str, ...] = field(default=())

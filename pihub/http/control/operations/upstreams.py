@@ -170,5 +170,6 @@ OPERATIONS = (
         _probe,
         ProbeView,
         errors=(NotFound,),
+        alone=False,
     ),
 )
