@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 NONE = "–"
@@ -92,6 +93,11 @@ def age(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def ago(at: float) -> str:
+    """5 min ago · never; `at` in Unix seconds, 0: never"""
+    return f"{age(max(0.0, time.time() - at))} ago" if at else "never"
 
 
 def countdown(seconds: float) -> str:

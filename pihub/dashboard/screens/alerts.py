@@ -29,7 +29,7 @@ def alert_tables(alerts: AlertService) -> tuple[Table, ...]:
         Table(
             "Past alerts",
             ("What", "How grave", "Ended", "#Lasted", "#Times"),
-            tuple(_past(view, now) for view in past),
+            tuple(_past(view) for view in past),
             "There was none yet.",
         ),
         Table(
@@ -87,13 +87,13 @@ def _open(view: View, now: float) -> Line:
     )
 
 
-def _past(view: View, now: float) -> Line:
+def _past(view: View) -> Line:
     row = view.row
     return Line(
         (
             Cell(row.text, f"{row.rule}, {row.subject}"),
             Cell(row.severity),
-            Cell(f"{words.age(max(0.0, now - row.closed))} ago"),
+            Cell(words.ago(row.closed)),
             Cell(words.age(row.closed - row.opened)),
             Cell(str(row.times)),
         )
@@ -101,9 +101,7 @@ def _past(view: View, now: float) -> Line:
 
 
 def _silence(row: SilenceRow, now: float) -> Line:
-    end = Action(
-        "End it", "DELETE", f"/alert-silences/{row.id}", permission="health:write"
-    )
+    end = Action("End it", "DELETE", f"/alert-silences/{row.id}", permission="health:write")
     return Line(
         (
             Cell(row.rule, row.reason),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
@@ -107,7 +106,7 @@ def _event(sources: Sources, number: int) -> Screen:
             Cards(
                 (
                     Card("What", row.kind, row.object or "about nothing in particular"),
-                    Card("From", row.source, f"{words.age(_ago(row.received))} ago"),
+                    Card("From", row.source, words.ago(row.received / 1000)),
                     Card("Deliveries", words.count(row.deliveries),
                          f"{words.count(row.pending)} waiting"),
                 )
@@ -148,7 +147,7 @@ def _latest(one: EventRow) -> Line:
         (
             Cell(one.kind, one.object, href=f"{HERE}?event={one.id}"),
             Cell(one.source),
-            Cell(f"{words.age(_ago(one.received))} ago", "erased" if one.erased else ""),
+            Cell(words.ago(one.received / 1000), "erased" if one.erased else ""),
             Cell(str(one.deliveries)),
             Cell(str(one.pending)),
         )
@@ -164,7 +163,7 @@ def _delivery(one: DeliveryRow) -> Line:
             Cell(STATES[one.state], tone=TONES[one.state]),
             Cell(said),
             Cell(str(one.attempts)),
-            Cell(f"{words.age(_ago(one.ended))} ago" if one.ended else words.NONE),
+            Cell(words.ago(one.ended / 1000) if one.ended else words.NONE),
         ),
         (_again(one),) if one.state == DEAD else (),
     )
@@ -177,7 +176,7 @@ def _dead(one: DeliveryRow) -> Line:
             Cell(one.target),
             Cell(one.error or str(one.status), tone="down"),
             Cell(str(one.attempts)),
-            Cell(f"{words.age(_ago(one.ended))} ago" if one.ended else words.NONE),
+            Cell(words.ago(one.ended / 1000) if one.ended else words.NONE),
         ),
         (_again(one),),
     )
@@ -188,11 +187,6 @@ def _again(one: DeliveryRow) -> Action:
         "Send it again", "POST", "/webhooks/replay",
         fixed=(("target", one.target), ("deliveries", (one.id,))), permission="webhooks:write",
     )  # fmt: skip
-
-
-def _ago(at: int) -> float:
-    """Seconds since a time in ms."""
-    return max(0.0, time.time() - at / 1000)
 
 
 def _target(sources: Sources, state: CourierState) -> Line:

@@ -65,7 +65,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                             Cell(one.subject, one.tenant_name),
                             Cell(one.role),
                             Cell("on" if one.totp else "off", tone="well" if one.totp else "look"),
-                            Cell(_ago(one.last_login)),
+                            Cell(words.ago(one.last_login)),
                         )
                     )
                     for one in people
@@ -96,11 +96,7 @@ def _key(one: KeyRow) -> Line:
             Cell(one.name, f"{one.hint} · number {one.id}"),
             Cell(one.tenant_name),
             Cell(state[0], tone=state[1]),
-            Cell(_ago(one.used)),
+            Cell(words.ago(one.used)),
         ),
         () if one.revoked else (rotate, revoke),
     )
-
-
-def _ago(at: int) -> str:
-    return f"{words.age(max(0.0, time.time() - at))} ago" if at else "never"

@@ -138,7 +138,7 @@ def _workers(board: MachineState) -> Table:
     lines = (
         ("Workers", str(wanted), "fixed" if fixed else f"between {least} and {most} by the load"),
         ("Why so many", "as configured" if fixed else why,
-         f"{words.age(max(0.0, time.time() - at))} ago" if at else ""),
+         words.ago(at) if at else ""),
         ("Busy", _share(board.get(ARBITER, Gauge.LOAD)), "of a worker's time, averaged over all"),
         ("Connections that wait", words.count(queued), "to be accepted, now"),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -168,7 +167,7 @@ def _versions(desk: ConfigDesk, number: str) -> list[Part]:
             (
                 Cell(f"Version {one.number}", one.note,
                      href=f"{HOME}?part=versions&number={one.number}"),
-                Cell(f"{words.age(max(0.0, time.time() - one.at))} ago"),
+                Cell(words.ago(one.at)),
                 Cell(one.by or words.NONE),
                 Cell(words.size(one.bytes)),
             ),

@@ -94,17 +94,15 @@ def _error(one: TargetView) -> Cell:
     if one.error is None:
         return Cell("none", "since the start")
     status = f" ({one.error.status})" if one.error.status else ""
-    ago = words.age(max(0.0, time.time() - one.error.at))
-    return Cell(one.error.code.replace("_", " ") + status, f"{ago} ago")
+    return Cell(one.error.code.replace("_", " ") + status, words.ago(one.error.at))
 
 
 def _probe(probe: Probe | None) -> Cell:
     if probe is None:
         return Cell(words.NONE, "not asked yet")
-    ago = words.age(max(0.0, time.time() - probe.at))
     status = f" ({probe.status})" if probe.status and not probe.ok else ""
     took = words.milliseconds(probe.milliseconds)
-    return Cell(probe.text + status, f"{took}, {ago} ago", tone="well" if probe.ok else "down")
+    return Cell(probe.text + status, f"{took}, {words.ago(probe.at)}", tone="well" if probe.ok else "down")
 
 
 def _actions(one: TargetView, where: str) -> tuple[Action, ...]:

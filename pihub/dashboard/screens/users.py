@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from pihub.dashboard import words
@@ -78,7 +77,7 @@ def _person(one: UserRow) -> Line:
             Cell(one.role),
             Cell(state[0], tone=state[1]),
             Cell("on" if one.totp else "off", tone="well" if one.totp else "look"),
-            Cell(_ago(one.last_login)),
+            Cell(words.ago(one.last_login)),
         ),
         _actions(one),
     )
@@ -110,11 +109,7 @@ def _session(user: UserRow, row: SessionRow) -> Line:
             Cell(user.subject, user.role),
             Cell(row.source or "this machine"),
             Cell(row.agent[:80] or words.NONE),
-            Cell(_ago(row.created)),
+            Cell(words.ago(row.created)),
         ),
         (end,),
     )
-
-
-def _ago(at: int) -> str:
-    return f"{words.age(max(0.0, time.time() - at))} ago" if at else "never"
