@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import falcon
 
+from pihub.dashboard.menu import Render
 from pihub.dashboard.policy import guard
+from pihub.dashboard.welcome import HERE as WELCOME
 from pihub.errors import LoginRequired, PihubError, TooManyAttempts
 from pihub.security.actor import Actor
 from pihub.security.opening import Control
@@ -15,15 +17,6 @@ from pihub.store.people import UserRow
 
 HOME = "/dashboard"
 LOGIN = "/dashboard/login"
-WELCOME = "/dashboard/welcome"
-
-
-class Render(Protocol):
-    """What the page's templates offer (pages.Templates)."""
-
-    def answer(
-        self, resp: falcon.Response, name: str, actor: Actor | None = None, **values: Any
-    ) -> None: ...
 
 
 def login_pages(control: Control, templates: Render) -> list[tuple[str, object]]:

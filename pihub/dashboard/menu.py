@@ -1,4 +1,4 @@
-"""The dashboard's screens in the order of the menu, and the one resource that shows them."""
+"""What a screen of the menu is, and the one resource that shows each of them."""
 
 from __future__ import annotations
 

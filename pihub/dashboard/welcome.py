@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import falcon
 
 from pihub.dashboard import words
+from pihub.dashboard.menu import Render
 from pihub.errors import BadRequest, PihubError
 from pihub.ops.configuring import ConfigDesk
 from pihub.ops.machine import device_kind, machine
 from pihub.ops.presets import preset
-from pihub.security.actor import Actor
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.settings.addresses import is_loopback
@@ -31,14 +31,6 @@ PATIENCE = 1.0
 LARGEST = 1 << 20
 CLAUDE_URL = "https://api.anthropic.com"
 SECRET = "claude"  # noqa: S105 - the name of a file
-
-
-class Render(Protocol):
-    """What the page's templates offer (pages.Templates)."""
-
-    def answer(
-        self, resp: falcon.Response, name: str, actor: Actor | None = None, **values: Any
-    ) -> None: ...
 
 
 class WelcomePage:

@@ -101,8 +101,8 @@ def _probe(probe: Probe | None) -> Cell:
     if probe is None:
         return Cell(words.NONE, "not asked yet")
     status = f" ({probe.status})" if probe.status and not probe.ok else ""
-    took = words.milliseconds(probe.milliseconds)
-    return Cell(probe.text + status, f"{took}, {words.ago(probe.at)}", tone="well" if probe.ok else "down")
+    sub = f"{words.milliseconds(probe.milliseconds)}, {words.ago(probe.at)}"
+    return Cell(probe.text + status, sub, tone="well" if probe.ok else "down")
 
 
 def _actions(one: TargetView, where: str) -> tuple[Action, ...]:
