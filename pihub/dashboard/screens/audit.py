@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from pihub.dashboard.parts import Cell, Line, Screen, Table
+from pihub.dashboard.parts import Cell, Line, Screen, Table, Tone
 from pihub.dashboard.sources import Sources
 
 LATEST = 100
@@ -26,7 +26,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                             Cell(time.strftime("%d %b %H:%M:%S", time.localtime(one.at / 1e9))),
                             Cell(one.actor, one.source),
                             Cell(one.action, one.object),
-                            Cell(one.result, tone="" if one.result == "ok" else "look"),
+                            Cell(one.result, tone=_tone(one.result)),
                             Cell(_change(one.before, one.after)),
                         )
                     )
@@ -38,6 +38,11 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         ),
         refresh=10,
     )
+
+
+def _tone(result: str) -> Tone:
+    """`ok`, a status, or the code of a refusal."""
+    return "" if result == "ok" or result[:1] in ("2", "3") else "look"
 
 
 def _change(before: str, after: str) -> str:

@@ -32,7 +32,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                     Card("Done", words.count(sum(job.state == "done" for job in rows))),
                     Card("Failed or too late", words.count(failed),
                          tone="look" if failed else ""),
-                    Card("Cost", f"${spent / 1e9:.4f}", "at the batch price"),
+                    Card("Cost", words.money(spent / 1e9), "at the batch price"),
                 )
             ),
             Table(
@@ -60,7 +60,7 @@ def _line(job: Job, names: Mapping[int, str]) -> Line:
             Cell(job.model, f"{job.upstream}{' in a batch' if job.batch else ''}"),
             Cell(words.age(max(0.0, until - job.created))),
             Cell(words.count(job.input_tokens + job.output_tokens)),
-            Cell("unknown" if job.cost < 0 else f"${job.cost / 1e9:.6f}"),
+            Cell("unknown" if job.cost < 0 else words.money(job.cost / 1e9)),
         ),
         () if job.over else (cancel,),
     )

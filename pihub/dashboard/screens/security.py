@@ -28,21 +28,25 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         for one in found
         if (only == "all" or one.blocked == (only == "refused")) and kind in ("", one.kind)
     ]
+    keys = {key.id: key.name for key in sources.known_keys()}
+    tenants = {tenant.id: tenant.name for tenant in sources.tenants()}
     day = time.time_ns() - 86_400_000_000_000
     fresh = [one for one in found if one.ts_ns >= day]
     refused = sum(one.blocked for one in fresh)
     parts: list[Part] = [
         Cards(
             (
-                Card("Refused, 24 hours", str(refused), tone="look" if refused else ""),
-                Card("Noted, 24 hours", str(len(fresh) - refused)),
+                Card("Refused, 24 hours", str(refused), "of what was asked",
+                     "/dashboard/security?show=refused", "look" if refused else ""),
+                Card("Noted, 24 hours", str(len(fresh) - refused), "let in all the same",
+                     "/dashboard/security?show=noted"),
                 Card("Rules", str(len({one.rule for one in fresh})), "that found something"),
             )
         ),
         Table(
             "Findings",
             ("When", "What", "Where", "Whose", "#Points"),
-            tuple(_line(sources, one) for one in shown[:SHOWN]),
+            tuple(_line(one, keys, tenants) for one in shown[:SHOWN]),
             "Nothing was found.",
             note="No part of a value is kept. Allow lets pass what comes to the same path, place"
             " and field and meets the same rule.",
@@ -54,9 +58,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     return Screen("Security events", tuple(parts), refresh=10)
 
 
-def _line(sources: Sources, one: Finding) -> Line:
-    names = {key.id: key.name for key in sources.known_keys()}
-    tenants = {tenant.id: tenant.name for tenant in sources.tenants()}
+def _line(one: Finding, keys: Mapping[int, str], tenants: Mapping[int, str]) -> Line:
     return Line(
         (
             Cell(time.strftime("%d %b %H:%M:%S", time.localtime(one.ts_ns / 1e9)), one.name),
@@ -68,7 +70,7 @@ def _line(sources: Sources, one: Finding) -> Line:
             Cell(one.path or "/", f"{one.place} {one.field}".strip()),
             Cell(
                 tenants.get(one.tenant, "nobody") if one.key else "nobody",
-                names.get(one.key, f"key {one.key}") if one.key else "no known key",
+                keys.get(one.key, f"key {one.key}") if one.key else "no known key",
             ),
             Cell(str(one.points), num=True),
         ),

@@ -1,0 +1,67 @@
+"""Screens that are lists, built from rows that the test gives."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pihub.dashboard.parts import Table
+from pihub.dashboard.screens import audit, security
+from pihub.dashboard.sources import Sources
+from pihub.domain.finding import Finding
+from pihub.store.audit import AuditRow
+
+
+def sources(**services: Any) -> Sources:
+    return Sources(SimpleNamespace(**services), None, None, None)  # type: ignore[arg-type]
+
+
+class Keys:
+    """Counts how often it is asked: each time is a query."""
+
+    asked = 0
+
+    def list(self) -> list[Any]:
+        self.asked += 1
+        return [SimpleNamespace(id=7, name="kitchen", tenant=1)]
+
+    def tenants(self) -> list[Any]:
+        self.asked += 1
+        return [SimpleNamespace(id=1, name="home")]
+
+
+def finding(number: int) -> Finding:
+    return Finding(
+        id=number, ts_ns=time.time_ns(), offset=0, rule="sql", kind="sql", place="query",
+        field="q", path="/shop", points=5, blocked=True, tenant=1, key=7,
+    )  # fmt: skip
+
+
+def test_many_findings_ask_for_names_once() -> None:
+    keys = Keys()
+    scanner = SimpleNamespace(
+        recent=lambda limit: [finding(n) for n in range(150)], allowances=list
+    )
+    screen = security.build(sources(keys=keys, scanner=scanner), {})
+    table = screen.parts[1]
+    assert isinstance(table, Table)
+    assert len(table.lines) == 150
+    assert (table.lines[0].cells[3].text, table.lines[0].cells[3].sub) == ("home", "kitchen")
+    assert keys.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("result", "tone"),
+    [("ok", ""), ("200", ""), ("204", ""), ("303", ""), ("refused", "look"), ("conflict", "look")],
+)
+def test_only_what_was_refused_is_worth_a_look(result: str, tone: str) -> None:
+    row = AuditRow(
+        1, time.time_ns(), "user:olga", "127.0.0.1", None, "post_keys", "/keys", result, "", "", b""
+    )
+    log = SimpleNamespace(page=lambda *_: [row])
+    table = audit.build(sources(control=SimpleNamespace(audit=log)), {}).parts[0]
+    assert isinstance(table, Table)
+    assert table.lines[0].cells[3].tone == tone
