@@ -49,12 +49,12 @@ ENTRIES: tuple[Entry, ...] = (
 )  # fmt: skip
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Traffic", ("requests", "streams", "upstreams", "webhooks")),
+    ("Traffic", ("requests", "streams", "jobs", "upstreams", "webhooks")),
     ("Answers", ("models", "cache", "costs", "playground")),
     ("People", ("keys", "users", "security", "audit")),
     ("Hub", ("health", "system", "settings", "reference", "account")),
 )
-"""Titles and the screens below them; what no group names goes into the last."""
+"""Titles and the screens below them, each in one group."""
 OWN = (("requests", "Requests"), ("account", "Account"))
 """Pages that are no Entry."""
 
@@ -65,10 +65,8 @@ Links = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 def menu(entries: Iterable[Entry]) -> Links:
     """What the menu shows, group by group."""
     titles = dict(OWN) | {one.name: one.title for one in entries}
-    named = {name for _, names in GROUPS for name in names}
-    rest = tuple(name for name in titles if name not in named)
-    out = []
-    for title, names in GROUPS:
-        here = names[:-1] + rest + names[-1:] if title == GROUPS[-1][0] else names
-        out.append((title, tuple((name, titles[name]) for name in here if name in titles)))
-    return tuple(out)
+    found = (
+        (title, tuple((name, titles[name]) for name in names if name in titles))
+        for title, names in GROUPS
+    )
+    return tuple(one for one in found if one[1])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from pihub.dashboard.history import STEP, STEPS, History, Tick
+from pihub.dashboard.verdict import Alert
 from pihub.dashboard.view import View, view
 from pihub.store.rows import Reports, UsageRow
 from pihub.store.sqlite import StoreFault
@@ -40,8 +41,15 @@ class Feed:
     """Documents in, events out. Any thread may call."""
 
     def __init__(
-        self, live: Source, store: Reports, stop: threading.Event, build: str = ""
+        self,
+        live: Source,
+        store: Reports,
+        stop: threading.Event,
+        build: str = "",
+        standing: Callable[[], Iterable[Alert]] = tuple,
     ) -> None:
+        """`standing`: open alerts, asked for once a second while somebody looks."""
+        self._standing = standing
         self._live = live
         self._store = store
         self._stop = stop
@@ -104,7 +112,7 @@ class Feed:
             return
         picture = json.loads(document)
         tick = self._history.add(picture)
-        new = view(picture)
+        new = view(picture, self._standing())
         self._delta = event("delta", sequence, delta(self._view, new, tick))
         self._before, self._sequence = self._sequence, sequence
         self._view = new

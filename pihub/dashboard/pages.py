@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,12 +24,14 @@ from pihub.dashboard.policy import guard
 from pihub.dashboard.screens import tenant
 from pihub.dashboard.search import CLASSES, ROUTES, Query, find
 from pihub.dashboard.sources import Sources
+from pihub.dashboard.verdict import Alert, standing
 from pihub.dashboard.view import row
 from pihub.dashboard.welcome import HERE as WELCOME
 from pihub.dashboard.welcome import WelcomePage
 from pihub.errors import ControlUnavailable, Forbidden, NotFound
 from pihub.insight.live import request
 from pihub.ops.configuring import ConfigDesk
+from pihub.ops.vitals import Vitals
 from pihub.security.actor import Actor
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
@@ -55,6 +58,8 @@ class Services(Protocol):
     def config(self) -> ConfigDesk: ...
     @property
     def keys(self) -> KeyService: ...
+    @property
+    def vitals(self) -> Vitals | None: ...
     def of_tenant(self, number: int) -> Services: ...
 
 
@@ -68,7 +73,7 @@ def pages(
     `sources`: what the screens look at; without it there are none (tests of single pages).
     """
     assets = Assets(HERE / "static")
-    feed = Feed(services.live, services.store, stop, assets.build)
+    feed = Feed(services.live, services.store, stop, assets.build, _standing(services))
     entries = ENTRIES if sources is not None else ()
     templates = Templates(assets, entries)
     seen = None if sources is None else sources(services)
@@ -83,6 +88,11 @@ def pages(
         *([] if services.control is None else login_pages(services.control, templates)),
         *([] if services.control is None else welcome(services, services.control, templates)),
     ]
+
+
+def _standing(services: Services) -> Callable[[], Iterable[Alert]]:
+    vitals = services.vitals
+    return tuple if vitals is None else partial(standing, vitals.alerts)
 
 
 def welcome(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pihub.dashboard import words
+from pihub.ops.alerts import AlertService
 
 WELL, LOOK, DOWN, IDLE = "well", "look", "down", "idle"
 """Tones. The page shows each by a word, a shape and a colour."""
@@ -17,7 +18,12 @@ LATE_MS = 6_000
 GONE_MS = 20_000
 HELD = {"open": "taken out by hand", "closed": "kept in use by hand"}
 UPSTREAMS, SYSTEM = "/dashboard/upstreams", "/dashboard/system"
+HEALTH = "/dashboard/health"
 FAILED = "/dashboard/requests?show=errors"
+GRAVE = {"critical": DOWN, "warning": LOOK}
+"""Tones of severities; others are only mentioned."""
+SEEN = frozenset({"breaker_open", "failing", "records_lost"})
+"""Measures of rules that the live picture tells by itself, and sooner."""
 BEHIND = 4_096
 """Half a worker's ring of records."""
 
@@ -25,9 +31,22 @@ Alert = dict[str, str]
 """{"tone": ..., "text": ..., "href": where to act}"""
 
 
-def alerts(picture: Mapping[str, Any]) -> list[Alert]:
+def standing(service: AlertService) -> list[Alert]:
+    """Open alerts that nobody cares for and nobody silenced; no query."""
+    return [
+        _alert(GRAVE.get(row.severity, IDLE), row.text, HEALTH)
+        for row, silenced in service.open()
+        if not silenced
+        and not row.acknowledged
+        and (rule := service.rules.get(row.rule))
+        and rule.measure not in SEEN
+    ]
+
+
+def alerts(picture: Mapping[str, Any], more: Iterable[Alert] = ()) -> list[Alert]:
     """What is not as it should be, the worst first; empty if there is nothing to say."""
     found = [
+        *more,
         *_upstreams(picture["upstreams"]),
         *_processes(picture["processes"]),
         *_errors(picture["now"]),

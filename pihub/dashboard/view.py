@@ -6,7 +6,7 @@ there is one place where a number becomes words. Nothing here is markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pihub.dashboard import words
@@ -15,6 +15,7 @@ from pihub.dashboard.verdict import (
     HEADLINES,
     LOOK,
     WELL,
+    Alert,
     alerts,
     overall,
     process_name,
@@ -28,9 +29,9 @@ View = dict[str, Any]
 """{"at", "tone", "texts": {name: text}, "alerts", "upstreams", "processes", "requests": [row]}"""
 
 
-def view(picture: Mapping[str, Any]) -> View:
-    """`picture`: insight.live's document."""
-    found = alerts(picture)
+def view(picture: Mapping[str, Any], standing: Iterable[Alert] = ()) -> View:
+    """`picture`: insight.live's document; `standing`: open alerts."""
+    found = alerts(picture, standing)
     tone = overall(found)
     simulated = [one["name"] for one in picture["upstreams"] if one["simulated"]]
     return {

@@ -95,6 +95,20 @@ def test_first_a_snapshot_then_only_what_changed(feed: Feed, source: Scripted) -
     viewer.close()
 
 
+def test_an_open_alert_comes_and_goes_with_the_next_second(
+    source: Scripted, parts: Parts, stop: threading.Event
+) -> None:
+    found = [{"tone": "look", "text": "The disk is full in 3 days.", "href": "/dashboard/health"}]
+    viewer = watch(Feed(source, parts.store, stop, standing=lambda: list(found)))
+    data = parsed(next(viewer))[2]
+    assert (data["tone"], data["alerts"]) == ("look", found)
+    found.clear()
+    source.advance()
+    data = parsed(next(viewer))[2]
+    assert (data["tone"], data["alerts"]) == ("well", [])
+    viewer.close()
+
+
 def test_a_quiet_second_costs_few_bytes(feed: Feed, source: Scripted) -> None:
     viewer = watch(feed)
     next(viewer)

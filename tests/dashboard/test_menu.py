@@ -10,6 +10,7 @@ from tests.dashboard.browser import PHONE, Open
 
 def test_every_screen_is_in_the_menu_once() -> None:
     names = [name for _, links in menu(ENTRIES) for name, _ in links]
+    assert ("jobs", "Deferred") in dict(menu(ENTRIES))["Traffic"]
     assert sorted(names) == sorted(["requests", "account", *(one.name for one in ENTRIES)])
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pihub.dashboard.verdict import alerts, overall
+from pihub.dashboard.verdict import alerts, overall, standing
 from pihub.dashboard.view import ROWS, row, upstream, view
+from pihub.ops.alerts import AlertService
+from pihub.ops.signals import Signal
+from pihub.settings.alerts import AlertRule
+from pihub.store.alerts import AlertRows
+from pihub.store.keys import KeyDatabase
 
 Picture = dict[str, Any]
 
@@ -100,6 +106,40 @@ def test_a_database_that_took_all_in_the_end_is_only_mentioned(picture: Picture)
     found = alerts(picture)
     assert len(found) == 1 and "all is stored now" in found[0]["text"]
     assert overall(found) == "well"
+
+
+def test_what_is_open_is_told_until_somebody_cares_for_it(
+    picture: Picture, tmp_path: Path
+) -> None:
+    keys = KeyDatabase(tmp_path / "control.db")
+    rules = {
+        "disk": AlertRule(measure="disk_days", below=7, severity="warning"),
+        "spent": AlertRule(measure="budget_hard", above=100, severity="critical"),
+        "price": AlertRule(measure="unknown_price", above=1, severity="note"),
+        "breaker": AlertRule(measure="breaker_open", above=1, severity="warning"),
+    }
+    service = AlertService(rules, AlertRows(keys.database), lambda _: True, repeat=0, keep_days=1)
+
+    def look() -> list[tuple[str, str]]:
+        service.turn({
+            "disk_days": {"box": Signal(3, "The disk is full in 3 days.")},
+            "budget_hard": {"kids": Signal(100, "Budget kids is spent.")},
+            "unknown_price": {"x": Signal(1, "A model has no price.")},
+            "breaker_open": {"ollama": Signal(1, "The breaker of ollama is open.")},
+        })  # fmt: skip
+        return [(one["tone"], one["text"]) for one in alerts(picture, standing(service))]
+
+    disk, spent = ("look", "The disk is full in 3 days."), ("down", "Budget kids is spent.")
+    note = ("idle", "A model has no price.")
+    assert look() == [spent, disk, note], "the breaker is told by the picture itself"
+    assert view(picture, standing(service))["texts"]["headline"] == "Not well"
+    (number,) = (one.row.id for one in service.open() if one.row.rule == "spent")
+    service.acknowledge(number, "olga")
+    assert look() == [disk, note]
+    service.silence("disk", "", 3600, "olga", "a new one is on its way")
+    assert look() == [note]
+    assert overall(alerts(picture, standing(service))) == "well"
+    keys.close()
 
 
 def test_money_that_is_not_known_is_no_zero(picture: Picture) -> None:
