@@ -1,8 +1,9 @@
 """Single values of a TOML text, changed in place: comments, order and layout stay.
 
 The result is read again and must differ from the text before in the wanted value alone;
-where this simple hand cannot do that (keys inside inline tables, dotted keys), it says so
-and changes nothing.
+where this simple hand cannot do that (a key to add to or take out of an inline table, a table
+that dotted keys made, arrays of tables), it says so and changes nothing. Comments inside a
+value that is replaced, and behind one that is taken out, go with it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _one(text: str, path: Path, value: Any) -> str:
         made = text[: here[0]] + toml(value) + text[here[1] :]
     else:
         made = _inserted(text, path, value, found.tables)
-    if _parsed(made) != wanted:
+    if _typed(_parsed(made)) != _typed(wanted):
         raise ConfigError(
             f"{dotted(path)} cannot be changed by itself where it stands: edit the text instead"
         )
@@ -62,7 +63,7 @@ def _wanted(text: str, path: Path, value: Any) -> dict[str, Any] | None:
         table.pop(path[-1], None)
     else:
         table[path[-1]] = value
-    return None if after == before else after
+    return None if _typed(after) == _typed(before) else after
 
 
 def _without(text: str, start: int, end: int) -> str:
@@ -95,6 +96,15 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None
+
+
+def _typed(value: Any) -> Any:
+    """To compare by: `1`, `1.0` and `true` are equal to Python and not to TOML; a NaN is itself."""
+    if isinstance(value, dict):
+        return {name: _typed(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_typed(one) for one in value]
+    return type(value), repr(value)
 
 
 def toml(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from typing import Any
 
@@ -106,6 +107,102 @@ def test_what_is_written_is_read_back(pairs: list[tuple[str, str, Any]]) -> None
             continue
         assert tomllib.loads(text)[table][key] == value
     assert text.startswith("# mine\n")
+
+
+def test_a_number_that_is_to_be_a_truth_is_changed() -> None:
+    assert changed("[a]\nb = 1\n", {("a", "b"): True}) == "[a]\nb = true\n"
+    assert changed("[a]\nb = 1\n", {("a", "b"): 1}) == "[a]\nb = 1\n"
+    assert changed("[a]\nb = nan\nc = 1\n", {("a", "c"): 2}) == "[a]\nb = nan\nc = 2\n"
+
+
+# Whole documents: every form of a value and of a key, comments with all that may mislead.
+KEYS = st.sampled_from(["a", "b", "c-d", '"e f"', "'g.h'", '"#"'])
+COMMENTS = st.sampled_from(["", " # [a] b = 1", '\t# """', " # '"])
+WRITTEN = st.sampled_from(
+    [
+        "1", "-0.5", "1e3", "inf", "nan", "true", "0x1F", "1_000", "1979-05-27T07:32:00Z",
+        "07:32:00",
+        '""', '"# no comment"', r'"a \\" ] # b"', r"'c:\\'", "'\"'",
+        '''"""\nfirst # line\n[a]\nb = 1\n"""''', r'''"""one \\
+        two"""''', '''"""with "" in it"""""''', "'''\nraw \\ [x]\n'''", "'''it's''''",
+        "[]", "[1, 2,]", "[ # one\n  'x', # ]\n\n  \"y\"\n]", "[[1], ['#', \"]\"]]",
+        "[{a = 1}, {a = 2}]",
+        "{}", "{ a = 1, b.a = '}' }", "{ a = { b = [1] }, 'g.h' = \"{\" }",
+    ]
+)  # fmt: skip
+PAIR = st.builds(
+    lambda pad, keys, gap, value, note: f"{pad}{'.'.join(keys)}{gap}={gap}{value}{note}\n",
+    st.sampled_from(["", "  ", "\t"]), st.lists(KEYS, min_size=1, max_size=2),
+    st.sampled_from(["", " ", "\t "]), WRITTEN, COMMENTS,
+)  # fmt: skip
+HEAD = st.builds(
+    lambda sign, keys, note: sign.replace("x", ".".join(keys)) + f"{note}\n",
+    st.sampled_from(["[x]", "[[x]]", " [ x ]"]), st.lists(KEYS, min_size=1, max_size=3), COMMENTS,
+)  # fmt: skip
+LINE = st.one_of(PAIR, HEAD, st.sampled_from(["\n", "# c = 1\n", "  # [d]\n"]))
+PATHS = st.lists(st.sampled_from(["a", "b", "c-d", "e f", "g.h", "#"]), min_size=1, max_size=3)
+
+
+def document(lines: list[str]) -> str:
+    """As many of the lines as are TOML together."""
+    text = ""
+    for line in lines:
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            tomllib.loads(text + line)
+            text += line
+    return text
+
+
+def put(tree: Any, path: list[str], value: Any) -> Any:
+    """The tree with that value; None takes it out. Another hand than edit.py's."""
+    head, *rest = path
+    below = tree.get(head)
+    if value is None and (head not in tree or (rest and not isinstance(below, dict))):
+        return tree
+    if rest:
+        return {**tree, head: put({} if below is None else below, rest, value)}
+    return {k: v for k, v in tree.items() if k != head} if value is None else {**tree, head: value}
+
+
+def told(tree: Any) -> str:
+    """By which two trees are compared: with the types, whatever the order."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{k!r}: {told(v)}" for k, v in sorted(tree.items())) + "}"
+    return f"[{', '.join(map(told, tree))}]" if isinstance(tree, list) else repr(tree)
+
+
+@given(st.lists(LINE, max_size=12), PATHS, st.one_of(st.none(), VALUES), st.booleans())
+def test_any_text_is_changed_in_that_value_alone_or_not_at_all(
+    lines: list[str], path: list[str], value: Any, cut: bool
+) -> None:
+    text = document(lines)
+    text = text.rstrip("\n") if cut else text
+    try:
+        made = changed(text, {tuple(path): value})
+    except ConfigError:
+        return
+    assert told(tomllib.loads(made)) == told(put(tomllib.loads(text), path, value))
+    for comment in ("# c = 1\n", "  # [d]\n"):
+        assert made.count(comment) >= text.count(comment) - cut
+    if value is not None and value_at(text, path) is None:
+        begin = alike(text, made)
+        end = alike(text[begin:][::-1], made[begin:][::-1])
+        assert begin + end >= len(text), "a new key takes nothing away"
+
+
+def alike(one: str, other: str) -> int:
+    """How many characters the two have in common, from the first on."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def value_at(text: str, path: list[str]) -> Any:
+    found: Any = tomllib.loads(text)
+    for part in path:
+        if not isinstance(found, dict) or part not in found:
+            return None
+        found = found[part]
+    return found
 
 
 @given(VALUES)
