@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pihub.domain.budget import Budget, Plan
 from pihub.errors import BadRequest, NotFound
@@ -38,6 +38,9 @@ HUB = 0
 OWN = "the hub's own budget is [money] in the configuration: change it there"
 
 
+Word = Literal["free", "near", "spent"]
+
+
 class BudgetState(NamedTuple):
     """A budget as the page shows it; money in nano-USD."""
 
@@ -49,6 +52,24 @@ class BudgetState(NamedTuple):
     extra_day: int
     """Approved beyond the limit, for today."""
     extra_month: int
+
+    @property
+    def state(self) -> Word:
+        """By the limit that is nearer; `near`: beyond the budget's soft percentage."""
+        part = max(
+            (
+                spent / (limit + extra)
+                for spent, limit, extra in (
+                    (self.spent_day, self.budget.day_nano, self.extra_day),
+                    (self.spent_month, self.budget.month_nano, self.extra_month),
+                )
+                if limit
+            ),
+            default=0.0,
+        )
+        if part >= 1:
+            return "spent"
+        return "near" if part >= self.budget.soft_percent / 100 else "free"
 
 
 class BudgetService:

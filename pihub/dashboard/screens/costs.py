@@ -28,6 +28,12 @@ from pihub.store.rows import Dimension, Reports, UsageRow
 
 NANO = 10**9
 DAYS = 30
+STATES: dict[str, tuple[str, Tone]] = {
+    "spent": ("spent", "down"),
+    "near": ("nearly spent", "look"),
+    "free": ("room left", "well"),
+}
+PAID, SAVED = "/dashboard/requests?show=paid", "/dashboard/requests?show=saved"
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -49,11 +55,12 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             Cards(
                 (
                     Card("Spent today", _usd(_cost(today)),
-                         words.many(_requests(today), "request")),
-                    Card("Saved today", _usd(_saved(today)), "against the chains' paid models"),
+                         words.many(_requests(today), "request"), PAID),
+                    Card("Saved today", _usd(_saved(today)), "against the chains' paid models",
+                         SAVED),
                     Card("Spent this month", _usd(_cost(month)),
-                         words.many(_requests(month), "request")),
-                    Card("Saved this month", _usd(_saved(month)), _part(month)),
+                         words.many(_requests(month), "request"), PAID),
+                    Card("Saved this month", _usd(_saved(month)), _part(month), SAVED),
                 )
             ),
             Bars(
@@ -92,7 +99,7 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
     lines = []
     for state in states:
         budget = state.budget
-        word, tone = _state(state)
+        word, tone = STATES[state.state]
         remove = Action(
             "Remove", "DELETE", f"/budgets/{state.id}", sure="Remove this budget?",
             permission="budgets:write",
@@ -204,17 +211,6 @@ def _who(
 
 def _names(sources: Sources) -> dict[str, str]:
     return {str(key.id): key.name for key in sources.known_keys()} | {"0": "nobody"}
-
-
-def _state(state: BudgetState) -> tuple[str, Tone]:
-    budget = state.budget
-    part = max(
-        state.spent_day / (budget.day_nano + state.extra_day) if budget.day_nano else 0.0,
-        state.spent_month / (budget.month_nano + state.extra_month) if budget.month_nano else 0.0,
-    )
-    if part >= 1:
-        return "spent", "down"
-    return ("nearly spent", "look") if part >= budget.soft_percent / 100 else ("room left", "well")
 
 
 def _of(spent: int, limit: int, extra: int) -> str:

@@ -15,7 +15,7 @@ from pihub.http.control.operation import Call, Operation
 from pihub.http.control.paging import Page, PageQuery
 from pihub.http.control.shapes import Input, Output
 from pihub.insight.live import NANO
-from pihub.ops.budgets import BudgetState
+from pihub.ops.budgets import BudgetState, Word
 
 Usd = Annotated[float, Meta(ge=0, le=281_474, description="USD; 0: no limit")]
 
@@ -35,7 +35,7 @@ class BudgetView(Output, frozen=True):
     reserved_usd: float
     approved_today_usd: float
     approved_this_month_usd: float
-    state: Literal["free", "near", "spent"]
+    state: Word
 
 
 class BudgetBody(Input, frozen=True):
@@ -54,17 +54,6 @@ class ApprovalBody(Input, frozen=True):
 
 def shown(state: BudgetState) -> BudgetView:
     budget = state.budget
-    part = max(
-        (
-            spent / (limit + extra)
-            for spent, limit, extra in (
-                (state.spent_day, budget.day_nano, state.extra_day),
-                (state.spent_month, budget.month_nano, state.extra_month),
-            )
-            if limit
-        ),
-        default=0.0,
-    )
     return BudgetView(
         id=state.id,
         scope=budget.scope,
@@ -78,7 +67,7 @@ def shown(state: BudgetState) -> BudgetView:
         reserved_usd=state.reserved / NANO,
         approved_today_usd=state.extra_day / NANO,
         approved_this_month_usd=state.extra_month / NANO,
-        state="spent" if part >= 1 else "near" if part >= budget.soft_percent / 100 else "free",
+        state=state.state,
     )
 
 
