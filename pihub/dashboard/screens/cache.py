@@ -33,7 +33,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         Card("Answered, 24 h", words.percent(hits / asked_for) if asked_for else "–",
              f"{words.count(hits)} of {words.count(asked_for)} requests",
              "/dashboard/requests?show=hits"),
-        Card("Saved, 24 h", words.money(saved / 1e9), "by kept answers"),
+        Card("Saved, 24 h", words.money(saved / 1e9), "by kept answers",
+             "/dashboard/requests?show=hits"),
     )  # fmt: skip
     bars = Bars(
         "Requests by hour, 24 h",
@@ -279,7 +280,6 @@ def _stale(desk: CacheDesk, tenants: Mapping[int, str], tenant: int | None) -> T
         note="They are asked about again before they are used, or stand in while an upstream "
              "fails.",
     )  # fmt: skip
-
 
 
 def _word(group: str) -> str:
