@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import falcon
 
-from pihub.dashboard.parts import Line, Part, Screen, Table, actions_for
+from pihub.dashboard.parts import Editor, Form, Line, Part, Screen, Table, actions_for
 from pihub.security.actor import Actor
 
 Build = Callable[[Any, Mapping[str, str]], Screen]
@@ -75,6 +75,8 @@ class ScreenPage:
 
 def _allowed(part: Part, may: frozenset[str]) -> Part:
     """Without the actions that this person may not do: no button that only refuses."""
+    if isinstance(part, Form | Editor):
+        return dataclasses.replace(part, locked=part.locked or "config:write" not in may)
     if not isinstance(part, Table):
         return part
     lines = tuple(Line(one.cells, actions_for(one.actions, may)) for one in part.lines)

@@ -246,6 +246,7 @@ class Form:
     title: str
     settings: tuple[Setting, ...]
     note: str = ""
+    locked: bool = False
     kind: Literal["form"] = "form"
 
 
@@ -258,7 +259,6 @@ class Editor:
     note: str = ""
     locked: bool = False
     kind: Literal["editor"] = "editor"
-
 
 
 Part = Cards | Table | Bars | Plot | Text | Chips | Form | Editor | Waterfall

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from pihub.dashboard.parts import Table
+from pihub.dashboard.menu import Entry, ScreenPage
+from pihub.dashboard.parts import Editor, Form, Screen, Table
 from pihub.dashboard.screens import audit, security
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
+from pihub.security.actor import Actor
+from pihub.security.permissions import ROLES
 from pihub.store.audit import AuditRow
 
 
@@ -65,3 +68,16 @@ def test_only_what_was_refused_is_worth_a_look(result: str, tone: str) -> None:
     table = audit.build(sources(control=SimpleNamespace(audit=log)), {}).parts[0]
     assert isinstance(table, Table)
     assert table.lines[0].cells[3].tone == tone
+
+
+@pytest.mark.parametrize(("role", "locked"), [("admin", False), ("operator", True)])
+def test_who_may_not_change_the_configuration_gets_no_form_for_it(role: str, locked: bool) -> None:
+    screen = Screen("Settings", (Form("[server]", ()), Editor("The file", "")))
+    entry = Entry("settings", "Settings", "config:read", lambda *_: screen)
+    seen: list[Screen] = []
+    page = ScreenPage(
+        entry, None, SimpleNamespace(answer=lambda *_, **values: seen.append(values["screen"]))
+    )
+    actor = Actor("user", "olga", ROLES[role])
+    page.on_get(SimpleNamespace(params={}, env={"pihub.actor": actor}), None)  # type: ignore[arg-type]
+    assert [part.locked for part in seen[0].parts] == [locked, locked]  # type: ignore[union-attr]

@@ -74,10 +74,11 @@ def _section(desk: ConfigDesk, views: list[FieldView], part: str) -> list[Part]:
     if not rows and head in NAMED and _NAME.fullmatch(name):
         rows = [_new(one, name) for one in desk.known() if one.path[:2] == (head, NAME)
                 and len(one.path) == 3]  # fmt: skip
-        return [Form(f"A new {NAMED[head]}: {name}", tuple(rows), "Required keys first.")]
+        return [Form(f"A new {NAMED[head]}: {name}", tuple(rows), "Required keys first.",
+                     locked=not open_)]
     parts: list[Part] = [
         Form(f"[{part}]", tuple(rows), "An empty field takes the key out of the file, so that "
-             "its default holds.")
+             "its default holds.", locked=not open_)
     ]  # fmt: skip
     parts += [
         Text(f"Another {what}", f"Give it a name: {HOME}?part={group}.NAME opens an empty form.")
