@@ -143,7 +143,7 @@ def test_a_change_is_worked_out_once_for_all(
 ) -> None:
     made = []
     real = feed_module.view
-    monkeypatch.setattr(feed_module, "view", lambda picture: made.append(1) or real(picture))
+    monkeypatch.setattr(feed_module, "view", lambda *asked: made.append(1) or real(*asked))
     viewers = [watch(feed) for _ in range(10)]
     for viewer in viewers:
         next(viewer)
