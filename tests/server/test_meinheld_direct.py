@@ -234,6 +234,18 @@ def test_a_head_with_more_fields_than_fit_goes_the_long_way(app: App) -> None:
         assert len(asked(app)) == ways
 
 
+def test_a_head_of_more_bytes_than_it_may_have_is_refused() -> None:
+    """Host and Content-Length count as the parser counts them, and two bytes for ": "."""
+    with App("--direct", "--head-bytes", "600") as app:
+        for pad, status in ((563, 200), (564, 431)):
+            raw = post("/direct", b"", "X-Pad: " + "p" * pad)
+            fields = [line.split(b": ") for line in raw.split(b"\r\n")[1:-2]]
+            assert sum(len(n) + len(v) + 4 for n, v in fields) == pad + 37
+            with app.connect() as sock:
+                sock.sendall(raw)
+                assert Reader(sock).answer().status == status
+
+
 def test_get_is_never_direct(app: App) -> None:
     with app.connect() as sock:
         sock.sendall(get("/direct"))

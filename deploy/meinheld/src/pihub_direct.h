@@ -98,6 +98,7 @@ static size_t direct_parse(const char *data, size_t len, ph_direct_ask *ask) {
   const char *p = data + 5, *end = data + len;
   int hosts = 0;
   int64_t length = -1;
+  size_t fields_size = 0;
 
   if (len < 16 || memcmp(data, "POST /", 6) != 0) {
     return 0;
@@ -113,7 +114,7 @@ static size_t direct_parse(const char *data, size_t len, ph_direct_ask *ask) {
   }
   p += 11;
   ask->n_fields = 0;
-  for (int lines = 0;; lines++) {
+  for (;;) {
     ph_direct_field field;
     if (end - p < 2) {
       return 0;
@@ -142,6 +143,10 @@ static size_t direct_parse(const char *data, size_t len, ph_direct_ask *ask) {
       field.value.len--;
     }
     p += 2;
+    fields_size += field.name.len + field.value.len + 4; /* as the parser counts */
+    if (fields_size > pihub_head_most) {
+      return 0;
+    }
     switch (direct_framing(field, &hosts, &length)) {
       case 0:
         break;
