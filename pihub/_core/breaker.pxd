@@ -22,7 +22,7 @@ cdef extern from "ph_breaker.h" nogil:
     uint64_t ph_br_probe(const ph_breaker *b)
     void ph_br_release(ph_breaker *b, uint64_t probe, uint64_t now)
     void ph_br_force(ph_breaker *b, unsigned kind, uint64_t now)
-    int ph_br_held(const ph_breaker *b, uint64_t now)
+    int ph_br_held(uint64_t hold, uint64_t now)
     void ph_br_hold(ph_breaker *b, unsigned kind, uint64_t until)
     void ph_br_unhold(ph_breaker *b, uint64_t now)
     unsigned ph_br_kind(uint64_t s)

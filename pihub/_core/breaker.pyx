@@ -110,7 +110,9 @@ cdef class Breaker:
 
     def held(self, size_t row, uint64_t now_ms):
         cdef ph_breaker *b = self.at(row)
-        cdef int kind = ph_br_held(b, now_ms)
+        # One load: the hold may be taken back between two, and then no time is left of it.
+        cdef uint64_t word = ph_load_acq(&b.hold)
+        cdef int kind = ph_br_held(word, now_ms)
         if kind < 0:
             return None
-        return kind, ph_br_until(ph_load_acq(&b.hold)) - now_ms
+        return kind, ph_br_until(word) - now_ms

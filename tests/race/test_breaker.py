@@ -5,7 +5,7 @@ from __future__ import annotations
 from pihub._core.arena import Arena
 from pihub._core.breaker import OPEN, Breaker
 from pihub._core.counters import Counters
-from tests.race.forks import fork, wait
+from tests.race.forks import fork, running, wait
 
 WORKERS = 4
 
@@ -56,3 +56,16 @@ def test_one_probe_a_lease() -> None:
     wait([fork(lambda me=me: work(me)) for me in range(WORKERS)])
     assert granted.total(0) == steps
     assert sum(granted.get(me, 0) > 0 for me in range(WORKERS)) > 1, "nobody competed"
+
+
+def test_a_hold_is_told_whole_while_it_is_set_and_ended() -> None:
+    breaker, _ = make()
+
+    def work() -> None:
+        while True:
+            breaker.hold(0, OPEN, 2_000)
+            breaker.unhold(0, 1_000)
+
+    with running(work):
+        seen = {breaker.held(0, 1_000) for _ in range(600_000)}
+    assert seen == {None, (OPEN, 1_000)}

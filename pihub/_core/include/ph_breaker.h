@@ -64,10 +64,9 @@ static inline void ph_br_set(ph_breaker *b, uint32_t failures, uint32_t window_m
     ph_store_rel(&b->fail_window, failures ? (uint64_t)failures << 32 | slice : 0);
 }
 
-/* The kind that is held now, -1 for none. */
-static inline int ph_br_held(const ph_breaker *b, uint64_t now) {
-    uint64_t h = ph_load_acq(&b->hold);
-    return h != 0 && now < ph_br_until(h) ? (int)(h >> 62) - 1 : -1;
+/* The kind that a row's hold word holds now, -1 for none. */
+static inline int ph_br_held(uint64_t hold, uint64_t now) {
+    return hold != 0 && now < ph_br_until(hold) ? (int)(hold >> 62) - 1 : -1;
 }
 
 static inline int ph_br_allow(ph_breaker *b, uint64_t now) {
@@ -139,7 +138,7 @@ static inline void ph_br_record(ph_breaker *b, int ok, uint64_t now) {
         ph_br_count(b, ph_br_gen(s), now / (config & 0xFFFFFFFF), ok);
         if (!ok) {
             ph_br_counts(b, now, &good, &bad);
-            if (bad >= config >> 32 && ph_br_held(b, now) != PH_CLOSED) {
+            if (bad >= config >> 32 && ph_br_held(ph_load_acq(&b->hold), now) != PH_CLOSED) {
                 ph_cas_acqrel(&b->state, &s, ph_br_word(PH_OPEN, ph_br_gen(s) + 1, open_until));
             }
         }
@@ -192,7 +191,7 @@ static inline void ph_br_hold(ph_breaker *b, unsigned kind, uint64_t until) {
 
 /* The hold ends now; what it held open is closed again. */
 static inline void ph_br_unhold(ph_breaker *b, uint64_t now) {
-    int kind = ph_br_held(b, now);
+    int kind = ph_br_held(ph_load_acq(&b->hold), now);
     ph_store_rel(&b->hold, 0);
     if (kind == PH_OPEN) {
         ph_br_force(b, PH_CLOSED, now);
