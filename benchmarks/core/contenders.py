@@ -9,15 +9,19 @@ from __future__ import annotations
 import functools
 import getpass
 import importlib
+import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from benchmarks.core.question import Answer, Target, least
 from pihub._core.arena import Arena
 from pihub._core.cache import Cache
 
@@ -142,14 +146,59 @@ SLOW = frozenset({"redis", "memcached", "diskcache"})
 """Microseconds a call: they take fewer turns."""
 
 
-def pairs(
-    value: bytes, keys: int, stack: ExitStack, missing: list[str]
-) -> dict[str, tuple[Loop, Loop]]:
-    """Each contender's (gets, sets); names those that are not here."""
-    found: dict[str, tuple[Loop, Loop]] = {}
-    for name, make in ALL.items():
+SIZES = {64: 1000, 1024: 1000, 16384: 250}
+"""Bytes of a value, and how many keys."""
+VERBS = ("get", "set")
+
+
+def compare(
+    question: str,
+    verb: str,
+    names: tuple[str, ...],
+    wanted: Mapping[int, tuple[float, float]],
+    rounds: int,
+) -> Answer:
+    """The contenders `names` at each size, all in one run. `wanted`: at most so many times a
+    dict's time; at least so many times quicker than Redis."""
+    answer = Answer(question)
+    for size, keys in SIZES.items():
+        with ExitStack() as stack:
+            found = pairs(names, os.urandom(size), keys, stack, answer.missing)
+            for _, put in found.values():
+                put()
+            runs = {name: pair[VERBS.index(verb)] for name, pair in found.items()}
+            row = least(runs, keys, rounds * 40, SLOW)
+        answer.rows[f"{verb} {size} B"] = row
+        most, redis = wanted[size]
+        times = row["pihub"] / row["dict"]
+        answer.targets.append(Target(f"{verb} {size} B, x dict", times, most))
+        if "redis" in row:
+            times = row["redis"] / row["pihub"]
+            what = f"{verb} {size} B, quicker than Redis"
+            answer.targets.append(Target(what, times, redis, least=True))
+    return answer
+
+
+def one(benchmark: Any, verb: str, name: str, size: int) -> None:
+    """The same of one contender, by pytest-benchmark."""
+    benchmark.group = f"{verb} {size} B, all keys once"
+    with ExitStack() as stack:
         try:
-            found[name] = make(value, keys, stack)
+            pair = ALL[name](os.urandom(size), SIZES[size], stack)
+        except ImportError as error:
+            pytest.skip(f"{name} is not installed: {error}")
+        pair[1]()
+        benchmark.pedantic(pair[VERBS.index(verb)], rounds=20, warmup_rounds=1)
+
+
+def pairs(
+    names: tuple[str, ...], value: bytes, keys: int, stack: ExitStack, missing: list[str]
+) -> dict[str, tuple[Loop, Loop]]:
+    """Each contender's (gets, sets); tells those that are not here."""
+    found: dict[str, tuple[Loop, Loop]] = {}
+    for name in names:
+        try:
+            found[name] = ALL[name](value, keys, stack)
         except ImportError as error:
             missing.append(f"{name} ({error.name or error})")
     return found
