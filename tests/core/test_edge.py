@@ -475,6 +475,8 @@ def test_construction_refuses() -> None:
     hub = Hub()
     with pytest.raises(ValueError, match="no refusals"):
         hub.build({}, refusals={})
+    with pytest.raises(TypeError, match="qoutas"):
+        Edge(**{**hub.parts, "qoutas": hub.limits})
     with pytest.raises(ValueError, match="slot 1 with the journal of slot 2"):
         Edge(**{**hub.parts, "slot": 1})
     with pytest.raises(ValueError, match="32 bytes"):
