@@ -118,11 +118,14 @@ def test_time_is_linear(scanner: Scanner, trigger: str) -> None:
 
 
 SHARED = Scanner(load(), bytes(8))
+MULTIPART = ["--x", "--", "\r\n", "\n\n", '; name="a"', "; filename=a.ph", "; filename=\"", "<?php"]
 
 
 @settings(max_examples=400, deadline=None)
 @given(
-    parts=st.lists(st.one_of(st.sampled_from(TRIGGERS), st.text(max_size=12)), max_size=30),
+    parts=st.lists(
+        st.one_of(st.sampled_from([*TRIGGERS, *MULTIPART]), st.text(max_size=12)), max_size=30
+    ),
     place=st.sampled_from(PLACES),
     encoded=st.booleans(),
 )
@@ -131,10 +134,21 @@ def test_any_input_has_a_verdict(parts: list[str], place: str, encoded: bool) ->
     data = "".join(parts).encode("utf-8", "surrogatepass")
     found = scanner.value(data, place, encoded)
     assert found is None or (1 <= found[0] <= 100 and found[1] in CLASSES)
-    for kind in ("json", "form", "text"):
-        judged, depth, values = scanner.body(data, kind, "json")
+    for kind in ("json", "form", "text", "multipart"):
+        body = b"--x\r\n" + data if kind == "multipart" else data
+        judged, depth, values = scanner.body(body, kind, "json")
         assert depth <= 65 and values >= 0
-        assert judged is None or judged[3] in ("json", "key")
+        assert judged is None or judged[3] in ("json", "key", "form")
+
+
+@pytest.mark.parametrize("word", ["page", "chapter", "hello", "say", "documentation"])
+def test_any_word_makes_it_prose(scanner: Scanner, word: str) -> None:
+    """Two dashes after a number end a statement only where nothing but SQL stands before."""
+    for prose in (f"{word} 2 --", f"the {word} 2 --"):
+        found = scanner.value(prose.encode(), "query")
+        assert found is not None and found[0] == 20, prose
+    found = scanner.value(b"1 * 1 --", "query")
+    assert found is not None and found[0] == 60
 
 
 def test_what_lies_far_behind_is_seen(scanner: Scanner) -> None:

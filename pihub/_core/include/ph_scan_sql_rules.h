@@ -224,11 +224,7 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
     uint8_t c = t[i].type;
     int next;
     if (c == TK_WORD) {
-        if (t[i].kinds) {
-            ph_sql_word(x, t, i, s, v);
-        } else {
-            s->plain++;
-        }
+        ph_sql_word(x, t, i, s, v);
     } else if (c == '\'' || c == '"' || c == '`') {
         ph_sql_quote(x, t, i, s, v);
     } else if (c == ')') {

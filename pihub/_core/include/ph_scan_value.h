@@ -69,8 +69,8 @@ static inline unsigned ph_asks(const ph_lexer *x, const ph_tok *t) {
         if (t->kinds) {
             return 63;
         }
-        return line | (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT | A_SQL : 0) | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o'
-            || w[0] == 'd' ? A_CODE | A_SQL : 0) | (t->len >= 9 ? A_NAME | A_SQL : 0);
+        return line | (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT : 0) | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o'
+            || w[0] == 'd' ? A_CODE : 0) | (t->len >= 9 ? A_NAME : 0);
     }
     static const uint8_t marks[128] = {
         [TK_NUM] = A_SQL, [TK_CMT] = A_SQL, ['\''] = A_SQL | A_SHELL, ['"'] = A_SQL | A_SHELL, ['`'] = A_SQL | A_SHELL,
@@ -106,7 +106,7 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
         int to = end ? have : have - PH_AHEAD;
         for (int i = from; i < to; i++) {
             unsigned who = ph_asks(&x, &t[i]);
-            sql.plain += !who && t[i].type == TK_WORD;
+            sql.plain += t[i].type == TK_WORD && !t[i].kinds;
             if (who & A_SQL) {
                 ph_sql_at(&x, t, i, &sql, v);
             }
