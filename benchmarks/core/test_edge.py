@@ -15,17 +15,11 @@ from typing import Any
 import falcon
 
 from benchmarks.core.question import Answer, Target, least
-from pihub._core.arena import Arena
-from pihub._core.cache import Cache
-from pihub._core.counters import Counters
-from pihub._core.edge import Edge, pack_wire, wire_key
-from pihub._core.histogram import Histogram
-from pihub._core.journal import Journal
-from pihub._core.keytable import KeyTable
-from pihub._core.limiter import Limiter
-from pihub._core.ring import Ring
+from pihub._core.edge import pack_wire, wire_key
 from pihub._core.scanner import Gate, Scanner
 from pihub.security.scanner.keywords import load
+from pihub.shared.edge import build_edge
+from pihub.shared.state import Plan, SharedState
 
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
@@ -41,44 +35,27 @@ FIELDS = {
     "Accept": "application/json",
 }
 CODES = ("bad_request", "invalid_api_key", "rate_limited", "request_too_large", "starting")
+KEY, TENANT, SLOT = 5, 7, 1
 
 
 def gate() -> Gate:
     """Scanner and edge as a worker has them, with the one answer in the cache."""
-    arena = Arena.create(
-        [
-            ("cache", Cache.size_for(1 << 20)), ("keys", KeyTable.size_for(16)),
-            ("limits", Limiter.size_for(16)), ("counters", Counters.size_for(2, 20)),
-            ("routes", Counters.size_for(2, 24)), ("latency", Histogram.size_for(2, 9)),
-            ("ring", Ring.size_for(2, 8192)),
-        ],
-        1,
-    )  # fmt: skip
-    cache, keys, limits = (
-        Cache(arena, "cache"),
-        KeyTable(arena, "keys"),
-        Limiter(arena, "limits", 16),
-    )
-    cache.set_owner(1 << 16 | 1)
-    keys.set_pepper(bytes(range(16)))
-    keys.put(keys.hash(TOKEN.encode()), 5, 7, 0, 0)
-    keys.publish()
-    limits.configure(5, 1, 1 << 40)
-    journal = Journal(
-        Counters(arena, "counters", 2, 20), Counters(arena, "routes", 2, 24),
-        Histogram(arena, "latency", 2, 9), Ring(arena, "ring", 2, 8192), 1,
-    )  # fmt: skip
-    edge = Edge(
-        lambda env, start: [], slot=1, secret=arena.secret, epoch=1, cache=cache, keys=keys,
-        limiter=limits, journal=journal, routes={PATH: 1}, max_body=1 << 20,
-        refusals={(0, code): ("400 Bad Request", [], b"", None) for code in CODES},
-    )  # fmt: skip
+    state = SharedState.create(Plan(1, 1 << 20))
+    secret = state.arena.secret
+    state.arena.claim_slot(SLOT, os.getpid())
+    state.process_began(SLOT)
+    state.keys.set_pepper(bytes(range(16)))
+    state.keys.put(state.keys.hash(TOKEN.encode()), KEY, TENANT, 0, 0)
+    state.keys.publish()
+    state.limits.configure(KEY, 1, 1 << 40)
+    refusals = {(0, code): ("400 Bad Request", [], b"", None) for code in CODES}
+    edge = build_edge(lambda env, start: [], state, SLOT, 1, {PATH: 1}, refusals, 1 << 20)
     packed = pack_wire(
         200, b"application/json", [(b"x-pihub-route", b"a/b"), (b"x-pihub-model", b"m")], OUT,
         model=1, upstream=1, alias=1, stream=False, saved_nano=1, in_tok=1, out_tok=1,
     )  # fmt: skip
-    assert cache.put(*wire_key(arena.secret, 1, 1, BODY), 7, packed, 3600)
-    return Gate(edge, Scanner(load(), arena.secret), lambda *_: None)
+    assert state.cache.put(*wire_key(secret, 1, 1, BODY), TENANT, packed, 3600)
+    return Gate(edge, Scanner(load(), secret), lambda *_: None)
 
 
 def bare() -> Any:
@@ -148,7 +125,7 @@ def directly(app: Gate, folder: Path) -> Callable[[], None]:
     )  # fmt: skip
 
     def run() -> None:
-        assert ask(*args) == CALLS
+        assert ask(*args) == CALLS, f"{app} has not answered all"  # `args` points into it
 
     return run
 
