@@ -54,6 +54,8 @@ def test_top_on_a_terminal_refreshes_until_interrupted(served: Served) -> None:
         stdout=theirs,
         stderr=theirs,
         stdin=theirs,
+        # A shell's background job ignores SIGINT, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     try:
