@@ -147,6 +147,8 @@ class Torture:
         self._done = 0
 
     def run(self) -> Report:
+        for name in ("claude", "openai"):  # what others asked of the same simulators is not ours
+            self.upstreams.clear_log(name)
         with self.hub:
             self.hub.pihub("budgets", "set", "tenant", "default", "--per-day", "100000")
             started = time.monotonic()
