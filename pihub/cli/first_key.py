@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 DEMO_FILE = "demo.key"
 """Beside the database: the demo shows the same key at each start. It opens nothing but
-simulated upstreams, so it may lie in a file (mode 0600) of its owner."""
+simulated upstreams, so it may lie in a file (mode 0600) of its owner and be shown again;
+where there are real upstreams it is revoked."""
 
 
 class First(NamedTuple):
@@ -35,7 +37,8 @@ class FirstKey:
     memory is in the image from which all workers are forked, and the parent goes on."""
 
     def __init__(self, loaded: Loaded, *, reloaded: bool = False) -> None:
-        """`reloaded`: key and link were shown already; only look whether there is an admin."""
+        """`reloaded`: key and link were shown already; only look whether there is an admin,
+        and whether the demo is over."""
         read, write = os.pipe()
         self._child = os.fork()
         if self._child == 0:
@@ -74,6 +77,8 @@ def _answer(loaded: Loaded, reloaded: bool) -> dict[str, Any]:
 
     control = open_files(loaded.settings)
     try:
+        if not loaded.demo:
+            _end_demo(_file(loaded), control.keys)
         admin = control.accounts.has_admin()
         token = None if reloaded else _make(loaded, control.keys)
         link = None if admin or reloaded else control.accounts.new_link()
@@ -83,9 +88,7 @@ def _answer(loaded: Loaded, reloaded: bool) -> dict[str, Any]:
 
 
 def _make(loaded: Loaded, keys: KeyService) -> str | None:
-    from pihub.settings.paths import database
-
-    file = database(loaded.settings).parent / DEMO_FILE
+    file = _file(loaded)
     now = time.time()
     live = {
         row.id
@@ -102,6 +105,23 @@ def _make(loaded: Loaded, keys: KeyService) -> str | None:
     if loaded.demo:
         _keep(file, made.key.id, made.token)
     return made.token
+
+
+def _end_demo(file: Path, keys: KeyService) -> None:
+    """Revoke the demo's key before real upstreams are open to it."""
+    from pihub.errors import NotFound
+
+    kept = _kept(file)
+    if kept is not None:
+        with contextlib.suppress(NotFound):
+            keys.revoke(kept[0])
+    file.unlink(missing_ok=True)
+
+
+def _file(loaded: Loaded) -> Path:
+    from pihub.settings.paths import database
+
+    return database(loaded.settings).parent / DEMO_FILE
 
 
 def _kept(file: Path) -> tuple[int, str] | None:
