@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Labels = Mapping[str, str]
 Kind = Literal["counter", "gauge", "histogram"]
-
-
-class Metric(NamedTuple):
-    """A metric family: its name carries its unit, its help ends without a period."""
-
-    name: str
-    kind: Kind
-    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +27,18 @@ class Histo:
     sum: float
 
 
-def family(metric: Metric, samples: Iterable[tuple[Labels, float]]) -> list[str]:
-    """The lines of a counter or gauge; nothing for a family without samples."""
-    lines = [f"{metric.name}{_labels(labels)} {_number(value)}" for labels, value in samples]
-    return [*_head(metric), *lines] if lines else []
+def head(name: str, kind: Kind, text: str) -> tuple[str, str]:
+    """The two lines before a family's samples."""
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
+    return f"# HELP {name} {escaped}", f"# TYPE {name} {kind}"
 
 
-def histogram(metric: Metric, series: Iterable[Histo]) -> list[str]:
+def samples(name: str, values: Iterable[tuple[Labels, float]]) -> list[str]:
+    """The lines of a counter or gauge."""
+    return [f"{name}{_labels(labels)} {_number(value)}" for labels, value in values]
+
+
+def histogram(name: str, series: Iterable[Histo]) -> list[str]:
     """The lines of a histogram: buckets up to +Inf, sum, count."""
     lines: list[str] = []
     for one in series:
@@ -49,16 +46,11 @@ def histogram(metric: Metric, series: Iterable[Histo]) -> list[str]:
         for bound, count in zip(one.bounds, one.cumulative, strict=True):
             # A record between two reads must not make a bucket larger than the next.
             labels = {**one.labels, "le": _number(bound)}
-            lines.append(f"{metric.name}_bucket{_labels(labels)} {min(count, top)}")
-        lines.append(f"{metric.name}_bucket{_labels({**one.labels, 'le': '+Inf'})} {top}")
-        lines.append(f"{metric.name}_sum{_labels(one.labels)} {_number(one.sum)}")
-        lines.append(f"{metric.name}_count{_labels(one.labels)} {top}")
-    return [*_head(metric), *lines] if lines else []
-
-
-def _head(metric: Metric) -> tuple[str, str]:
-    text = metric.help.replace("\\", "\\\\").replace("\n", "\\n")
-    return f"# HELP {metric.name} {text}", f"# TYPE {metric.name} {metric.kind}"
+            lines.append(f"{name}_bucket{_labels(labels)} {min(count, top)}")
+        lines.append(f"{name}_bucket{_labels({**one.labels, 'le': '+Inf'})} {top}")
+        lines.append(f"{name}_sum{_labels(one.labels)} {_number(one.sum)}")
+        lines.append(f"{name}_count{_labels(one.labels)} {top}")
+    return lines
 
 
 def _labels(labels: Labels) -> str:

@@ -17,12 +17,11 @@ from typing import Any, NamedTuple
 import psutil
 
 from pihub.domain.event import reason_word
-from pihub.insight.metrics import gauge
 from pihub.insight.recorder import Recorder
 from pihub.insight.window import Buckets, Sample, Window
 from pihub.shared.events import CacheState, Flag
 from pihub.shared.health import HealthBoard
-from pihub.shared.metrics import Column, Route, Series
+from pihub.shared.metrics import Column, Route, Series, gauge
 from pihub.shared.state import SharedState
 from pihub.store.rows import EventStore, RequestRow
 from pihub.store.sqlite import StoreFault

@@ -2,77 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable
 
-from pihub.domain.target import Target
-from pihub.insight.exposition import Metric, family
+from pihub.insight.family import Family, Metric, Scrape, Values, times
 from pihub.shared.metrics import Series
-from pihub.shared.routing import Cell, Event, LocalState, Speeds, now_ms
-from pihub.shared.state import SharedState
+from pihub.shared.routing import Cell, Event, LocalState, Speeds
 
-DECISIONS = Metric("pihub_routing_events_total", "counter", "Decisions of the router, by kind")
-DRAFTS = Metric("pihub_drafts_total", "counter", "Local drafts that were checked, by outcome")
-WAITING = Metric("pihub_queue_waiting", "gauge", "Requests that wait before a local upstream")
-RUNNING = Metric("pihub_queue_running", "gauge", "Requests that a queued upstream serves now")
-ETA = Metric("pihub_queue_wait_seconds", "gauge", "Predicted wait of a newcomer")
-PREFILL = Metric("pihub_model_prefill_tokens_per_second", "gauge", "Learnt prompt tokens a second")
-DECODE = Metric("pihub_model_decode_tokens_per_second", "gauge", "Learnt output tokens a second")
-LOAD = Metric("pihub_model_load_seconds", "gauge", "Learnt seconds of loading the model")
-ERROR = Metric(
-    "pihub_model_prediction_error_ratio", "gauge", "Mean of |predicted - real| / real, recent"
-)
-MISSED = Metric(
-    "pihub_prediction_error_seconds", "histogram", "How far predicted local times were off"
-)
-QUEUED = Metric("pihub_queue_duration_seconds", "histogram", "Time in the queue before an upstream")
-LOADED = Metric("pihub_model_loaded", "gauge", "Whether the hub last saw the local model loaded")
-REUSE = Metric(
-    "pihub_model_prefix_reuse_ratio", "gauge", "Share of prompts that needed no reading, recent"
-)
+_DRAFT = "DRAFT_"
 
-READ = Metric(
-    "pihub_model_prompt_cache_read_ratio", "gauge",
-    "Recent share of prompt tokens that came from the vendor's prompt cache",
+
+def _events(scrape: Scrape) -> Values:
+    for one in Event:
+        if not one.name.startswith(_DRAFT):
+            yield {"event": one.name.lower()}, scrape.state.routing.total(one)
+
+
+def _drafts(scrape: Scrape) -> Values:
+    for one in Event:
+        if one.name.startswith(_DRAFT):
+            outcome = one.name.removeprefix(_DRAFT).lower()
+            yield {"outcome": outcome}, scrape.state.routing.total(one)
+
+
+def _queue(part: int, unit: int = 1) -> Callable[[Scrape], Values]:
+    """`part`: of Scrape.queues."""
+    return lambda scrape: [
+        ({"upstream": name}, found[part] / unit if unit > 1 else found[part])
+        for name, found in scrape.queues.items()
+    ]
+
+
+def _learnt(cell: Cell) -> Callable[[Scrape], Values]:
+    def values(scrape: Scrape) -> Values:
+        speeds = Speeds(scrape.state)
+        for target in scrape.targets:
+            mean, count = speeds.read(target, cell)
+            if count:
+                yield {"target": target.name}, mean
+
+    return values
+
+
+def _loaded(scrape: Scrape) -> Values:
+    local = LocalState(scrape.state)
+    for target in scrape.targets:
+        seen = local.model(target) if target.kind == "ollama" else None
+        if seen is not None:
+            yield {"target": target.name}, int(seen.loaded)
+
+
+ROUTING: tuple[Family, ...] = (
+    Metric("pihub_routing_events_total", "counter", "Decisions of the router, by kind", _events),
+    Metric("pihub_drafts_total", "counter", "Local drafts that were checked, by outcome", _drafts),
+    Metric("pihub_queue_waiting", "gauge", "Requests that wait before a local upstream",
+           _queue(0)),
+    Metric("pihub_queue_running", "gauge", "Requests that a queued upstream serves now",
+           _queue(1)),
+    Metric("pihub_queue_wait_seconds", "gauge", "Predicted wait of a newcomer", _queue(2, 1000)),
+    Metric("pihub_model_prefill_tokens_per_second", "gauge", "Learnt prompt tokens a second",
+           _learnt(Cell.PREFILL)),
+    Metric("pihub_model_decode_tokens_per_second", "gauge", "Learnt output tokens a second",
+           _learnt(Cell.DECODE)),
+    Metric("pihub_model_load_seconds", "gauge", "Learnt seconds of loading the model",
+           _learnt(Cell.LOAD)),
+    Metric("pihub_model_prediction_error_ratio", "gauge",
+           "Mean of |predicted - real| / real, recent", _learnt(Cell.ERROR)),
+    Metric("pihub_model_prefix_reuse_ratio", "gauge",
+           "Share of prompts that needed no reading, recent", _learnt(Cell.REUSE)),
+    Metric("pihub_model_loaded", "gauge", "Whether the hub last saw the local model loaded",
+           _loaded),
+    Metric("pihub_model_prompt_cache_read_ratio", "gauge",
+           "Recent share of prompt tokens that came from the vendor's prompt cache",
+           _learnt(Cell.CACHE_READ)),
+    Metric("pihub_model_prompt_cache_write_ratio", "gauge",
+           "Recent share of prompt tokens that were written to the vendor's prompt cache",
+           _learnt(Cell.CACHE_WRITTEN)),
+    times("pihub_prediction_error_seconds", "How far predicted local times were off",
+          Series.PREDICTED),
+    times("pihub_queue_duration_seconds", "Time in the queue before an upstream", Series.QUEUE),
 )  # fmt: skip
-WRITTEN = Metric(
-    "pihub_model_prompt_cache_write_ratio", "gauge",
-    "Recent share of prompt tokens that were written to the vendor's prompt cache",
-)  # fmt: skip
-
-ROUTING = (DECISIONS, DRAFTS, WAITING, RUNNING, ETA, PREFILL, DECODE, LOAD, ERROR, REUSE, LOADED,
-           READ, WRITTEN)  # fmt: skip
-TIMES = ((MISSED, Series.PREDICTED), (QUEUED, Series.QUEUE))
-_CELLS = (
-    (PREFILL, Cell.PREFILL), (DECODE, Cell.DECODE), (LOAD, Cell.LOAD), (ERROR, Cell.ERROR),
-    (REUSE, Cell.REUSE), (READ, Cell.CACHE_READ), (WRITTEN, Cell.CACHE_WRITTEN),
-)  # fmt: skip
-
-
-def routing_lines(
-    state: SharedState, rows: Mapping[str, int], targets: Sequence[Target]
-) -> Iterator[str]:
-    total = state.routing.total
-    plain = [one for one in Event if not one.name.startswith("DRAFT_")]
-    drafts = [one for one in Event if one.name.startswith("DRAFT_")]
-    yield from family(DECISIONS, [({"event": one.name.lower()}, total(one)) for one in plain])
-    yield from family(
-        DRAFTS,
-        [({"outcome": one.name.removeprefix("DRAFT_").lower()}, total(one)) for one in drafts],
-    )
-    now = now_ms()
-    loads = {name: state.queues.load(row, now) for name, row in rows.items()}
-    for metric, part, unit in ((WAITING, 0, 1), (RUNNING, 1, 1), (ETA, 2, 1000)):
-        yield from family(
-            metric, [({"upstream": name}, found[part] / unit) for name, found in loads.items()]
-        )
-    speeds = Speeds(state)
-    for metric, cell in _CELLS:
-        known = [(target.name, speeds.read(target, cell)) for target in targets]
-        yield from family(
-            metric, [({"target": name}, mean) for name, (mean, samples) in known if samples]
-        )
-    local = LocalState(state)
-    seen = [(t.name, local.model(t)) for t in targets if t.kind == "ollama"]
-    yield from family(
-        LOADED, [({"target": name}, int(one.loaded)) for name, one in seen if one is not None]
-    )

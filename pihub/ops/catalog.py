@@ -11,10 +11,8 @@ from pihub.domain.pricing import Price, PriceTable
 from pihub.domain.target import parse_target
 from pihub.settings.schema import Api, Settings
 from pihub.shared.machine import ARBITER, Gauge, Why
-from pihub.shared.metrics import Column
+from pihub.shared.metrics import Column, gauge
 from pihub.shared.state import SharedState
-
-SIGN = 1 << 63
 
 
 class Step(NamedTuple):
@@ -100,8 +98,8 @@ class Catalog:
                     rss,
                     max(0.0, now - beat / 1000),
                     count(slot, Column.REQUESTS),
-                    _gauge(count(slot, Column.IN_FLIGHT)),
-                    _gauge(count(slot, Column.STREAMS_OPEN)),
+                    gauge(count(slot, Column.IN_FLIGHT)),
+                    gauge(count(slot, Column.STREAMS_OPEN)),
                 )
             )
         return found
@@ -125,8 +123,3 @@ class Catalog:
         section = self._settings.upstreams.get(upstream)
         kind = section.kind if section is not None else ""
         return Step(upstream, kind, model, self.prices.find(kind, model))
-
-
-def _gauge(value: int) -> int:
-    """A killed worker's sum may be below zero for a moment."""
-    return 0 if value < 0 or value >= SIGN else value

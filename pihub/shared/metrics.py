@@ -192,3 +192,8 @@ def why_column(route: int, why: int) -> int:
 def upstream_column(index: int, column: UpstreamColumn) -> int:
     """Column of the `upstreams` region."""
     return index * len(UpstreamColumn) + column
+
+
+def gauge(value: int) -> int:
+    """A sum of gauges below zero (a killed worker's row, for a moment) reads as zero."""
+    return 0 if value < 0 or value >> 63 else value

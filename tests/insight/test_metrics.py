@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pihub.domain.target import Target
 from pihub.domain.whynot import WhyNot
+from pihub.insight.health_metrics import VITALS
 from pihub.insight.metrics import METRICS, render
-from pihub.insight.vitals import VITALS
 from pihub.settings.schema import Breaker
 from pihub.shared.events import CacheState
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows

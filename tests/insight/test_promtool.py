@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pihub.insight.vitals import VITALS
+from pihub.insight.health_metrics import VITALS
 from pihub.shared.state import SharedState
 from pihub.shared.vitals import Sample, publish
 from tests.insight.test_openmetrics import DEPLOY, busy, told

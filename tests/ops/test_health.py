@@ -13,7 +13,8 @@ import pytest
 from pihub.domain.budget import Budget
 from pihub.domain.score import Part, falling, score
 from pihub.domain.trend import Baseline
-from pihub.insight.vitals import vitals_lines
+from pihub.insight.family import Scrape
+from pihub.insight.health_metrics import VITALS
 from pihub.ops.budgets import BudgetState
 from pihub.ops.forecasts import Forecasts
 from pihub.ops.health import SAVE, HealthWatch, Report
@@ -278,10 +279,15 @@ def test_a_prompt_cache_that_only_costs_is_seen(house: House) -> None:
     assert "unknown_price" not in signals, "what cannot be read is no signal, good or bad"
 
 
+def told(house: House) -> list[str]:
+    scrape = Scrape(house.state, house.board)
+    return [line for one in VITALS.values() for line in one.lines(scrape)]
+
+
 def test_metrics_tell_what_was_published(house: House) -> None:
-    assert list(vitals_lines(house.state.vitals)) == []
+    assert told(house) == []
     publish(house.state.vitals, [Sample("score", (("of", "box"),), 97.0)])
-    assert 'pihub_health_score{of="box"} 97' in "\n".join(vitals_lines(house.state.vitals))
+    assert 'pihub_health_score{of="box"} 97' in told(house)
     many = [Sample("part", (("of", "x" * 40), ("part", str(n))), 1.0) for n in range(2000)]
     publish(house.state.vitals, many)
-    assert len(list(vitals_lines(house.state.vitals))) == 512 + 2
+    assert len(told(house)) == 512 + 2
