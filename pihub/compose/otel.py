@@ -17,7 +17,7 @@ def otel_exporter(hub: Hub) -> OtelExporter | None:
     from pihub.insight.metrics import render
     from pihub.insight.otel import OtelExporter
 
-    state, health = hub.state, hub.health
+    state, health, targets = hub.state, hub.health, hub.models.all_targets()
     kinds = {name: upstream.kind for name, upstream in hub.settings.upstreams.items()}
     return OtelExporter(
         settings,
@@ -26,5 +26,5 @@ def otel_exporter(hub: Hub) -> OtelExporter | None:
         state.arena.boot_id,
         state.names.lookup,
         kinds,
-        lambda: render(state, health).decode().splitlines(),
+        lambda: render(state, health, targets).decode().splitlines(),
     )

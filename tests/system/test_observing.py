@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ class Outside(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, dict[str, str]]]
     spans: list[dict[str, Any]]
+    metrics: set[str]
+    """Of the last answer to the collector."""
     broken = False
 
     def do_POST(self) -> None:
@@ -46,6 +49,10 @@ class Outside(http.server.BaseHTTPRequestHandler):
         if self.path == "/v1/traces":
             body = json.loads(gzip.decompress(data))
             type(self).spans += body["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        if self.path == "/v1/metrics":
+            body = json.loads(gzip.decompress(data))
+            found = body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+            type(self).metrics = {one["name"] for one in found}
         self._say({"id": "x", "object": "chat.completion", "created": 1, "model": "gpt",
                    "choices": [{"index": 0, "finish_reason": "stop",
                                 "message": {"role": "assistant", "content": "hi"}}],
@@ -77,7 +84,7 @@ class Outside(http.server.BaseHTTPRequestHandler):
 def seen(
     engine: str, upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[HubProcess]:
-    Outside.asked, Outside.spans = [], []
+    Outside.asked, Outside.spans, Outside.metrics = [], [], set()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     folder: Path = tmp_path_factory.mktemp(f"seen-{engine}")
@@ -110,6 +117,17 @@ def test_a_client_s_trace_reaches_upstream_and_collector(seen: HubProcess) -> No
     assert seen.post("/v1/chat/completions", body, traceparent="nonsense").status == 200
     fields = next(f for where, f in Outside.asked if where == "/v1/chat/completions")
     assert "traceparent" not in fields
+
+
+def test_the_collector_gets_what_metrics_tells(seen: HubProcess) -> None:
+    body = {"model": "assistant", "messages": [{"role": "user", "content": "hi"}]}
+    assert seen.post("/v1/chat/completions", {**body, "stream": True}).status == 200
+    told = set(re.findall(r"^# TYPE (\S+) (?:counter|gauge)$", seen.get("/metrics").text, re.M))
+    assert "pihub_model_decode_tokens_per_second" in told
+    end = time.monotonic() + 20
+    while missing := told - Outside.metrics:
+        assert time.monotonic() < end, missing
+        time.sleep(0.02)
 
 
 def test_pages_come_as_one_stream(seen: HubProcess) -> None:
