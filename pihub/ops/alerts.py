@@ -122,6 +122,9 @@ class AlertService:
     ) -> None:
         for key in [one for one in rows if one[0] == name and one[1] not in known]:
             self._close(rows.pop(key), now)
+        # How it was while nobody knew counts for nothing.
+        for key in [one for one in self._watched if one[0] == name and one[1] not in known]:
+            del self._watched[key]
         for subject, signal in known.items():
             key = (name, subject)
             row = rows.get(key)

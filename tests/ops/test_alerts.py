@@ -185,6 +185,16 @@ def test_what_cannot_be_read_changes_nothing_and_what_is_gone_ends(house: House)
     assert house.kinds() == ["opened", "closed"]
 
 
+def test_a_subject_that_was_away_begins_anew(house: House) -> None:
+    house.at(85)
+    house.alerts.turn({"temperature": {}})
+    house.now += 600
+    house.at(85)
+    assert house.said == [], "nobody knows how it was meanwhile"
+    house.at(85, 60)
+    assert house.kinds() == ["opened"]
+
+
 def test_a_rule_that_is_gone_takes_its_alert_with_it(house: House) -> None:
     opened(house)
     later = AlertService(
