@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pihub.shared.events import CacheState
+from pihub.store.reading import id_range
+from pihub.store.searching import first_at
 from pihub.store.sqlite import Database
 
 KEPT = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
@@ -27,8 +29,9 @@ class Sent(NamedTuple):
 
 def sent(database: Database, start_ns: int, end_ns: int) -> list[Sent]:
     """Requests that began in [start, end), ns since 1970."""
-    first = _first(database, start_ns - LONGEST_NS)
-    last = _first(database, end_ns + LONGEST_NS)
+    least, most = id_range(database)
+    first = first_at(database, start_ns - LONGEST_NS, least, most + 1)
+    last = first_at(database, end_ns + LONGEST_NS, least, most + 1)
     kept = ", ".join(str(int(one)) for one in KEPT)
     rows = database.read(
         "SELECT u.name, r.key, count(*), sum(r.bytes_in), sum(r.bytes_out) FROM requests r"  # noqa: S608
@@ -37,18 +40,3 @@ def sent(database: Database, start_ns: int, end_ns: int) -> list[Sent]:
         (first, last, start_ns, end_ns),
     )
     return [Sent(*row) for row in rows]
-
-
-def _first(database: Database, at_ns: int) -> int:
-    """The first id whose row began at `at_ns` or later, by bisection: there is no index."""
-    low, high = database.read(
-        "SELECT coalesce(min(id), 0), coalesce(max(id), 0) + 1 FROM requests"
-    )[0]
-    while low < high:
-        middle = (low + high) // 2
-        rows = database.read("SELECT ts FROM requests WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
-        if rows and rows[0][0] < at_ns:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)

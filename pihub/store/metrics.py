@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pihub.store.migrate import migrate, migrations
-from pihub.store.reading import Spans, by_dimension, money_since, newer, older, one
+from pihub.store.reading import Spans, by_dimension, id_range, money_since, newer, older, one
 from pihub.store.requests import NameTable, insert, prepare, signed, spends, unsigned
 from pihub.store.rows import (
     Dimension,
@@ -152,10 +152,8 @@ class MetricsStore:
         self.database.checkpoint()
 
     def info(self) -> dict[str, Any]:
-        first, last = self.database.read(
-            "SELECT (SELECT min(id) FROM requests), (SELECT max(id) FROM requests)"
-        )[0]
-        requests = 0 if last is None else last - first + 1
+        first, last = id_range(self.database)
+        requests = last - first + 1
         size = self.database.size()
         return {
             "kind": "sqlite",

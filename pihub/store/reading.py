@@ -41,7 +41,7 @@ _STEPS: tuple[Step, ...] = ("minute", "hour", "day")
 """As `usage_by` numbers them."""
 _QUANTILES = (0.5, 0.95, 0.99)
 _UNKNOWN = [math.nan, math.nan, math.nan]
-_MAX_ID = (1 << 63) - 1
+MAX_ID = (1 << 63) - 1
 FIRST = 1
 """The tenant made first, whose rows no index finds: on most boxes they are all there is."""
 
@@ -60,11 +60,19 @@ class Spans(NamedTuple):
         return cls(start // seconds, -(-end // seconds), step, seconds)
 
 
+def id_range(database: Database) -> tuple[int, int]:
+    """The least and the highest id of the requests that are kept; (1, 0): none is."""
+    least, most = database.read(
+        "SELECT (SELECT min(id) FROM requests), (SELECT max(id) FROM requests)"
+    )[0]
+    return (1, 0) if least is None else (int(least), int(most))
+
+
 def older(
     database: Database, limit: int, before: int | None, tenant: int | None = None
 ) -> list[RequestRow]:
     """Newest first, before that id."""
-    edge = _MAX_ID if before is None else before
+    edge = MAX_ID if before is None else before
     where = f"r.id < ?{of_tenant_condition(tenant)} ORDER BY r.id DESC"
     return _requests(database, where, edge, limit)
 

@@ -6,7 +6,7 @@ A search looks at SCAN rows, in SQLite alone (some milliseconds), and tells how 
 
 from __future__ import annotations
 
-from pihub.store.reading import SELECT, of_tenant_condition, request_row
+from pihub.store.reading import MAX_ID, SELECT, id_range, of_tenant_condition, request_row
 from pihub.store.rows import Hits, Wanted
 from pihub.store.sqlite import Database
 
@@ -14,7 +14,7 @@ SCAN = 20_000
 """Rows that one search looks at."""
 LONGEST = 900
 """Seconds by which a record may lie after its start: a request is recorded at its end."""
-MAX_ID = (1 << 63) - 1
+SECOND = 1_000_000_000
 
 
 def search(
@@ -77,34 +77,31 @@ def _conditions(
         values += [wanted.status_from, wanted.status_to]
     if wanted.since is not None:
         text += " AND r.ts >= ?"
-        values.append(wanted.since * 1_000_000_000)
+        values.append(wanted.since * SECOND)
     if wanted.until is not None:
         text += " AND r.ts < ?"
-        values.append(wanted.until * 1_000_000_000)
+        values.append(wanted.until * SECOND)
     return text, values
 
 
 def _bounds(database: Database, wanted: Wanted) -> tuple[int, int]:
     """The ids between which all that is wanted lies."""
-    row = database.read("SELECT (SELECT min(id) FROM requests), (SELECT max(id) FROM requests)")[0]
-    if row[0] is None:
-        return 1, 0
-    least, most = int(row[0]), int(row[1])
+    least, most = id_range(database)
     low, high = least, most
     if wanted.since is not None:
-        low = _first_at(database, wanted.since - LONGEST, least, most)
+        low = first_at(database, (wanted.since - LONGEST) * SECOND, least, most)
     if wanted.until is not None:
-        high = _first_at(database, wanted.until + LONGEST, least, most)
+        high = first_at(database, (wanted.until + LONGEST) * SECOND, least, most)
     return low, min(high, most)
 
 
-def _first_at(database: Database, second: int, low: int, high: int) -> int:
-    """The id about which that second lies, by halving: rows lie nearly in order of time."""
-    at = second * 1_000_000_000
+def first_at(database: Database, at_ns: int, low: int, high: int) -> int:
+    """The id from `low` to `high` about which that moment lies (ns since 1970), by halving:
+    rows lie nearly in order of time."""
     while low < high:
         middle = (low + high) // 2
-        row = database.read("SELECT ts FROM requests WHERE id >= ? LIMIT 1", (middle,))
-        if row and row[0][0] < at:
+        row = database.read("SELECT ts FROM requests WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
+        if row and row[0][0] < at_ns:
             low = middle + 1
         else:
             high = middle

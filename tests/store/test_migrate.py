@@ -5,11 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pihub import store
 from pihub.errors import StartupError
+from pihub.store.findings import FindingRows
+from pihub.store.health import HealthRows
+from pihub.store.metrics import MetricsStore
 from pihub.store.migrate import Migration, migrate, migrations
+from pihub.store.one_tenant import OneTenant
 from pihub.store.sqlite import Database, StoreFault
 
 ONE = Migration(1, "0001_a.sql", "CREATE TABLE a (x INTEGER) STRICT;")
@@ -80,11 +86,47 @@ def test_two_processes_may_start_at_once(tmp_path: Path) -> None:
         one.close()
 
 
-@pytest.mark.parametrize("folder", ["metrics", "control"])
-def test_the_shipped_steps_apply(database: Database, folder: str) -> None:
+FOLDERS = sorted(one.name for one in Path(store.__path__[0], "migrations").iterdir())
+
+
+def shape(database: Database) -> list[tuple[Any, ...]]:
+    return database.read("SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_shipped_steps_apply_from_every_version(tmp_path: Path, folder: str) -> None:
     steps = migrations(folder)
-    assert migrate(database, steps) == len(steps)
-    assert database.read("PRAGMA integrity_check") == [("ok",)]
+    shapes = []
+    for done in range(len(steps)):
+        database = Database(tmp_path / f"{done}.db", "NORMAL")
+        migrate(database, steps[:done])
+        assert migrate(database, steps) == len(steps) - done
+        assert database.read("PRAGMA integrity_check") == [("ok",)]
+        shapes.append(shape(database))
+        database.close()
+    assert all(one == shapes[0] for one in shapes)
+
+
+def test_requests_and_findings_of_an_older_hub_are_read(tmp_path: Path) -> None:
+    database = Database(tmp_path / "pihub.db", "NORMAL")
+    migrate(database, migrations("metrics")[:3])
+    with database.write() as connection:
+        connection.execute("INSERT INTO names VALUES (1, 'llama')")
+        connection.execute(
+            f"INSERT INTO requests VALUES (1, 5, 7, 2{', 1' * 8}, 1, 1, 1, 0{', 1' * 15})"
+        )
+        connection.execute(
+            "INSERT INTO findings VALUES (9, 5, 1, 100, 1, 'sqli', 'body', 'q', 'R1', '/v1', 0)"
+        )
+    database.close()
+    newer = MetricsStore(tmp_path / "pihub.db")
+    [row] = newer.recent(10)
+    assert (row.rid, row.tenant, row.model) == (7, 2, "llama")
+    assert OneTenant(newer.database, 2).recent(10) == [row]
+    [finding] = FindingRows(newer.database, 1).recent(10)
+    assert (finding.rule, finding.blocked, finding.key) == ("R1", True, 0)
+    assert HealthRows(newer.database).baselines() == []
+    newer.close()
 
 
 def test_the_file_is_private_and_its_pragmas_hold(tmp_path: Path) -> None:
