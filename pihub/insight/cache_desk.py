@@ -115,5 +115,3 @@ class CacheDesk:
         if now - self._walked >= WALK_EVERY:
             self._tenants, self._tags = self._pages.by_tenant(), self._pages.by_tag()
             self._walked = now
-
-

@@ -291,7 +291,6 @@ def _section(path: tuple[str, ...]) -> str:
     return dotted(path[:2] if named else path[:1])
 
 
-
 def _path(key: str) -> tuple[str, ...]:
     """The parts of a dotted key, as TOML reads it. Raises BadRequest."""
     try:

@@ -97,9 +97,6 @@ class Pace:
                 for key, one in self._known.items()
             }
 
-    def latency(self, upstream: str) -> Baseline | None:
-        return self.all().get(Key(upstream))
-
     def restore(self, known: Mapping[Key, Baseline]) -> None:
         """What an earlier process learnt; what this one learnt meanwhile stays."""
         with self._lock:

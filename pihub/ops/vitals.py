@@ -48,7 +48,6 @@ class Vitals(NamedTuple):
         with contextlib.suppress(ValueError):  # more names than the board holds
             publish(self.state.vitals, [*_samples(report, self.alerts), *self._stored()])
 
-
     def _stored(self) -> Iterator[Sample]:
         try:
             found = self.store.info()

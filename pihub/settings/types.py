@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import types
 import typing
 from typing import Any
 
@@ -134,8 +133,3 @@ def _takes(kind: Any, wanted: type[inspect.Type]) -> bool:
     info = inspect.type_info(kind)
     parts = info.types if isinstance(info, inspect.UnionType) else (info,)
     return any(isinstance(part, wanted) for part in parts)
-
-
-def is_optional(kind: Any) -> bool:
-    """Whether the key may be left without a value."""
-    return isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind)
