@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pihub.shared.events import CacheState
+from pihub.shared.events import ANSWERED_HERE, CacheState
 from pihub.shared.metrics import Foretold
 from pihub.shared.reuse import Reuse
 from pihub.shared.state import SharedState
@@ -51,7 +51,6 @@ _OUT, _STATUS, _TENANT, _ROUTE = at("bytes_out"), at("status"), at("tenant"), at
 _UPSTREAM, _ALIAS, _CACHE = at("upstream"), at("alias"), at("cache")
 _KEPT, _LOOK, _TTL = at("kept"), at("look"), at("kept_ttl")
 _U64 = 2**64 - 1
-_ANSWERED = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
 
 
 @dataclass(slots=True)
@@ -182,7 +181,7 @@ class CacheStudy:
 
     def _count(self, row: tuple[int, ...]) -> None:
         tenant, cache, look = row[_TENANT], row[_CACHE], row[_LOOK] & _U64
-        answered = cache in _ANSWERED
+        answered = cache in ANSWERED_HERE
         took = 0.0
         if look:
             took = self._look(row, look, tenant, cache == CacheState.MISS) / self._reuse.rate

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pihub.insight.live import LAST_REQUESTS, NANO, request
-from pihub.shared.events import CacheState
+from pihub.shared.events import ANSWERED_HERE, CacheState
 from pihub.shared.streams import LiveStreams
 from pihub.store.rows import Reports, UsageRow
 
@@ -22,7 +22,7 @@ RECENT = 5
 DAY = 86400
 ERRORS = ("4", "5")
 """Classes of status."""
-_KEPT = {str(int(one)) for one in (CacheState.HIT, CacheState.SHARED, CacheState.STALE)}
+_KEPT = {str(int(one)) for one in ANSWERED_HERE}
 _ASKED = _KEPT | {str(int(CacheState.MISS))}
 
 

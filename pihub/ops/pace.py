@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pihub.domain.trend import Baseline
-from pihub.shared.events import CacheState, Flag, Record
+from pihub.shared.events import ANSWERED_HERE, Flag, Record
 
 LEAST_TOKENS = 16
 """Of an answer whose speed says anything."""
 MOST = 128
 """Paces that are kept; the one that was longest unused goes. RAM: 300 bytes each."""
-_ANSWERED_HERE = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
 
 
 class Key(NamedTuple):
@@ -63,7 +62,7 @@ class Pace:
             self.add(Record.unpack(raw))
 
     def add(self, one: Record) -> None:
-        if not one.upstream or one.status >= 400 or one.cache in _ANSWERED_HERE:
+        if not one.upstream or one.status >= 400 or one.cache in ANSWERED_HERE:
             return
         if one.flags & (Flag.CLIENT_GONE | Flag.ERROR):
             return

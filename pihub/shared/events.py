@@ -26,6 +26,10 @@ class CacheState(IntEnum):
     STALE = 5
 
 
+ANSWERED_HERE = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
+"""No upstream was called for these."""
+
+
 class Flag(IntFlag):
     STREAM = 1
     ERROR = 2

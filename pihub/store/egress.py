@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pihub.shared.events import CacheState
+from pihub.shared.events import ANSWERED_HERE
 from pihub.store.reading import id_range
 from pihub.store.searching import first_at
 from pihub.store.sqlite import Database
 
-KEPT = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
-"""Nothing was sent for these."""
 LONGEST_NS = 3600 * 10**9
 """Rows lie in the order of their ends; none is older than its neighbours by more."""
 
@@ -32,7 +30,7 @@ def sent(database: Database, start_ns: int, end_ns: int) -> list[Sent]:
     least, most = id_range(database)
     first = first_at(database, start_ns - LONGEST_NS, least, most + 1)
     last = first_at(database, end_ns + LONGEST_NS, least, most + 1)
-    kept = ", ".join(str(int(one)) for one in KEPT)
+    kept = ", ".join(str(int(one)) for one in ANSWERED_HERE)
     rows = database.read(
         "SELECT u.name, r.key, count(*), sum(r.bytes_in), sum(r.bytes_out) FROM requests r"  # noqa: S608
         " JOIN names u ON u.id = r.upstream WHERE r.id >= ? AND r.id < ? AND r.ts >= ? AND r.ts < ?"
