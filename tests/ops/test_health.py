@@ -6,13 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 import pytest
 
 from pihub.domain.budget import Budget
 from pihub.domain.score import Part, falling, score
 from pihub.domain.trend import Baseline
+from pihub.errors import ControlUnavailable
+from pihub.http.control.operations.health import OPERATIONS
 from pihub.insight.family import Scrape
 from pihub.insight.health_metrics import VITALS
 from pihub.ops.budgets import BudgetState
@@ -120,6 +123,16 @@ def test_an_upstream_that_fails_loses_points_and_says_what_to_do(house: House) -
     held = house.turn()
     assert held.breakers["ollama"] == "held"
     assert part(held, "ollama", "breaker").share is None, "taken out by hand is no failure"
+
+
+def test_until_the_first_look_the_api_says_come_again(house: House) -> None:
+    [ask] = [one.handler for one in OPERATIONS if one.path == "/health"]
+    call: Any = SimpleNamespace(services=SimpleNamespace(health=house))
+    with pytest.raises(ControlUnavailable) as refused:
+        ask(call)
+    assert refused.value.retry_after == 5
+    report = house.turn()
+    assert ask(call).at == report.at
 
 
 def test_failures_are_forgotten_after_five_minutes(house: House) -> None:
