@@ -7,20 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pihub.store.migrate import migrate, migrations
-from pihub.store.reading import Spans, by_dimension, id_range, money_since, newer, older, one
+from pihub.store.reading import id_range
+from pihub.store.reports import StoredReports
 from pihub.store.requests import NameTable, insert, prepare, signed, spends, unsigned
-from pihub.store.rows import (
-    Dimension,
-    Hits,
-    NameLookup,
-    RequestRow,
-    RequestTimes,
-    Spend,
-    Step,
-    UsageRow,
-    Wanted,
-)
-from pihub.store.searching import search
+from pihub.store.rows import NameLookup
 from pihub.store.sqlite import Database
 
 ROLLUP_FACTOR = 10
@@ -29,7 +19,7 @@ MINUTE_DAYS = 7
 """Reports by minute reach back so far, at most: their rows are most of what is stored."""
 
 
-class MetricsStore:
+class MetricsStore(StoredReports):
     """Implements rows.EventStore on one SQLite file (WAL).
 
     A commit survives the death of any process. One that holds spent money is synced, so it
@@ -37,7 +27,7 @@ class MetricsStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self.database = Database(path, "NORMAL")
+        super().__init__(Database(path, "NORMAL"))
         migrate(self.database, migrations("metrics"))
         with self.database.write() as connection:
             prepare(connection)
@@ -85,26 +75,6 @@ class MetricsStore:
                 (signed(rid),),
             )
         )
-
-    def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
-        return older(self.database, limit, before)
-
-    def newer(self, limit: int, after: int) -> list[RequestRow]:
-        return newer(self.database, limit, after)
-
-    def search(
-        self, wanted: Wanted, limit: int, *, edge: int | None = None, upward: bool = False
-    ) -> Hits:
-        return search(self.database, wanted, limit, edge=edge, upward=upward)
-
-    def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
-        return one(self.database, number)
-
-    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
-        return by_dimension(self.database, Spans.of(start, end, step), by)
-
-    def spent(self, since: int, *, simulated: bool = False) -> Spend:
-        return money_since(self.database, since, simulated=simulated)
 
     def total(self, name: str) -> int:
         rows = self.database.read("SELECT value FROM totals WHERE name = ?", (name,))

@@ -168,7 +168,7 @@ class NameLookup(Protocol):
 
 
 class Reports(Protocol):
-    """What pages and reports read: of all tenants, or of one (store/one_tenant.py)."""
+    """What pages and reports read: of all tenants, or of one (store/reports.py)."""
 
     def recent(self, limit: int, before: int | None = None) -> list[RequestRow]:
         """Newest first; `before` is the `id` to continue from."""

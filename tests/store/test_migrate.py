@@ -15,7 +15,7 @@ from pihub.store.findings import FindingRows
 from pihub.store.health import HealthRows
 from pihub.store.metrics import MetricsStore
 from pihub.store.migrate import Migration, migrate, migrations
-from pihub.store.one_tenant import OneTenant
+from pihub.store.reports import StoredReports
 from pihub.store.sqlite import Database, StoreFault
 
 ONE = Migration(1, "0001_a.sql", "CREATE TABLE a (x INTEGER) STRICT;")
@@ -122,7 +122,7 @@ def test_requests_and_findings_of_an_older_hub_are_read(tmp_path: Path) -> None:
     newer = MetricsStore(tmp_path / "pihub.db")
     [row] = newer.recent(10)
     assert (row.rid, row.tenant, row.model) == (7, 2, "llama")
-    assert OneTenant(newer.database, 2).recent(10) == [row]
+    assert StoredReports(newer.database, 2).recent(10) == [row]
     [finding] = FindingRows(newer.database, 1).recent(10)
     assert (finding.rule, finding.blocked, finding.key) == ("R1", True, 0)
     assert HealthRows(newer.database).baselines() == []

@@ -11,7 +11,7 @@ import pytest
 from pihub.shared.events import CacheState, Record
 from pihub.store import searching
 from pihub.store.metrics import MetricsStore
-from pihub.store.one_tenant import OneTenant
+from pihub.store.reports import StoredReports
 from pihub.store.rows import RequestRow, Wanted
 
 NAMES = ("", "llama", "haiku", "ollama", "claude", "assistant", "upstream_timeout")
@@ -87,7 +87,7 @@ def test_page_by_page_it_is_what_a_look_at_every_row_finds(
 
 
 def test_a_tenant_finds_its_own_only(store: MetricsStore) -> None:
-    one = OneTenant(store.database, 2)
+    one = StoredReports(store.database, 2)
     hits = one.search(Wanted(status_from=500, status_to=599), 1000)
     assert hits.rows and {row.tenant for row in hits.rows} == {2}
     assert hits.rows == [r for r in store.recent(COUNT) if r.tenant == 2 and r.status >= 500]

@@ -20,7 +20,7 @@ from pihub.security.opening import Control
 from pihub.security.scanner.keeper import NoFindings, ScannerDesk
 from pihub.shared.streams import LiveStreams
 from pihub.store.metrics import MetricsStore
-from pihub.store.one_tenant import OneTenant
+from pihub.store.reports import StoredReports
 from pihub.webhooks.desk import Desk, NoDesk
 
 
@@ -36,7 +36,7 @@ class ControlServices:
     tenant's people see of it."""
 
     keys: KeyService
-    store: MetricsStore | OneTenant
+    store: StoredReports
     live: Picture
     budgets: BudgetService | TenantBudgets
     streams: LiveStreams
@@ -81,7 +81,7 @@ class ControlServices:
         assert isinstance(self.store, MetricsStore)
         assert isinstance(self.budgets, BudgetService)
         keys = self.keys
-        store = OneTenant(self.store.database, number)
+        store = StoredReports(self.store.database, number)
         streams = self.streams.of_tenant(number)
         return replace(
             self,
