@@ -74,7 +74,9 @@ def worker_jobs(
 class Money:
     """jobs.service.Books over the hub's ledger and budgets."""
 
-    def __init__(self, hub: Hub, slot: int, store: MetricsStore, behind: Callable[[], int]) -> None:
+    def __init__(
+        self, hub: Hub, slot: int, store: MetricsStore, stored: Callable[[], bool]
+    ) -> None:
         settings, state = hub.settings, hub.state
         self._prices = hub.prices
         self._energy = Energy(settings.energy.watts, settings.energy.usd_per_kwh)
@@ -84,7 +86,7 @@ class Money:
         self._budgets = Budgets(state.budgets, slot, state.arena.secret)
         self._plan = PlanReader(state.spending)
         self._store = store
-        self.behind = behind
+        self.stored = stored
 
     def cost(self, job: Job, kind: str, usage: Usage, seconds: float) -> int:
         price = self._prices.find(kind, job.model)
@@ -163,7 +165,7 @@ class ControlJobs:
         self._threads: list[threading.Thread] = []
 
     def start(
-        self, slot: int, metrics: MetricsStore, behind: Callable[[], int]
+        self, slot: int, metrics: MetricsStore, stored: Callable[[], bool]
     ) -> JobService | None:
         """None if they are switched off. Raises StartupError."""
         hub = self._hub
@@ -174,7 +176,7 @@ class ControlJobs:
             JobStore(database(hub.settings).parent / JOBS_DB),
             _remotes(hub, connector),
             hub.settings.jobs,
-            Money(hub, slot, metrics, behind),
+            Money(hub, slot, metrics, stored),
             Teller(hub, connector),
         )
         socket = listen(take_socket(hub))

@@ -118,6 +118,18 @@ class Recorder:
             self._written * 1000 // max(self._recorded, 1),
         )
 
+    def mark(self) -> Callable[[], bool]:
+        """Whether all that is in the rings at this moment is stored, asked later.
+
+        Unlike `behind`, which a busy hub never sees at 0, it becomes true after one flush."""
+        heads = [self._ring.head(ring) for ring in range(self._rings)]
+
+        def stored() -> bool:
+            cursors = self._cursors
+            return all(cursors[ring] >= head for ring, head in enumerate(heads))
+
+        return stored
+
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; then what is left is stored and the WAL moved into the file."""
         while not stop.is_set():

@@ -25,8 +25,8 @@ class Books(Protocol):
 
     def recorded(self, rid: int) -> bool: ...
 
-    def behind(self) -> int:
-        """Records that are not stored yet."""
+    def stored(self) -> bool:
+        """Whether all records from before this process's start are in the ledger."""
 
 
 class Ends:

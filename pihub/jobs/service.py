@@ -162,7 +162,7 @@ class JobService:
         self.store.change([job.id for job in known], billed=1)
         self._written -= {job.rid for job in known}
         rest = [job for job in jobs if job not in known and job.rid not in self._written]
-        if not rest or self._books.behind():
+        if not rest or not self._books.stored():
             return
         for job in rest:
             self._written.add(job.rid)

@@ -2,12 +2,15 @@
 
 A stream's row in the shared table is freed after its record is written. So a row whose
 process is dead is a stream without a record, or one whose worker died between the two:
-that one is told apart by its request id, once all records are stored. Of a whole answer
-that was on its way nobody knows how long it was: its prompt is counted.
+that one is told apart by its request id, once all records are stored that were written
+before the death was seen. This process keeps the same order: first the record, then the
+row is freed, so its own death loses nothing. Of a whole answer that was on its way nobody
+knows how long it was: its prompt is counted.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -32,7 +35,7 @@ class Recorded(Protocol):
 
 
 class LostStreams:
-    """Looked at about once a second, in one thread of the control process."""
+    """Looked at about once a second, and once more when the last records are stored."""
 
     def __init__(
         self,
@@ -42,32 +45,39 @@ class LostStreams:
         store: Recorded,
         prices: PriceTable,
         kinds: dict[str, str],
-        behind: Callable[[], int],
+        mark: Callable[[], Callable[[], bool]],
         window: Callable[[], Window],
     ) -> None:
-        """`kinds`: of the upstreams, by name."""
+        """`kinds`: of the upstreams, by name. `mark`: as insight.recorder.Recorder.mark."""
         self._state = state
         self._write = state.journal(slot).write
         self._live = live
         self._store = store
         self._prices = prices
         self._kinds = kinds
-        self._behind = behind
+        self._mark = mark
         self._window = window
         self._budgets = Budgets(state.budgets, slot, state.arena.secret)
         self._plan = PlanReader(state.spending)
-        self._waiting: list[LiveStream] = []
+        self._stored: dict[tuple[int, int], Callable[[], bool]] = {}
+        """By dead process: whether all records from before its death was seen are stored."""
+        self._lock = threading.Lock()
         self.count = 0
 
     def look(self) -> None:
-        """Take what is lost; record what has no record, once the store has all others."""
-        self._waiting += self._live.lost(self._state.incarnations())
-        if not self._waiting or self._behind():
-            return
-        waiting, self._waiting = self._waiting, []
-        for stream in waiting:
-            if not self._store.has_recent(stream.rid):
-                self._record(stream)
+        """Record what has no record, once the store has all that could be one."""
+        with self._lock:
+            for process, streams in self._live.lost(self._state.incarnations).items():
+                if process not in self._stored:
+                    self._stored[process] = self._mark()
+                if not self._stored[process]():
+                    continue
+                # Whatever fails below begins anew, behind the records that it wrote.
+                del self._stored[process]
+                for stream in streams:
+                    if not self._store.has_recent(stream.rid):
+                        self._record(stream)
+                self._live.free(*process)
 
     def _record(self, stream: LiveStream) -> None:
         kind = self._kinds.get(stream.upstream, "")

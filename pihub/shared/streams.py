@@ -14,13 +14,14 @@ head, a ping): it counts bytes and shows life, but is no first token. A gap long
 
 Anywhere: `LiveStreams(state.streams, state.names).rows()` lists them; `.cancel(stream)`
 asks the worker to end one: it does at its next piece, or at its next look at `cancelled`.
-After a worker died, the control process takes what it was streaming by
-`lost(state.incarnations())`, each stream once: tokens and bytes that its client had received.
+After a worker died, the control process finds what it was streaming by
+`lost(state.incarnations)`: tokens and bytes that its client had received. The rows stay until
+`free`, so that they are not lost if the control process dies, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -169,22 +170,30 @@ class LiveStreams:
         """False: it is over already."""
         return self._table.cancel(stream.handle, stream.generation)
 
-    def lost(self, incarnations: Sequence[int]) -> list[LiveStream]:
-        """Take what dead processes were streaming; each stream is given to one caller only.
+    def lost(
+        self, incarnations: Callable[[], Sequence[int]]
+    ) -> dict[tuple[int, int], list[LiveStream]]:
+        """What dead processes were streaming, by (slot, incarnation); the rows stay.
 
-        `incarnations` by slot, 0 for a slot that nobody holds (SharedState.incarnations).
+        `incarnations` by slot, 0 for a slot that nobody holds (SharedState.incarnations). They
+        are read after the rows: a process that has begun in between is not taken for dead.
         """
-        now = monotonic_ns()
-        dead = {
-            (row[0] // self._per_slot, row[2])
-            for row in self._table.rows()
-            if incarnations[row[0] // self._per_slot] != row[2]
+        found = {(row[0] // self._per_slot, row[2]) for row in self._table.rows()}
+        now_held = incarnations() if found else ()
+        dead: dict[tuple[int, int], list[LiveStream]] = {
+            one: [] for one in sorted(found) if now_held[one[0]] != one[1]
         }
-        return [
-            self._of(row, now)
-            for slot, incarnation in sorted(dead)
-            for row in self._table.orphans(slot, incarnation)
-        ]
+        if dead:  # read again: their last words, which nobody changes any more
+            now = monotonic_ns()
+            for row in self._table.rows():
+                rows = dead.get((row[0] // self._per_slot, row[2]))
+                if rows is not None:
+                    rows.append(self._of(row, now))
+        return dead
+
+    def free(self, slot: int, incarnation: int) -> None:
+        """The rows of a dead process, once they are recorded."""
+        self._table.orphans(slot, incarnation)
 
     def untracked(self) -> int:
         """Streams that found no free row."""

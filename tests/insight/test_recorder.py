@@ -45,6 +45,16 @@ def test_all_rings_are_drained_whole(
     assert BATCH < 3000
 
 
+def test_a_mark_is_reached_although_more_comes(state: SharedState, recorder: Recorder) -> None:
+    push(state, 1, range(3))
+    stored = recorder.mark()
+    assert not stored()
+    recorder.drain()
+    push(state, 1, range(3, 5))
+    assert stored() and recorder.state().behind == 2
+    assert not recorder.mark()()
+
+
 def test_a_batch_is_stored_in_the_order_of_time(
     state: SharedState, store: MetricsStore, recorder: Recorder
 ) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -168,6 +170,34 @@ def test_kill_9_of_the_arbiter_ends_its_children(own_hub: HubProcess) -> None:
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 20)
     own_hub.start()
     assert own_hub.post(OPENAI.path, OPENAI.body("assistant", "x", stream=False)).status == 200
+
+
+def test_a_killed_workers_call_is_paid_for_although_the_hub_stops_at_once(
+    own_hub: HubProcess, upstreams: Upstreams
+) -> None:
+    """Control's last look: nobody is there any more who could look a second later."""
+    upstreams.clear_log()
+    upstreams.faults("claude", "F10", seconds=30, after_tokens=3)
+    body = OPENAI.body("cloud", "a call of a killed worker", stream=True)
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            own_hub.post(OPENAI.path, body)
+
+    thread = threading.Thread(target=ask)
+    workers = processes(own_hub)["worker"]
+    thread.start()
+    upstreams.wait_log("claude", lambda log: bool(log and log[0]["tokens"] == 3))
+    assert own_hub.process is not None
+    own_hub.process.send_signal(signal.SIGTERM)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    assert own_hub.process.wait(15) == 0
+    thread.join(15)
+    upstreams.clear()
+    with contextlib.closing(sqlite3.connect(own_hub.folder / "pihub.db")) as database:
+        rows = database.execute("SELECT status, cost_nano FROM requests WHERE cost_nano").fetchall()
+    assert [status for status, _ in rows] == [499] and rows[0][1] > 0, rows
 
 
 def test_term_lets_streams_end(own_hub: HubProcess, upstreams: Upstreams) -> None:

@@ -13,6 +13,7 @@ from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
 from pihub.insight.cache_desk import CacheDesk
+from pihub.insight.recorder import Recorder
 from pihub.insight.service import Exporter, Observers
 from pihub.jobs.service import JobService
 from pihub.ops.alerts import Tell
@@ -68,13 +69,13 @@ def run_control(
     webhooks: Desk | None = None,
     exporter: Exporter | None = None,
     tell: Tell | None = None,
-    jobs: Callable[[MetricsStore, Callable[[], int]], JobService | None] = lambda *_: None,
+    jobs: Callable[[MetricsStore, Callable[[], bool]], JobService | None] = lambda *_: None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
     `previous`: the arena that draining workers still write to after a reload.
     `tell`: takes alerts to subscribers. `jobs` starts the work on deferred requests, over the
-    store and the number of records that are not in it yet.
+    store and whether it has all records from before this start.
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
@@ -128,7 +129,7 @@ def run_control(
         catalog=Catalog(settings, settings_prices(settings), state),
         desk=CacheDesk(state, observers.study),
         egress=egress,
-        jobs=jobs(store, lambda: observers.recorder.state().behind),
+        jobs=jobs(store, observers.recorder.mark()),
     )
 
     def saved(number: int) -> None:
@@ -157,6 +158,8 @@ def run_control(
         found.join(REFRESH)
         judge.join(LAST_LOOK)
         if observers.finish():
+            if not observers.failed:
+                _last(lost, observers.recorder)
             _close(store)
         _close(keys)
         _close(budgets)
@@ -180,9 +183,18 @@ def lost_streams(
         store,
         settings_prices(settings),
         {name: one.kind for name, one in settings.upstreams.items()},
-        lambda: observers.recorder.state().behind,
+        observers.recorder.mark,
         window_now,
     )
+
+
+def _last(lost: LostStreams, recorder: Recorder) -> None:
+    """Of workers that were killed while the hub stopped; the recorder's thread has ended."""
+    try:
+        lost.look()
+        recorder.drain()
+    except StoreFault as error:
+        log.warning("streams of killed workers cannot be recorded: %s", error)
 
 
 def _refresh(
