@@ -4,7 +4,9 @@ A client that lost its connection often asks again at once. If the answer is pai
 is received further for a while (`streams.linger`), in the background of the same worker,
 and whoever repeats the request under the same API key joins it: what came so far, then
 live. An answer that is complete by then is kept for as long again, for one such repeat.
-With an Idempotency-Key, or while somebody follows, it is received to its end.
+With an Idempotency-Key, or while somebody follows, it is received to its end. That its client
+has left is noticed when a piece cannot be sent, so an upstream that is silent just then is left
+by its `idle` timer.
 
 RAM: the collected answer, as of any stream; the request goes on counting as one in flight.
 """
