@@ -36,7 +36,15 @@ from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.outgoing import Outgoing
 from pihub.gateway.pace import Pace
-from pihub.gateway.pieces import HeldPieces, error_text, is_content, is_stream, read_pieces, until
+from pihub.gateway.pieces import (
+    HeldPieces,
+    error_text,
+    heard,
+    is_content,
+    is_stream,
+    read_pieces,
+    until,
+)
 from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.purse import Purse
 from pihub.gateway.thoughts import Thoughts
@@ -316,9 +324,7 @@ class Call:
                     break
         except (UpstreamError, ClientGone):
             # What an upstream that began and then failed has told of the prompt's tokens.
-            before = Collector()
-            for event in (event for piece in held for event in piece.events):
-                before.feed(event)
+            before = heard(held)
             if before.usage is not None and self._tracking and self._tracking.paid(target):
                 x.lost = (*x.lost, (target, before))
             raise

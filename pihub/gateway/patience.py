@@ -55,30 +55,22 @@ class Beside:
 
     def wait(self, seconds: float) -> bool:
         """Whether they are done. Raises ClientGone."""
+        return self._until_done(seconds, self._x.request.client_fd)
+
+    def settle(self) -> bool:
+        """The same, for stages whose client has left."""
+        return self._until_done(SETTLE, -1)
+
+    def _until_done(self, seconds: float, client_fd: int) -> bool:
+        """By `done` alone: the descriptor also wakes for the client, and is read then."""
         deadline = monotonic() + seconds
         while not self.done:
             try:
-                self._waiter.wait(
-                    self._fd, deadline=deadline, client_fd=self._x.request.client_fd
-                )
+                self._waiter.wait(self._fd, deadline=deadline, client_fd=client_fd)
             except TimeoutError:
                 return self.done
             finally:
                 _drain(self._fd)
-        return True
-
-    def settle(self) -> bool:
-        """Wait for stages whose client has left."""
-        with self._lock:
-            done = self.done
-        if done:  # its word may have been read together with the client's leaving
-            self.close()
-            return True
-        try:
-            self._waiter.wait(self._fd, deadline=monotonic() + SETTLE)
-        except TimeoutError:
-            return False
-        self.close()
         return True
 
     def leave(self, clean_up: Callable[[], None]) -> None:
@@ -160,7 +152,9 @@ class Patience:
                 return None
         except ClientGone:
             # The stages notice it, too, and still use the exchange until then.
-            if not beside.settle():
+            if beside.settle():
+                beside.close()
+            else:
                 self._leave(x, beside)
             raise
         renderer = x.request.client.renderer(x.parsed())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from pihub.domain.collect import Collector
 from pihub.domain.ports import Piece
 from pihub.domain.stops import StopWatch
 from pihub.domain.stream import BlockStart, Failed, Finish, Ping, Start
@@ -85,10 +86,20 @@ def until(
             close()
 
 
+def heard(pieces: Iterable[Piece]) -> Collector:
+    """What an answer that was broken off had told: text, and the usage of its head."""
+    collector = Collector()
+    for piece in pieces:
+        for event in piece.events:
+            collector.feed(event)
+    return collector
+
+
 class HeldPieces:
     """Held pieces and then their source, with the source's `close`."""
 
     def __init__(self, held: list[Piece], source: Iterator[Piece]) -> None:
+        self._held = held
         self._all = chain(held, source)
         self._source = source
 
@@ -97,6 +108,10 @@ class HeldPieces:
 
     def __next__(self) -> Piece:
         return next(self._all)
+
+    def heard(self) -> Collector:
+        """The held ones."""
+        return heard(self._held)
 
     def close(self) -> None:
         close = getattr(self._source, "close", None)

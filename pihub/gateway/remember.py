@@ -16,6 +16,7 @@ from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.domain.whynot import WhyNot
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.pieces import HeldPieces
 from pihub.shared.answers import AnswerCache, Stored, Wire, worth
 from pihub.shared.events import CacheState
 from pihub.shared.metrics import Column
@@ -212,9 +213,9 @@ class Remember:
         elif x.target is None and x.lost:
             (x.target, collector), x.lost = x.lost[-1], x.lost[:-1]
             self.price_partial(x, collector)
-        elif x.target is not None and x.pieces is not None:
-            # Its client left in the moment in which the answer began: the prompt was read.
-            self.price_partial(x, Collector())
+        elif x.target is not None and isinstance(x.pieces, HeldPieces):
+            # The answer had begun, and no stream of it: its client left in that moment.
+            self.price_partial(x, x.pieces.heard())
 
     def _partial_usage(self, x: Exchange, collector: Collector) -> Usage:
         told = collector.usage

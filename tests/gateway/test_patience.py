@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +13,18 @@ from typing import Any
 
 import pytest
 
-from pihub.errors import UpstreamUnreachable
-from pihub.gateway.exchange import Reply
-from pihub.gateway.patience import Patience, WaitingBody
+from pihub.errors import ClientGone, UpstreamUnreachable
+from pihub.gateway.exchange import Exchange, Reply
+from pihub.gateway.patience import Beside, Patience, WaitingBody
 from pihub.gateway.pipeline import Pipeline
 from pihub.shared.events import Flag
 from tests.gateway.parts import (
     NDJSON,
+    SSE,
+    USAGE,
     Bench,
     FakeResponse,
+    anthropic_chunks,
     header,
     ollama_chunks,
     openai_chunks,
@@ -213,3 +217,64 @@ def test_ping_off_waits_silently(patient: Any) -> None:
     assert header(reply, "x-pihub-route") == "oa/gpt"
     b"".join(reply.body)
     closed(reply)
+
+
+class Woken:
+    """A waiter whose waits each do one thing; then they time out if the descriptor is mute."""
+
+    def __init__(self, *steps: Callable[[], None]) -> None:
+        self.steps = list(steps)
+        self.work: Callable[[], None] = lambda: None
+        self.waits = 0
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        self.work = work
+
+    def wait(self, fd: int, *, write: bool = False, deadline: float, client_fd: int = -1) -> None:
+        self.waits += 1
+        if self.steps:
+            self.steps.pop(0)()
+            return
+        if not select.select([fd], [], [], 0)[0]:
+            raise TimeoutError
+
+
+def beside(make: Make, waiter: Woken) -> Beside:
+    made = Beside(Exchange(make().incoming(client_fd=7)), (), waiter)  # type: ignore[arg-type]
+    made.start()
+    return made
+
+
+def test_stages_that_end_as_their_client_leaves_are_not_waited_for(make: Make) -> None:
+    def both() -> None:
+        waiter.work()
+        raise ClientGone("the client closed its connection")
+
+    waiter = Woken(both)
+    one = beside(make, waiter)
+    with pytest.raises(ClientGone):
+        one.wait(1.0)  # reads their word, too
+    assert one.settle() and waiter.waits == 1
+    one.close()
+
+
+def test_a_wake_up_for_nothing_is_not_the_stages_end(make: Make) -> None:
+    waiter = Woken(lambda: None, lambda: waiter.work())
+    one = beside(make, waiter)
+    assert one.settle() and one.done
+    one.close()
+
+
+def test_who_leaves_as_the_answer_begins_pays_for_what_was_told(make: Make) -> None:
+    bench = make(chat=("an",))
+    bench.says("an", lambda: FakeResponse(*anthropic_chunks("hi"), kind=SSE))
+    bench.pipeline = Pipeline(replace(bench.stages, render=Leaves()))  # type: ignore[arg-type]
+    assert bench.ask(stream=True).status == 499
+    (one,) = bench.records()
+    assert (one.status, one.in_tok, one.out_tok) == (499, USAGE.input, 1)
+    assert one.cost_nano == USAGE.input * 1000 + 5000 and one.flags & Flag.ESTIMATED
+
+
+class Leaves:
+    def __call__(self, x: Exchange) -> None:
+        raise ClientGone("the client closed its connection")
