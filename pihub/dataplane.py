@@ -104,7 +104,9 @@ class Worker:
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
         permit = Inspect(self._scopes)
-        deferred, jobs = worker_jobs(hub, self.connector, waiter, access, permit, self._purse)
+        deferred, jobs = worker_jobs(
+            hub, self.connector, waiter, access, self._intake, permit, self._purse
+        )
         app = build(
             Parts(
                 chats={
@@ -197,7 +199,9 @@ class Worker:
         )
         routing = build_routing(hub, slot, waiter)
         limits = settings.limits
-        intake = Intake(parse_size(limits.body), limits.json_depth, limits.json_values)
+        self._intake = intake = Intake(
+            parse_size(limits.body), limits.json_depth, limits.json_values
+        )
         tracker = StreamTracker(
             state.streams, slot, settings.streams.stall, limits.streams_per_key
         )

@@ -17,6 +17,7 @@ from pihub.domain.event import Reason
 from pihub.domain.ports import Waiter
 from pihub.domain.pricing import cost
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.intake import Intake
 from pihub.gateway.link import auth_headers
 from pihub.gateway.purse import Purse
 from pihub.http.control.jobs import JobsApp, view
@@ -58,6 +59,7 @@ def worker_jobs(
     connector: Connector,
     waiter: Waiter,
     access: Access,
+    intake: Intake,
     inspect: Inspect,
     purse: Purse,
 ) -> tuple[Deferred | None, dict[str, object]]:
@@ -65,7 +67,9 @@ def worker_jobs(
     jobs = JobsSocket(connector, str(take_socket(hub)))
     deferred = None
     if hub.settings.jobs.enabled:
-        deferred = Deferred(jobs, hub.models, inspect, purse, hub.settings.subscribers)
+        deferred = Deferred(
+            jobs, hub.models, intake, inspect, purse, hub.settings.subscribers
+        )
     return deferred, {
         "jobs": JobList(jobs, access, waiter), "job": OneJob(jobs, access, waiter),
     }  # fmt: skip

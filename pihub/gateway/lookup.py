@@ -191,11 +191,7 @@ class Lookup:
         """Whether the answer of an earlier request with this key was found or joined."""
         name, exact = x.request.once, x.request.exact
         assert name is not None
-        if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
-            raise BadRequest(
-                f"an Idempotency-Key has 1 to {LONGEST_KEY} printable characters",
-                param="idempotency-key",
-            )
+        check_once(name)
         if exact is None:
             return False
         who = x.request.principal
@@ -263,6 +259,15 @@ class Lookup:
             return self._answers.get(key, tenant)
         except msgspec.DecodeError:
             return None  # kept by another version of the hub, whose arena this one adopted
+
+
+def check_once(name: str) -> None:
+    """Raises BadRequest for what is no Idempotency-Key."""
+    if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+        raise BadRequest(
+            f"an Idempotency-Key has 1 to {LONGEST_KEY} printable characters",
+            param="idempotency-key",
+        )
 
 
 def flight_of(x: Exchange, key: Key) -> int:

@@ -62,10 +62,11 @@ class JobService:
 
     # ---- asked from outside --------------------------------------------------------
 
-    def add(self, job: Job, body: bytes) -> None:
-        """On disk when this returns."""
-        self.store.add(job, body)
+    def add(self, job: Job, body: bytes) -> bool:
+        """On disk when this returns; False: it was there already."""
+        added = self.store.add(job, body)
         self._changed.set()
+        return added
 
     def room(self, tenant: int) -> bool:
         return self.store.count_open(tenant) < self._settings.most

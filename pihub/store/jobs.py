@@ -62,14 +62,16 @@ class JobStore:
         self.database = Database(path, "FULL")
         migrate(self.database, migrations("jobs"))
 
-    def add(self, job: Job, body: bytes) -> None:
+    def add(self, job: Job, body: bytes) -> bool:
+        """False if there is one with this id."""
         values = {name: getattr(job, name) for name in _COLUMNS} | {"rid": signed(job.rid)}
         with self.database.write() as connection:
             connection.execute(
                 f"INSERT INTO jobs ({', '.join(_COLUMNS)}, body)"  # noqa: S608
-                f" VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})",
+                f" VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) ON CONFLICT (id) DO NOTHING",
                 (*values.values(), body),
             )
+            return connection.changes() > 0
 
     def count_open(self, tenant: int) -> int:
         return int(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import falcon
+import falcon.testing
 import pytest
 
 from pihub import errors
+from pihub.domain.target import Principal
 from pihub.http.data.errors import problem
 from pihub.http.data.health import is_loopback
+from pihub.http.data.jobs import JobList, OneJob
+from pihub.http.data.responses import OneResponse
 from pihub.shared.health import UpstreamHealth
 from tests.http.data_parts import KEY, Plane
 
@@ -166,3 +171,25 @@ def test_what_a_sink_may_raise(raised: Exception, status: int, code: str) -> Non
     assert (said.status, json.loads(said.body)["code"]) == (status, code)
     assert b"secret" not in said.body
     assert said.header("x-pihub-request-id") == "00000000000000ab"
+
+
+class Elsewhere:
+    """Access of a key that may not come from here."""
+
+    def principal(self, *_: object) -> Principal:
+        return Principal(3, 4)
+
+    def hit(self, who: Principal) -> None: ...
+
+    def permit(self, who: Principal, address: str) -> None:
+        raise errors.Forbidden("this key may not be used from here")
+
+
+@pytest.mark.parametrize("what", [JobList, OneJob, OneResponse])
+def test_a_key_s_networks_hold_where_answers_are_fetched(what: Any) -> None:
+    nothing = SimpleNamespace(get=None)  # is behind the check: whoever asks it fails otherwise
+    resource = what(nothing, Elsewhere(), *(() if what is OneResponse else (None,)))
+    req = falcon.testing.create_req()
+    req.env |= {"pihub.rid_hex": "ab"}
+    with pytest.raises(errors.Forbidden):
+        resource.on_get(req, falcon.Response(), *(() if what is JobList else ("one",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.server
 import json
 import os
@@ -145,6 +146,34 @@ def test_nobody_sees_another_tenant_s(jobs: HubProcess) -> None:
     assert jobs.get("/v1/jobs", authorization=other).json["data"] == []
     assert id_ in [job["id"] for job in jobs.get("/v1/jobs").json["data"]]
     assert jobs.get("/v1/jobs", authorization="Bearer ph_wrong").status == 401
+
+
+def test_a_repeat_is_the_same_job(jobs: HubProcess) -> None:
+    def ask(text: str, once: str) -> Any:
+        return jobs.post(
+            "/v1/messages", chat(text), x_pihub_deadline="24h", idempotency_key=once
+        )
+
+    first, again = ask("only once", "o1"), ask("only once", "o1")
+    assert (first.status, again.status) == (202, 202)
+    assert first.json["id"] == again.json["id"] != ask("only once", "o2").json["id"]
+    other = ask("something else", "o1")
+    assert other.status == 422 and "Idempotency-Key" in other.json["error"]["message"]
+    assert ask("only once", "o" * 256).status == 400
+    job = wait(jobs, first.json["id"])
+    assert ask("only once", "o1").json["status"] == job["status"] == "done"
+
+
+def test_a_body_is_unpacked_and_bounded_as_of_any_chat(jobs: HubProcess) -> None:
+    def ask(data: bytes) -> Any:
+        return jobs.request(
+            "POST", "/v1/chat/completions", gzip.compress(data),
+            x_pihub_deadline="24h", content_encoding="gzip",
+        )  # fmt: skip
+
+    assert ask(json.dumps(chat("packed")).encode()).status == 202
+    deep = ask(b'{"model":"cloud","messages":[],"metadata":' + b"[" * 900 + b"]" * 900 + b"}")
+    assert deep.status == 400 and "nested" in deep.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

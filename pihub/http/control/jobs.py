@@ -8,7 +8,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from pihub.errors import BadRequest, Internal, NotFound, Overloaded, PihubError
+from pihub.errors import (
+    BadRequest,
+    IdempotencyMismatch,
+    Internal,
+    NotFound,
+    Overloaded,
+    PihubError,
+)
 from pihub.http.data.chat import STATUS_LINES
 from pihub.http.data.errors import problem
 from pihub.store.jobs import Job
@@ -30,7 +37,7 @@ class Working(Protocol):
 
     store: Any
 
-    def add(self, job: Job, body: bytes) -> None: ...
+    def add(self, job: Job, body: bytes) -> bool: ...
     def room(self, tenant: int) -> bool: ...
     def cancel(self, id_: str, tenant: int | None = None) -> Job | None: ...
 
@@ -104,7 +111,18 @@ class JobsApp:
         if len(data) < size:
             raise BadRequest("the body is cut off")
         taken = msgspec.msgpack.decode(data, type=Taken)
-        if not self._jobs.room(taken.job.tenant):
-            raise Overloaded("too many deferred requests wait already (jobs.most)", retry_after=600)
-        self._jobs.add(taken.job, taken.body)
-        return 202, view(taken.job)
+        job, store = taken.job, self._jobs.store
+        if store.one(job.id) is None:
+            if not self._jobs.room(job.tenant):
+                raise Overloaded(
+                    "too many deferred requests wait already (jobs.most)", retry_after=600
+                )
+            if self._jobs.add(job, taken.body):
+                return 202, view(job)
+        # A repeat under an Idempotency-Key: there is one job, whatever has become of it.
+        if store.body(job.id) != taken.body:
+            raise IdempotencyMismatch(
+                "this Idempotency-Key was used with another body: repeat the same request, "
+                "or choose a new key"
+            )
+        return 202, view(store.one(job.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Collection
@@ -13,9 +14,18 @@ import msgspec
 
 from pihub.domain.ports import Waiter
 from pihub.domain.target import Principal, Target
-from pihub.errors import BadRequest, ControlUnavailable, Internal, PihubError, UpstreamError
+from pihub.errors import (
+    BadRequest,
+    ControlUnavailable,
+    IdempotencyMismatch,
+    Internal,
+    PihubError,
+    UpstreamError,
+)
 from pihub.gateway.exchange import Exchange, Incoming
 from pihub.gateway.inspect import Inspect
+from pihub.gateway.intake import Intake
+from pihub.gateway.lookup import check_once
 from pihub.gateway.purse import Purse
 from pihub.gateway.route import ModelTable
 from pihub.http.control.jobs import Taken
@@ -78,12 +88,14 @@ class Deferred:
         self,
         socket: JobsSocket,
         models: ModelTable,
+        intake: Intake,
         inspect: Inspect,
         purse: Purse,
         subscribers: Collection[str],
     ) -> None:
         self._socket = socket
         self._models = models
+        self._intake = intake
         self._inspect = inspect
         self._purse = purse
         self._subscribers = subscribers
@@ -114,6 +126,7 @@ class Deferred:
                 "x-pihub-webhook names no [subscribers.NAME] of the configuration",
                 param="x-pihub-webhook",
             )
+        self._intake(x)
         self._inspect(x)
         x.targets = chain = self._models.find(x.alias)
         target = _target(chain)
@@ -126,7 +139,7 @@ class Deferred:
             self._purse.settle(x)
         now, who = time.time(), request.principal
         job = Job(
-            id="job_" + token_hex(16), rid=request.rid, tenant=who.tenant, key=who.key,
+            id=_id(request), rid=request.rid, tenant=who.tenant, key=who.key,
             route=request.route, protocol=request.client.name, alias=x.alias,
             upstream=target.upstream, model=target.model, created=now, deadline=now + span,
             webhook=webhook,
@@ -138,6 +151,16 @@ class Deferred:
         return status, body
 
 
+def _id(request: Incoming) -> str:
+    """A new one; with an Idempotency-Key always the same, so that a repeat finds the job."""
+    if request.once is None:
+        return "job_" + token_hex(16)
+    check_once(request.once)
+    who = request.principal
+    named = f"{who.tenant}\0{who.key}\0{request.once}".encode()
+    return "job_" + hashlib.blake2b(named, digest_size=16).hexdigest()
+
+
 def _target(chain: tuple[Target, ...]) -> Target:
     """Whoever has a batch interface, else the chain's first."""
     return next((one for one in chain if one.kind == _BATCHED), chain[0])
@@ -146,12 +169,14 @@ def _target(chain: tuple[Target, ...]) -> Target:
 def _error(status: int, body: bytes) -> PihubError:
     """What the control process refused, for the client's own protocol."""
     try:
-        detail = str(msgspec.json.decode(body).get("detail", ""))
+        said = str(msgspec.json.decode(body).get("title", ""))
     except (msgspec.DecodeError, AttributeError):
-        detail = ""
+        said = ""
+    if status == IdempotencyMismatch.status:
+        return IdempotencyMismatch(said, param="idempotency-key")
     if status == 503:
-        return ControlUnavailable(detail or "deferred requests cannot be taken", retry_after=60)
-    return Internal("a deferred request was not taken", detail=f"{status} {detail}")
+        return ControlUnavailable(said or "deferred requests cannot be taken", retry_after=60)
+    return Internal("a deferred request was not taken", detail=f"{status} {said}")
 
 
 class JobList:
@@ -171,6 +196,7 @@ class JobList:
             env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY")
         )
         self._access.hit(who)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""))
         path = f"/jobs/{who.tenant}/{id_}" if id_ else f"/jobs/{who.tenant}"
         status, body = self._socket.ask(method, path, None, self._waiter.client_fd(env))
         resp.status = status

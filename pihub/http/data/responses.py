@@ -127,6 +127,7 @@ class OneResponse:
         env = req.env
         who = self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
         self._access.hit(who)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""))
         resp.content_type = "application/json"
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
         return who.tenant
