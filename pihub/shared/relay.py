@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import get_args
 
 import msgspec
 
@@ -27,18 +28,7 @@ from pihub._core.hashing import xxh3_128
 from pihub.domain.chat import Answer
 from pihub.domain.collect import Collector, rest
 from pihub.domain.ports import Piece
-from pihub.domain.stream import (
-    BlockStart,
-    BlockStop,
-    Event,
-    Finish,
-    Ping,
-    SignatureDelta,
-    Start,
-    TextDelta,
-    ThinkingDelta,
-    ToolInputDelta,
-)
+from pihub.domain.stream import Event, Failed
 from pihub.errors import UpstreamIncomplete
 from pihub.shared.flights import Flights, Following
 
@@ -67,10 +57,7 @@ class Source(msgspec.Struct, frozen=True, array_like=True):
     simulated: bool
 
 
-_KINDS: tuple[type, ...] = (
-    Start, BlockStart, TextDelta, ThinkingDelta, SignatureDelta, ToolInputDelta, BlockStop,
-    Finish, Ping, End,
-)  # fmt: skip
+_KINDS: tuple[type, ...] = (*(kind for kind in get_args(Event) if kind is not Failed), End)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 _DECODERS: list[msgspec.msgpack.Decoder[Event | End]] = [
     msgspec.msgpack.Decoder(kind) for kind in _KINDS
