@@ -114,13 +114,9 @@ class Money:
             job.key, 200, job.tenant, job.route, intern(job.model), intern(job.upstream),
             intern(job.alias), 0, flags, max(1, job.attempts), Reason.FIRST_CHOICE, 0, 0, 0, 0, 0,
         )  # fmt: skip
-        plan = self._plan()
-        if job.cost > 0 and plan.modes:
-            labels = plan.labels(key=job.key, tenant=job.tenant, model=job.model)
-            pairs = [(scope, name) for scope, _, name in (one.partition(":") for one in labels)]
-            rows = self._budgets.of(pairs)
-            if rows.rows:
-                self._budgets.correct(rows, job.cost, window_now())
+        self._budgets.spend(
+            self._plan(), job.cost, window_now(), key=job.key, tenant=job.tenant, model=job.model
+        )
 
 
 def _remotes(hub: Hub, connector: Connector) -> dict[str, Remote]:

@@ -16,7 +16,7 @@ from pihub.domain.pricing import Price, cost
 from pihub.domain.target import Target
 from pihub.errors import BudgetExceeded, PriceUnknown
 from pihub.gateway.exchange import Exchange
-from pihub.shared.budgets import Budgets, Rows, Window
+from pihub.shared.budgets import Budgets, Window
 from pihub.shared.spending import PlanReader
 
 CHARS_PER_TOKEN = 3
@@ -65,7 +65,10 @@ class Purse:
             return
         if price.free or not plan.modes:
             return
-        rows, labels = self._rows(x, target)
+        who = x.request.principal
+        rows, labels = self._budgets.counting(
+            plan, key=who.key, tenant=who.tenant, model=target.model
+        )
         if not rows.rows:
             return
         most = self._most(x, target, price)
@@ -97,11 +100,12 @@ class Purse:
         hold, x.hold = x.hold, None
         if hold is not None:
             self._budgets.settle(hold, spent, self.window())
-        elif spent and x.target is not None and self._plan().modes:
+        elif spent and x.target is not None:
             # A part of an answer that was lost before a free target took over.
-            rows, _ = self._rows(x, x.target)
-            if rows.rows:
-                self._budgets.correct(rows, spent, self.window())
+            who, model = x.request.principal, x.target.model
+            self._budgets.spend(
+                self._plan(), spent, self.window(), key=who.key, tenant=who.tenant, model=model
+            )
 
     def window(self) -> Window:
         """Today and this month, in the hub's own zone."""
@@ -115,12 +119,6 @@ class Purse:
         hold, x.hold = x.hold, None
         if hold is not None:
             self._budgets.settle(hold, 0, self.window())
-
-    def _rows(self, x: Exchange, target: Target) -> tuple[Rows, list[str]]:
-        who = x.request.principal
-        labels = self._plan().labels(key=who.key, tenant=who.tenant, model=target.model)
-        pairs = [(scope, name) for scope, _, name in (label.partition(":") for label in labels)]
-        return self._budgets.of(pairs), labels
 
     def _most(self, x: Exchange, target: Target, price: Price) -> int:
         ask = x.parsed()

@@ -98,10 +98,7 @@ class LostStreams:
             intern("internal_error"), 0, 0, 0, 0,
         )  # fmt: skip
         self.count += 1
-        plan = self._plan()
-        if cost and plan.modes:
-            labels = plan.labels(key=stream.key, tenant=stream.tenant, model=stream.model)
-            pairs = [(scope, name) for scope, _, name in (one.partition(":") for one in labels)]
-            rows = self._budgets.of(pairs)
-            if rows.rows:
-                self._budgets.correct(rows, cost, self._window())
+        self._budgets.spend(
+            self._plan(), cost or 0, self._window(),
+            key=stream.key, tenant=stream.tenant, model=stream.model,
+        )  # fmt: skip

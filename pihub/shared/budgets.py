@@ -3,7 +3,7 @@
 How to use it, in a worker (state.process_began() has been called there):
 
     budgets = Budgets(state.budgets, slot, state.arena.secret)
-    rows = budgets.rows(key=7, user="ann", tenant=1, model="claude-sonnet-4-5")
+    rows, _ = budgets.counting(plan, key=7, tenant=1, model="claude-sonnet-4-5")
     hold = budgets.reserve(rows, most_nano, window)    # before the call
     if hold.refused: ...                               # (scope, "day" or "month"): nothing held
     if hold.soft: ...                                  # held; go down the chain, or ask
@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 from pihub._core.budget import MAX, Budget
 from pihub._core.hashing import siphash128
+from pihub.domain.budget import Plan
 
 __all__ = ["MAX", "Budgets", "Hold", "Spent", "Window"]
 
@@ -118,18 +119,6 @@ class Budgets:
                 self._known[at] = row
         return row
 
-    def rows(
-        self,
-        *,
-        key: int | None = None,
-        user: str | None = None,
-        tenant: int | None = None,
-        model: str | None = None,
-    ) -> Rows:
-        """Those that are given; one that finds no room in the table is not counted."""
-        given = zip(SCOPES, (key, user, tenant, model), strict=False)
-        return self.of([(scope, name) for scope, name in given if name is not None])
-
     def of(self, names: Iterable[tuple[str, str | int]]) -> Rows:
         """Rows of (scope, name) pairs, at most 8; the hub itself is ("hub", "")."""
         rows, scopes = [], []
@@ -138,6 +127,20 @@ class Budgets:
                 rows.append(row)
                 scopes.append(scope)
         return Rows(tuple(rows), tuple(scopes))
+
+    def counting(self, plan: Plan, *, key: int, tenant: int, model: str) -> tuple[Rows, list[str]]:
+        """The rows in which a request counts, and their labels (`scope:name`)."""
+        labels = plan.labels(key=key, tenant=tenant, model=model)
+        return self.of((one.partition(":")[0], one.partition(":")[2]) for one in labels), labels
+
+    def spend(
+        self, plan: Plan, cost: int, window: Window, *, key: int, tenant: int, model: str
+    ) -> None:
+        """What was paid without a reservation; -1 (unknown) counts as 0."""
+        if cost > 0 and plan.modes:
+            rows, _ = self.counting(plan, key=key, tenant=tenant, model=model)
+            if rows.rows:
+                self.correct(rows, cost, window)
 
     def reserve(self, rows: Rows, amount: int, window: Window, *, force: bool = False) -> Hold:
         """All rows or none. `force`: hard limits do not refuse (an approved request)."""

@@ -30,7 +30,7 @@ def test_windows_grow_by_one() -> None:
 
 
 def test_reserve_and_settle(budgets: Budgets) -> None:
-    rows = budgets.rows(key=1, tenant=1, model="m")
+    rows = budgets.of([("key", 1), ("tenant", 1), ("model", "m")])
     assert rows.scopes == ("key", "tenant", "model")
     budgets.limit("tenant", 1, day=1000, soft_month=900)
     hold = budgets.reserve(rows, 800, TODAY)
@@ -58,7 +58,7 @@ def test_restoring_makes_the_counter_the_ledger(budgets: Budgets) -> None:
 
 
 def test_a_dead_worker_holds_nothing(state: SharedState, budgets: Budgets) -> None:
-    rows = budgets.rows(user="ann")
+    rows = budgets.of([("user", "ann")])
     budgets.reserve(rows, 70, TODAY)
     assert budgets.state("user", "ann", TODAY) == Spent(0, 0, 70, 0, 0, 0, 0)
     state.process_died(1, state.incarnations()[1])
@@ -68,6 +68,6 @@ def test_a_dead_worker_holds_nothing(state: SharedState, budgets: Budgets) -> No
 def test_odd_arguments(budgets: Budgets) -> None:
     with pytest.raises(ValueError, match="scope"):
         budgets.row("planet", 1)
-    hold = budgets.reserve(budgets.rows(key=77), MAX * 4, TODAY)
+    hold = budgets.reserve(budgets.of([("key", 77)]), MAX * 4, TODAY)
     assert hold.amount == MAX
     budgets.settle(hold, 0, TODAY)
