@@ -13,6 +13,7 @@ from pihub.gateway.api import ApiAnswer
 from pihub.http.data.api import PIECE, WHOLE, ApiSink
 from pihub.security.scanner.judge import Judge
 from pihub.security.scanner.keywords import load
+from pihub.settings.scanner import Mode
 from pihub.settings.scanner import Scanner as Rules
 from pihub.settings.schema import Api
 from pihub.shared.scanning import Scanner
@@ -59,16 +60,17 @@ class Proxy:
         return self.answer
 
 
-def judge() -> Judge:
+def judge(notes: list[Any], mode: Mode = "monitor") -> Judge:
     core = Scanner(load(), bytes(32))
-    return Judge(Rules(), core, frozenset(), lambda finding: None)
+    return Judge(Rules(body=mode), core, frozenset(), notes.append)
 
 
 class Shop:
     """One API behind the data plane."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, scanner: Mode = "monitor", **settings: Any) -> None:
         self.proxy = Proxy()
+        self.notes: list[Any] = []
         self.records: list[dict[str, Any]] = []
         self.plane = Plane()
         api = Api(prefix="/apis/shop", url="http://127.0.0.1:1", **settings)
@@ -78,7 +80,7 @@ class Shop:
             lambda **record: self.records.append(record),  # type: ignore[arg-type]
             self.plane.access,
             PollWaiter(),
-            judge(),
+            judge(self.notes, scanner),
             1 << 20,
         )
         self.plane = Plane(apis={"/apis/shop": sink})
@@ -230,3 +232,24 @@ def test_a_client_that_leaves() -> None:
     app.close()  # type: ignore[attr-defined]
     app.close()  # type: ignore[attr-defined]
     assert body.closes and isinstance(shop.only_error(), ClientGone)
+
+
+def test_an_api_s_own_policy_does_not_free_it_of_the_sandbox() -> None:
+    shop = Shop()
+    own = [("content-security-policy", "default-src *")]
+    shop.proxy.answer = ApiAnswer(200, own, b"<script>", "MISS", "", length=8)
+    told = shop.call("GET", "/apis/shop/x").header("content-security-policy") or ""
+    first, second = told.split(", ")
+    assert first == "default-src *" and second.startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.parametrize(("mode", "status", "noted"), [("block", 415, 0), ("monitor", 200, 1)])
+def test_what_the_scanner_cannot_unpack_is_refused_or_noted(
+    mode: Mode, status: int, noted: int
+) -> None:
+    shop = Shop(scanner=mode)
+    said = shop.call(
+        "POST", "/apis/shop/x", b"\x0b\x02", content_type="application/json", content_encoding="br"
+    )
+    assert said.status == status
+    assert [note.rule for note in shop.notes] == ["not-judged"] * noted

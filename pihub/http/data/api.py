@@ -23,7 +23,7 @@ from pihub.gateway.api.paging import paged, pages
 from pihub.gateway.api.record import ApiRecorder
 from pihub.gateway.intake import undone
 from pihub.http.data.chat import STATUS_LINES
-from pihub.security.scanner.judge import Judge
+from pihub.security.scanner.judge import Judge, place_of
 from pihub.settings.schema import Api
 from pihub.shared.access import Access
 
@@ -114,9 +114,9 @@ class ApiSink:
         for name, value in answer.headers:
             resp.append_header(name, value)
         # What an API answers is shown under the hub's own origin: it must not run there as a
-        # page that the dashboard's login belongs to.
-        if resp.get_header("content-security-policy") is None:
-            resp.set_header("content-security-policy", SANDBOX)
+        # page that the dashboard's login belongs to. Beside a policy of its own, not instead:
+        # browsers enforce each, and the API's may allow everything.
+        resp.append_header("content-security-policy", SANDBOX)
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
         if answer.length >= 0:
             resp.set_header("content-length", str(answer.length))
@@ -192,10 +192,12 @@ class ApiSink:
             if size < said:
                 raise ClientGone("the client closed its connection")
             body, chunked = b"".join(parts), False
-        self._judge.body(self._readable(env, body, kind), kind, path, principal)
+        self._judge.body(self._readable(env, body, kind, principal), kind, path, principal)
         return body, chunked, size
 
-    def _readable(self, env: dict[str, Any], body: bytes, kind: str) -> bytes:
+    def _readable(
+        self, env: dict[str, Any], body: bytes, kind: str, principal: Principal
+    ) -> bytes:
         """What the scanner reads: the body without its content coding. The upstream gets it
         as it came. Raises TooLarge, and UnsupportedCoding where it may have to be blocked."""
         coding, path = env.get("HTTP_CONTENT_ENCODING"), env["PATH_INFO"]
@@ -206,6 +208,7 @@ class ApiSink:
         except UnsupportedCoding:
             if self._judge.whole(kind, path):
                 raise
+            self._judge.unseen(len(body), path, principal, place_of(kind))
             return b""
         if self._judge.too_large(len(plain), kind, path):
             raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")

@@ -123,12 +123,12 @@ class Judge:
         (multipart) pass where they would only be noted."""
         return size > self.max_body and (kind != "multipart" or self.whole(kind, path))
 
-    def unseen(self, size: int, path: str, who: Principal) -> None:
-        """Notes an upload that was too long to be judged."""
+    def unseen(self, size: int, path: str, who: Principal, place: str = "form") -> None:
+        """Notes a body that could not be judged: too long an upload, an unknown coding."""
         self._record(
             Finding(
                 int.from_bytes(os.urandom(8)) >> 1, self._clock(), size, who.tenant, 0, False,
-                "code", "form", "", "not-judged", path, who.key,
+                "code", place, "", "not-judged", path, who.key,
             )
         )  # fmt: skip
 
