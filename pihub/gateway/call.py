@@ -8,12 +8,10 @@ if its upstream's `retries` say so, and only before it has answered anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
 from time import monotonic_ns
 
-from pihub.domain.collect import Collector, collect, replay
-from pihub.domain.ports import Piece, Waiter
-from pihub.domain.stops import enforced
+from pihub.domain.collect import Collector
+from pihub.domain.ports import Waiter
 from pihub.domain.target import Target
 from pihub.errors import (
     BreakerOpen,
@@ -36,27 +34,15 @@ from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.outgoing import Outgoing
 from pihub.gateway.pace import Pace
-from pihub.gateway.pieces import (
-    HeldPieces,
-    error_text,
-    heard,
-    is_content,
-    is_stream,
-    read_pieces,
-    until,
-)
 from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.purse import Purse
+from pihub.gateway.receive import Receive
 from pihub.gateway.thoughts import Thoughts
 from pihub.gateway.track import Tracking
 from pihub.gateway.verdict import pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
-from pihub.upstream.connector.response import Response
-
-ERROR_BODY = 64 * 1024
-"""How much of an upstream's error is read to classify it."""
 
 
 class Call:
@@ -88,8 +74,6 @@ class Call:
         self._tracking = tracking
         self._linger = linger
         self._stale = stale
-        self._thoughts = thoughts
-        self._pace = pace
         self._purse = purse
         self._care = care
         self._links = links
@@ -98,7 +82,9 @@ class Call:
         self._state = state
         self._slot = slot
         self._time = state.latency.record
-        self._limit = answer_limit
+        self._receive = Receive(
+            state, slot, answer_limit, pace, None if tracking is None else tracking.paid
+        )
 
     def __call__(self, x: Exchange) -> None:
         if x.stored is not None or x.follows is not None:
@@ -265,92 +251,3 @@ class Call:
     def _is_own(self, x: Exchange, link: Link) -> bool:
         """Client and upstream speak one protocol."""
         return x.request.client.name == link.format.name
-
-    def _receive(
-        self,
-        x: Exchange,
-        target: Target,
-        link: Link,
-        response: Response,
-        outcome: Outcome,
-        streams: bool,
-        ended: Callable[[], None] | None,
-    ) -> None:
-        try:
-            if response.status != 200:
-                text = error_text(response, ERROR_BODY)
-                if x.plan is not None and response.status == 400 and _too_long(text):
-                    outcome.ok()
-                    raise ContextExceeded(f"the prompt is longer than {target.name} can read")
-                raise link.format.error(response.status, response.headers, text)
-            if streams and is_stream(response):
-                self._stream(x, target, link, response, outcome, ended)
-                return
-            x.raw = raw = response.read_all(self._limit)
-            if x.passes and not streams and x.key is None and x.once is None:
-                x.usage, x.raw_stop = link.format.glance(200, raw)
-            else:
-                x.answer = link.format.answer(200, response.headers, raw)
-                if x.stops:
-                    x.answer = collect(enforced(replay(x.answer), x.stops))
-            # An upstream may ignore `stream`; then its bytes are not what was asked for.
-            x.passes = x.passes and not streams
-            x.ttft_us = x.elapsed_us()
-            outcome.ok()
-        finally:
-            if x.pieces is None:
-                response.close()
-
-    def _stream(
-        self,
-        x: Exchange,
-        target: Target,
-        link: Link,
-        response: Response,
-        outcome: Outcome,
-        ended: Callable[[], None] | None,
-    ) -> None:
-        pace = None
-        if x.streams and self._pace is not None:
-            pace = self._pace.begin(x.request.client_fd)
-        source = read_pieces(link, response, outcome, self._malformed, pace, ended)
-        if x.stops:
-            source = until(source, x.stops, outcome)
-        held: list[Piece] = []
-        try:
-            for piece in source:
-                held.append(piece)
-                if any(is_content(event) for event in piece.events):
-                    break
-        except (UpstreamError, ClientGone):
-            # What an upstream that began and then failed has told of the prompt's tokens.
-            before = heard(held)
-            if before.usage is not None and self._tracking and self._tracking.paid(target):
-                x.lost = (*x.lost, (target, before))
-            raise
-        x.ttft_us = x.elapsed_us()
-        if x.streams and not x.drafts:
-            if x.goes_on:
-                response.detach()
-            x.pieces = HeldPieces(held, source)
-            return
-        collector = Collector()
-        try:
-            for piece in chain(held, source):
-                for event in piece.events:
-                    collector.feed(event)
-            x.answer = collector.answer()
-        except (UpstreamError, ClientGone):
-            # Nobody gets to see these tokens, but they were made, and cost.
-            if collector.partial():
-                x.lost = (*x.lost, (target, collector))
-            raise
-
-    def _malformed(self, count: int) -> None:
-        self._state.counters.add(self._slot, Column.MALFORMED_EVENTS, count)
-
-
-def _too_long(text: bytes) -> bool:
-    """Whether an upstream's 400 is about the context; there is no code for it."""
-    words = text.lower()
-    return b"context" in words and (b"length" in words or b"exceed" in words or b"window" in words)

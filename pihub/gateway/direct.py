@@ -23,8 +23,6 @@ from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
 
-ERROR_BODY = 64 * 1024
-
 
 class Direct:
     """One worker's whole calls. RAM: one answer, at most `limit` bytes."""
@@ -105,7 +103,7 @@ class Direct:
             )
             try:
                 if response.status != 200:
-                    text = error_text(response, ERROR_BODY)
+                    text = error_text(response)
                     raise link.format.error(response.status, response.headers, text)
                 data = response.read_all(self._limit)
             finally:

@@ -14,6 +14,8 @@ from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
 from pihub.upstream.connector.response import Response
 
+ERROR_BODY = 64 * 1024
+"""How much of an upstream's error is read to classify it."""
 STREAMS = ("text/event-stream", "application/x-ndjson", "application/ndjson")
 
 
@@ -136,8 +138,8 @@ def is_stream(response: Response) -> bool:
     return False
 
 
-def error_text(response: Response, limit: int) -> bytes:
-    """As much of an error's body as classifies it, at most about `limit` bytes.
+def error_text(response: Response) -> bytes:
+    """As much of an error's body as classifies it, at most `ERROR_BODY` bytes.
 
     A body that is longer, cut or late changes nothing about the status, so it is no
     failure of its own. Raises ClientGone.
@@ -145,11 +147,11 @@ def error_text(response: Response, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        while size < limit and (data := response.read_some()):
+        while size < ERROR_BODY and (data := response.read_some()):
             parts.append(data)
             size += len(data)
     except ClientGone:
         raise
     except UpstreamError:
         pass
-    return b"".join(parts)[:limit]
+    return b"".join(parts)[:ERROR_BODY]

@@ -78,7 +78,8 @@ def test_a_busy_worker_gathers_and_an_idle_one_does_not() -> None:
 
 
 def test_the_first_content_is_never_held(bench: Bench) -> None:
-    bench.call._pace = Pace(bench.waiter, lambda: 99, gap=0.5, busy_from=1)  # type: ignore[arg-type]
+    pace = Pace(bench.waiter, lambda: 99, gap=0.5, busy_from=1)  # type: ignore[arg-type]
+    bench.call._receive._pace = pace
     bench.says("oa", openai_stream(*openai_chunks("one", "two")))
     reply = bench.ask(stream=True)
     assert bench.waiter.slept == []
