@@ -213,15 +213,17 @@ def test_slack_s_challenge_is_answered(hooks: Hooks) -> None:
 
 
 def test_one_commit_serves_many(hooks: Hooks) -> None:
-    gate = threading.Event()
-    hooks.group.submit(lambda connection: gate.wait(10), lambda *_: None)
+    gate, entered = threading.Event(), threading.Event()
+    hooks.group.submit(lambda connection: (entered.set(), gate.wait(30)), lambda *_: None)
+    assert entered.wait(10)  # else the first transaction takes some of the 30 with it
     threads = [
         threading.Thread(target=hooks.take, args=(event(objectId=n),)) for n in range(30)
     ]
     for thread in threads:
         thread.start()
     end = time.monotonic() + 10
-    while len(hooks.group._waiting) < 30 and time.monotonic() < end:
+    while len(hooks.group._waiting) < 30:
+        assert time.monotonic() < end
         time.sleep(0.005)
     before = hooks.group.transactions
     gate.set()
