@@ -66,7 +66,7 @@ class Code:
                 {"type": "text", "text": BILLING.format(f"{self._turn:05x}")},
                 {
                     "type": "text",
-                    "text": "You are a coding agent.",
+                    "text": "You help with programs.",
                     "cache_control": {"type": "ephemeral"},
                 },
             ],
