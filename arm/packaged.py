@@ -73,7 +73,7 @@ def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[
             check=True,
         )  # fmt: skip
     root = package_root(version, machine, work)
-    binds = {"mnt/dist": dist, "mnt/work": work, "mnt/arm": ROOT / "arm"}
-    script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/work/{newer.name}",
+    binds = {"mnt/dist": dist, "mnt/newer": work, "mnt/arm": ROOT / "arm"}
+    script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/newer/{newer.name}",
               NEWER]  # fmt: skip
     return inside(root, cpu, script, binds)

@@ -3,6 +3,7 @@
     python -m arm.prove                       everything: three cores, two Pythons
     python -m arm.prove --quick               what matters most, on one core and one Python
                                               (others with each commit)
+    python -m arm.prove --machine x86_64      2. alone, without emulation
 
 1. Without privileges: the core's, edge's and protocols' tests and a hub that serves,
    run by the emulated Python of an unpacked Debian arm64, on the cores of Pi 3, 4 and 5.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -24,11 +26,11 @@ from pathlib import Path
 
 from arm.debian import DebianError
 from arm.packaged import proof
+from arm.pythons import MACHINES
 from arm.root import CPUS, QEMU, can_enter, emulate, inside, python_root
 from arm.wheels import LOCK, ROOT, WheelError, platforms
 from pihub import __version__
 
-MACHINE = "aarch64"
 VERSIONS = ("3.11", "3.13")
 """Of bookworm and trixie, the releases of Raspberry Pi OS."""
 TESTS = ("tests/core", "tests/protocols", "tests/shared", "tests/domain")
@@ -47,36 +49,52 @@ LONGEST = 1800.0
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="arm.prove", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--machine", choices=MACHINES, default="aarch64")
     parser.add_argument("--cpu", action="append", choices=CPUS)
     parser.add_argument("--python", action="append", choices=VERSIONS)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "arm")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     args = parser.parse_args(argv)
     turn = commit() if args.quick else 0
-    cpus = args.cpu or ((CPUS[turn % 3],) if args.quick else CPUS)
+    native = args.machine == platform.machine()
+    cpus = ("native",) if native else args.cpu or ((CPUS[turn % 3],) if args.quick else CPUS)
     versions = args.python or ((VERSIONS[turn // 3 % 2],) if args.quick else VERSIONS)
-    if shutil.which(QEMU) is None:
+    if not native and shutil.which(QEMU) is None:
         print(f"arm: {QEMU} is missing: apt install qemu-user-static", file=sys.stderr)
         return 1
     try:
         for version in versions:
-            root = python_root(version, args.work)
-            site = install(version, args.dist / "wheels" / MACHINE, args.work)
-            for cpu in cpus:
-                timed(f"{version} {cpu}: tests", suite(root, site, version, cpu, args.quick))
-                timed(f"{version} {cpu}: a hub serves", served(root, site, version, cpu))
-            if why := can_enter(root):
+            root = python_root(version, args.machine, args.work)
+            if not native:
+                emulated(root, version, args.machine, cpus, args)
+            if why := can_enter(root, args.machine):
                 print(f"== {version}: install.sh in a chroot NOT RUN: {why}", flush=True)
+                if native:
+                    return 1  # there is nothing else that it proves
                 continue
             for cpu in cpus:
-                timed(f"{version} {cpu}: install.sh, init, serve, call, stream",
-                      *installed(root, version, args.dist, args.work, cpu))  # fmt: skip
-                timed(f"{version} {cpu}: the package installed, upgraded, removed",
-                      proof(version, MACHINE, cpu, args.dist, args.work))  # fmt: skip
+                timed(
+                    f"{version} {cpu}: install.sh, init, serve, call, stream",
+                    *installed(root, version, args.machine, args.dist, args.work, cpu),
+                )
+                timed(
+                    f"{version} {cpu}: the package installed, upgraded, removed",
+                    proof(version, args.machine, cpu, args.dist, args.work),
+                )
     except (DebianError, WheelError, subprocess.CalledProcessError) as error:
         print(f"arm: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def emulated(
+    root: Path, version: str, machine: str, cpus: Sequence[str], args: argparse.Namespace
+) -> None:
+    """The first part, on each core. Raises CalledProcessError."""
+    site = install(version, machine, args.dist / "wheels", args.work)
+    for cpu in cpus:
+        timed(f"{version} {cpu}: tests", suite(root, site, version, cpu, args.quick))
+        timed(f"{version} {cpu}: a hub serves", served(root, site, version, cpu))
 
 
 def commit() -> int:
@@ -95,45 +113,44 @@ def timed(name: str, words: list[str], cwd: Path = ROOT) -> None:
     print(f"== {name}: passed in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def install(version: str, wheels: Path, work: Path) -> Path:
+def install(version: str, machine: str, wheels: Path, work: Path) -> Path:
     """What is in the archive and the test tools, installed by this machine's pip."""
     site = (work / f"site-{version}").resolve()
     shutil.rmtree(site, ignore_errors=True)
     abi = "cp" + version.replace(".", "")
     mine = [
         str(wheel)
-        for wheel in sorted(wheels.glob("*.whl"))
+        for wheel in sorted((wheels / machine).glob("*.whl"))
         if wheel.name.split("-")[-3] == abi or wheel.name.split("-")[-2] in ("none", "abi3")
     ]
     if not any("/pihub-" in one for one in mine):
         raise WheelError(f"no wheel of pihub for {version} in {wheels}: run `make wheels` first")
-    subprocess.run([*pip(version, site), "--no-index", *mine], check=True)
-    add(version, TOOLS, site, work)
+    subprocess.run([*pip(version, machine, site), "--no-index", *mine], check=True)
+    add(version, machine, TOOLS, site, work)
     tests = site / "tests"
     shutil.copytree(ROOT / "tests", tests, dirs_exist_ok=True)
     shutil.copy(ROOT / "pyproject.toml", site / "pyproject.toml")
     return site
 
 
-def pip(version: str, to: Path) -> list[str]:
-    """This machine's pip, installing wheels of the emulated one into a folder."""
+def pip(version: str, machine: str, to: Path) -> list[str]:
+    """This machine's pip, installing wheels of the proved one into a folder."""
     abi = "cp" + version.replace(".", "")
     words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
              "--no-deps", "--target", str(to), "--only-binary=:all:", "--implementation", "cp",
              "--python-version", version,
              "--abi", abi, "--abi", "abi3", "--abi", "none"]  # fmt: skip
-    for name in platforms(MACHINE):
+    for name in platforms(machine):
         words += ["--platform", name]
     return words
 
 
-def add(version: str, names: Sequence[str], site: Path, work: Path) -> Path:
+def add(version: str, machine: str, names: Sequence[str], site: Path, work: Path) -> Path:
     """Adds what the development lock pins of `names`; the folder."""
     pinned = work / f"{site.name}.lock"
     pinned.write_text(locked(LOCK.with_name("requirements-dev.lock"), names))
-    subprocess.run(
-        [*pip(version, site), "--upgrade", "--require-hashes", "-r", str(pinned)], check=True
-    )
+    words = [*pip(version, machine, site), "--upgrade", "--require-hashes", "-r", str(pinned)]
+    subprocess.run(words, check=True)
     return site
 
 
@@ -164,10 +181,10 @@ def served(root: Path, site: Path, version: str, cpu: str) -> list[str]:
 
 
 def installed(
-    root: Path, version: str, dist: Path, work: Path, cpu: str
+    root: Path, version: str, machine: str, dist: Path, work: Path, cpu: str
 ) -> tuple[list[str], Path]:
     """The archive as a stranger uses it, in the chroot; beside it the SDK of its caller."""
-    archive = dist / f"pihub-{__version__}-linux-{MACHINE}.tar.gz"
+    archive = dist / f"pihub-{__version__}-linux-{machine}.tar.gz"
     if not archive.exists():
         raise WheelError(f"{archive} is missing: run `make bundle` first")
     folder = work / "unpacked"
@@ -175,9 +192,9 @@ def installed(
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     [top] = folder.iterdir()
-    sdk = work / f"sdk-{version}"
+    sdk = work / f"sdk-{version}-{machine}"
     if not sdk.exists():
-        add(version, SDK, sdk, work)
+        add(version, machine, SDK, sdk, work)
     binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm", "mnt/sdk": sdk}
     for name in binds:
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
-"""A Debian arm64 system in a folder, and programs run in it under emulation.
+"""A Debian system in a folder, and programs run in it: those for arm64 under emulation.
 
 Two ways: `emulate` needs no privileges at all (qemu's -L), but the program must not start
-other ARM programs. `inside` is a real chroot, in which they can; it needs root and the
-kernel's binfmt_misc, so ask `can_enter` first.
+other ARM programs. `inside` is a real chroot, in which they can; it needs root and, for
+another machine's programs, the kernel's binfmt_misc, so ask `can_enter` first.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,11 @@ PACKAGES = ("python3", "libstdc++6", "libgcc-s1", "ca-certificates", "coreutils"
             "sed", "grep", "mawk", "findutils", "libc-bin", "tar")  # fmt: skip
 
 
-def python_root(version: str, work: Path) -> Path:
+def python_root(version: str, machine: str, work: Path) -> Path:
     """A system with only Python (and a shell), unpacked and not installed: 10 seconds."""
     suite = SUITES[version]
-    home = (work / f"root-{suite}").resolve()
-    debs = Apt(home / "apt", suite, "aarch64").debs(PACKAGES, closure=True)
+    home = (work / f"root-{suite}-{machine}").resolve()
+    debs = Apt(home / "apt", suite, machine).debs(PACKAGES, closure=True)
     root = unpack(debs, home / "root")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
@@ -57,10 +58,26 @@ def emulate(
             str(root / f"usr/bin/python{version}"), *words]  # fmt: skip
 
 
-def can_enter(root: Path) -> str:
-    """"" if a chroot can run ARM programs here, else why not. Registers qemu if it may."""
+def can_enter(root: Path, machine: str) -> str:
+    """"" if a chroot can run its programs here, else why not. Registers qemu if it may."""
     if os.geteuid() != 0:
         return "not root"
+    if machine != platform.machine() and (why := registered()):
+        return why
+    if shutil.which("unshare") is None:
+        return "unshare is missing"
+    try:
+        done = subprocess.run(
+            inside(root, CPUS[1], ["/bin/true"]), capture_output=True, text=True, check=False,
+            timeout=60,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "a program in the chroot does not end"
+    return "" if done.returncode == 0 else f"chroot fails: {done.stderr.strip()[-200:]}"
+
+
+def registered() -> str:
+    """Registers qemu as the interpreter of ARM programs; why it cannot, else ""."""
     if not (BINFMT / "qemu-aarch64").exists():
         if not (BINFMT / "register").exists():
             subprocess.run(
@@ -75,21 +92,13 @@ def can_enter(root: Path) -> str:
                 (BINFMT / "register").write_bytes(line.read_bytes())
         except OSError as error:
             return f"qemu cannot be registered ({error.strerror})"
-    if shutil.which("unshare") is None:
-        return "unshare is missing"
-    try:
-        done = subprocess.run(
-            inside(root, CPUS[1], ["/bin/true"]), capture_output=True, text=True, check=False,
-            timeout=60,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "a program in the chroot does not end"
-    return "" if done.returncode == 0 else f"chroot fails: {done.stderr.strip()[-200:]}"
+    return ""
 
 
 def inside(root: Path, cpu: str, words: Sequence[str], binds: Mapping[str, Path] = {}) -> list[str]:
     """The command that runs `words` in the root: own mounts, own network with loopback.
 
+    `cpu` is the one that qemu is, if the programs are not of this machine.
     `binds`: folder in the root (relative) -> folder of this machine.
     """
     script = ["set -e", f"cd {root}", "mkdir -p proc dev tmp root"]
