@@ -105,7 +105,14 @@ class Worker:
         )
         permit = Inspect(self._scopes)
         deferred, jobs = worker_jobs(
-            hub, self.connector, waiter, access, self._intake, permit, self._purse
+            hub,
+            self.connector,
+            waiter,
+            access,
+            self._intake,
+            permit,
+            pipeline.stages.route,
+            self._purse,
         )
         app = build(
             Parts(

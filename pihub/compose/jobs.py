@@ -5,34 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pihub.compose.job_books import JobBooks
 from pihub.compose.webhooks import listen
-from pihub.domain.chat import Usage
-from pihub.domain.energy import Energy
-from pihub.domain.event import Reason
 from pihub.domain.ports import Waiter
-from pihub.domain.pricing import cost
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.intake import Intake
 from pihub.gateway.link import auth_headers
 from pihub.gateway.purse import Purse
+from pihub.gateway.route import Router
 from pihub.http.control.jobs import JobsApp, view
 from pihub.http.data.jobs import Deferred, JobList, JobsSocket, OneJob
 from pihub.jobs.remote import Remote
 from pihub.jobs.service import JobService
-from pihub.ops.budgets import window_now
 from pihub.protocols.registry import UPSTREAMS
+from pihub.security.keys import KeyService
+from pihub.security.standing import Standing
 from pihub.server.waiter_poll import PollWaiter
 from pihub.settings.paths import database
 from pihub.settings.sizes import parse_size
 from pihub.shared.access import Access
-from pihub.shared.budgets import Budgets
-from pihub.shared.events import Flag
-from pihub.shared.spending import PlanReader
 from pihub.store.hooks import Due
 from pihub.store.jobs import JOBS_DB, Job, JobStore
 from pihub.store.metrics import MetricsStore
@@ -61,6 +56,7 @@ def worker_jobs(
     access: Access,
     intake: Intake,
     inspect: Inspect,
+    router: Router,
     purse: Purse,
 ) -> tuple[Deferred | None, dict[str, object]]:
     """What takes chats in (None if that is switched off), and the resources of /v1/jobs."""
@@ -68,55 +64,11 @@ def worker_jobs(
     deferred = None
     if hub.settings.jobs.enabled:
         deferred = Deferred(
-            jobs, hub.models, intake, inspect, purse, hub.settings.subscribers
+            jobs, intake, inspect, router, purse, hub.settings.subscribers
         )
     return deferred, {
         "jobs": JobList(jobs, access, waiter), "job": OneJob(jobs, access, waiter),
     }  # fmt: skip
-
-
-class Money:
-    """jobs.service.Books over the hub's ledger and budgets."""
-
-    def __init__(
-        self, hub: Hub, slot: int, store: MetricsStore, stored: Callable[[], bool]
-    ) -> None:
-        settings, state = hub.settings, hub.state
-        self._prices = hub.prices
-        self._energy = Energy(settings.energy.watts, settings.energy.usd_per_kwh)
-        self._simulated = {name: one.simulated for name, one in settings.upstreams.items()}
-        self._write = state.journal(slot).write
-        self._intern = state.names.intern
-        self._budgets = Budgets(state.budgets, slot, state.arena.secret)
-        self._plan = PlanReader(state.spending)
-        self._store = store
-        self.stored = stored
-
-    def cost(self, job: Job, kind: str, usage: Usage, seconds: float) -> int:
-        price = self._prices.find(kind, job.model)
-        if price is None:
-            return -1
-        if price.free:
-            return self._energy.nano(seconds)
-        return cost(usage, price, batch=kind == "anthropic")
-
-    def recorded(self, rid: int) -> bool:
-        return self._store.has_recent(rid)
-
-    def write(self, job: Job) -> None:
-        """One record, as of a request; its time is when it ended, so that what is stored in
-        order of time stays so."""
-        flags = Flag.SIMULATED if self._simulated.get(job.upstream) else 0
-        began = time.monotonic_ns()
-        intern = self._intern
-        self._write(
-            began, [], job.rid, job.cost, 0, 0, job.input_tokens, job.output_tokens, 0, 0, 0, 0,
-            job.key, 200, job.tenant, job.route, intern(job.model), intern(job.upstream),
-            intern(job.alias), 0, flags, max(1, job.attempts), Reason.FIRST_CHOICE, 0, 0, 0, 0, 0,
-        )  # fmt: skip
-        self._budgets.spend(
-            self._plan(), job.cost, window_now(), key=job.key, tenant=job.tenant, model=job.model
-        )
 
 
 def _remotes(hub: Hub, connector: Connector) -> dict[str, Remote]:
@@ -165,7 +117,7 @@ class ControlJobs:
         self._threads: list[threading.Thread] = []
 
     def start(
-        self, slot: int, metrics: MetricsStore, stored: Callable[[], bool]
+        self, slot: int, metrics: MetricsStore, stored: Callable[[], bool], keys: KeyService
     ) -> JobService | None:
         """None if they are switched off. Raises StartupError."""
         hub = self._hub
@@ -176,7 +128,7 @@ class ControlJobs:
             JobStore(database(hub.settings).parent / JOBS_DB),
             _remotes(hub, connector),
             hub.settings.jobs,
-            Money(hub, slot, metrics, stored),
+            JobBooks(hub, slot, metrics, stored, Standing(keys)),
             Teller(hub, connector),
         )
         socket = listen(take_socket(hub))

@@ -28,6 +28,21 @@ class Candidate:
     """In the chain."""
 
 
+def restriction(key: str, model: str) -> str:
+    """What a key's policy and its model's leave out, whatever a request asks for: one of ONLY,
+    or "". The key's goes before."""
+    if key in ONLY:
+        return key
+    return model if model in ONLY else ""
+
+
+def permitted(only: str, chain: Sequence[Target], local: frozenset[str]) -> tuple[Target, ...]:
+    """The targets that a restriction leaves; `local`: upstreams on this machine or network."""
+    if only not in ONLY:
+        return tuple(chain)
+    return tuple(one for one in chain if (one.upstream in local) == (only == "local-only"))
+
+
 def order(
     policy: str,
     candidates: Sequence[Candidate],

@@ -131,4 +131,4 @@ class DirectStages(Stages):
 
     def _find(self, x: Exchange) -> None:
         self.inspect.permit(x)
-        x.targets = self.route.models.find(x.alias)
+        x.targets = self.route.allowed(x)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pihub.domain import predict
 from pihub.domain.chat import Ask, Text, Usage
-from pihub.domain.routing import ONLY, POLICIES, Candidate, order
+from pihub.domain.routing import ONLY, POLICIES, Candidate, order, permitted, restriction
 from pihub.domain.target import Target
 from pihub.errors import BadRequest, PolicyRefused
 from pihub.gateway.exchange import Exchange
@@ -56,6 +56,8 @@ class Plan:
     predicted_ms: dict[str, float]
     """By target; only where there is something to go by."""
     until: float
+    policy: str = "chain"
+    """The order that the request got."""
     began: float = field(default_factory=monotonic)
     waited_ms: int = 0
     """In a queue, or for a model to be loaded."""
@@ -161,7 +163,17 @@ class Planner:
             predict.output_tokens(figures, ask.max_tokens),
             {one.target.name: one.predicted_ms for one in found if one.predicted_ms is not None},
             monotonic() + self._chain_seconds,
+            policy,
         )
+
+    def allowed(self, x: Exchange, chain: Sequence[Target]) -> tuple[Target, ...]:
+        """The chain as written, without what the key's and the model's restrictions and an
+        `-only` header leave out. Raises PolicyRefused and BadRequest (unknown policy)."""
+        policy, only = self._policy(x, self._rules.get(x.alias, PLAIN))
+        left = permitted(policy, permitted(only, chain, self._local), self._local)
+        if not left:
+            raise PolicyRefused(f"{only or policy} leaves no target of the model {x.alias[:100]!r}")
+        return left
 
     def _policy(self, x: Exchange, rules: Rules) -> tuple[str, str]:
         """(order, restriction or ""): a key's restriction cannot be asked away."""
@@ -172,10 +184,7 @@ class Planner:
             raise BadRequest(
                 f"x-pihub-policy is one of {', '.join(POLICIES)}", param="x-pihub-policy"
             )
-        if key in ONLY:
-            return policy, key
-        # What the model's own section restricts, a header cannot widen either.
-        return policy, rules.policy if rules.policy in ONLY else ""
+        return policy, restriction(key, rules.policy)
 
     def _candidate(
         self, x: Exchange, ask: Ask, chain: Sequence[Target], place: int, rules: Rules

@@ -69,6 +69,14 @@ class Router:
         if self._thoughts is not None:
             self._thoughts.pin(x)
 
+    def allowed(self, x: Exchange) -> tuple[Target, ...]:
+        """The chain of a request that is no chat, without what may not answer it.
+
+        Raises ModelNotFound, PolicyRefused and BadRequest.
+        """
+        chain = self.models.find(x.alias)
+        return chain if self._planner is None else self._planner.allowed(x, chain)
+
 
 def chain_targets(
     chain: Sequence[str],

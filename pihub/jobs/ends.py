@@ -1,32 +1,20 @@
-"""What becomes of a job: each end is one commit."""
+"""What becomes of a job: whether it is sent at all, and each end, is one commit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import msgspec
 
 from pihub.domain.chat import Answer, Ask, Usage
-from pihub.errors import PihubError, Unsupported
+from pihub.errors import BudgetExceeded, PihubError, Unsupported
+from pihub.jobs.books import Books
 from pihub.jobs.remote import Remote
 from pihub.protocols.registry import CLIENTS
 from pihub.store.jobs import Job, JobStore
 
-
-class Books(Protocol):
-    """Money, as the composition root knows it."""
-
-    def cost(self, job: Job, kind: str, usage: Usage, seconds: float) -> int:
-        """nano-USD; -1: unknown. Of an Anthropic job: at the batch price."""
-
-    def write(self, job: Job) -> None:
-        """Into the ledger and the budgets."""
-
-    def recorded(self, rid: int) -> bool: ...
-
-    def stored(self) -> bool:
-        """Whether all records from before this process's start are in the ledger."""
+POOR = 30.0
+"""Seconds until a job that no budget has room for is judged again."""
 
 
 class Ends:
@@ -46,6 +34,28 @@ class Ends:
         self._attempts = attempts
         self._clock = clock
         self._clients = {name: make() for name, make in CLIENTS.items()}
+
+    def admit(self, job: Job, now: float) -> tuple[Ask, int] | None:
+        """What is asked, and the nano-USD that are held for it, if its key may still do that
+        and there is money for it. None: it failed, or waits for room in the budget.
+        """
+        body = self._store.body(job.id)
+        try:
+            ask = self._parse(job, body)
+            return ask, self._books.admit(job, ask, len(body))
+        except BudgetExceeded as error:
+            self._store.change([job.id], "queued", after=now + POOR, error=error.message)
+        except PihubError as error:
+            self.fail(job, error.message)
+        return None
+
+    def begin(self, held: Mapping[str, int], state: str, now: float) -> set[str]:
+        """Of the admitted jobs, by id, those that were still queued: they are in `state` now,
+        all in one commit."""
+        begun = self._store.begin(held, state, now)
+        for id_ in held.keys() - begun:
+            self._books.release(id_)
+        return begun
 
     def done(self, job: Job, answer: Answer, seconds: float) -> None:
         usage = answer.usage or Usage()
@@ -67,26 +77,31 @@ class Ends:
     def again(self, job: Job, why: str, *, counts: bool = True) -> None:
         """Try once more, unless it was tried often enough or was cancelled."""
         if job.state == "cancelled":
+            self._books.release(job.id)
             self._store.change([job.id], batch="")
             return
         attempts = job.attempts + counts
         if attempts >= self._attempts:
             self.fail(job, why)
             return
+        self._books.release(job.id)
         self._store.change(
             [job.id], "sending", "sent", "running", state="queued", batch="", attempts=attempts,
-            error=why,
+            error=why, held=0,
         )  # fmt: skip
 
     def fail(self, job: Job, why: str) -> None:
+        self._books.release(job.id)
         self._store.change(
             [job.id], "queued", "sending", "sent", "running", state="failed",
             ended=self._clock(), error=why[:500],
         )  # fmt: skip
 
     def asked(self, job: Job) -> Ask:
-        ask = self._clients[job.protocol].parse(self._store.body(job.id))
-        return msgspec.structs.replace(ask, stream=False)
+        return self._parse(job, self._store.body(job.id))
+
+    def _parse(self, job: Job, body: bytes) -> Ask:
+        return msgspec.structs.replace(self._clients[job.protocol].parse(body), stream=False)
 
     def kind(self, job: Job) -> str:
         remote = self.remotes.get(job.upstream)

@@ -25,7 +25,7 @@ STALE = 60.0
 """Seconds after which a sending that nobody heard of is looked for."""
 BACKOFF = 30.0
 MOST_BYTES = 100 << 20
-"""Of one batch's body, in memory while it is sent."""
+"""Of one batch's body, in memory while it is sent; the last request may go beyond."""
 
 
 class Sending:
@@ -40,7 +40,7 @@ class Sending:
 
     def send(self, now: float) -> None:
         groups: defaultdict[str, list[Job]] = defaultdict(list)
-        for job in self._store.in_state("queued"):
+        for job in self._store.waiting(now):
             if self._ends.kind(job) == "anthropic":
                 groups[job.upstream].append(job)
         for upstream, jobs in groups.items():
@@ -53,19 +53,26 @@ class Sending:
 
     def _send_batch(self, upstream: str, jobs: Sequence[Job], now: float) -> None:
         requests: list[tuple[str, bytes]] = []
+        held: dict[str, int] = {}
         size = 0
         for job in jobs:
+            if size >= MOST_BYTES:
+                break
+            admitted = self._ends.admit(job, now)
+            if admitted is None:
+                continue
             try:
-                body = self._ends.remotes[upstream].body(self._ends.asked(job), job.model)
+                body = self._ends.remotes[upstream].body(admitted[0], job.model)
             except PihubError as error:
                 self._ends.fail(job, error.message)
                 continue
             size += len(body)
-            if requests and size > MOST_BYTES:
-                break
             requests.append((job.id, body))
+            held[job.id] = admitted[1]
+        begun = self._ends.begin(held, "sending", now)
+        requests = [one for one in requests if one[0] in begun]
         ids = [name for name, _ in requests]
-        if not ids or not self._store.change(ids, "queued", state="sending", sending=now):
+        if not ids:
             return
         try:
             batch = self._batches(upstream).create(requests)
@@ -101,7 +108,8 @@ class Sending:
                     log.info("a batch of %d deferred requests was found again", len(ids))
                     break
             else:
-                self._store.change(ids, "sending", state="queued")
+                for job in jobs:
+                    self._ends.again(job, "it was not sent", counts=False)
 
     def poll(self, now: float) -> None:
         for id_, upstream in self._store.batches():

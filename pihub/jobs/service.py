@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from pihub.domain.chat import Ask
 from pihub.errors import PihubError, UpstreamError
-from pihub.jobs.ends import Books, Ends
+from pihub.jobs.books import Books
+from pihub.jobs.ends import Ends
 from pihub.jobs.night import LAST_CALL, is_night, minutes
 from pihub.jobs.remote import Remote
 from pihub.jobs.sending import BACKOFF, Sending
@@ -86,9 +88,10 @@ class JobService:
     # ---- the thread ----------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
-        self.store.change(
-            [job.id for job in self.store.in_state("running")], "running", state="queued"
-        )
+        for job in self.store.held():
+            self._books.resume(job)
+        for job in self.store.in_state("running"):
+            self._ends.again(job, "the hub ended meanwhile", counts=False)
         while not stop.is_set():
             busy = True
             try:
@@ -131,21 +134,22 @@ class JobService:
         """One request at a time, so that whoever asks at night waits for one at most."""
         at = datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's night
         night = is_night(at, *self._night)
-        for job in self.store.in_state("queued"):
+        for job in self.store.waiting(now):
             if self._ends.kind(job) == "anthropic" or self._rest.get(job.upstream, 0.0) > now:
                 continue
             if not night and job.deadline - now > LAST_CALL:
                 continue
-            if not self.store.change([job.id], "queued", state="running"):
+            admitted = self._ends.admit(job, now)
+            if admitted is None or not self._ends.begin({job.id: admitted[1]}, "running", now):
                 continue
-            self._ask_now(job, now)
+            self._ask_now(job, admitted[0], now)
             self._changed.set()
             return
 
-    def _ask_now(self, job: Job, now: float) -> None:
+    def _ask_now(self, job: Job, ask: Ask, now: float) -> None:
         begun = time.monotonic()
         try:
-            answer = self._ends.remotes[job.upstream].ask(self._ends.asked(job), job.model)
+            answer = self._ends.remotes[job.upstream].ask(ask, job.model)
         except UpstreamError as error:
             self._rest[job.upstream] = now + BACKOFF
             self._ends.again(job, error.message)
@@ -162,6 +166,8 @@ class JobService:
         known = [job for job in jobs if self._books.recorded(job.rid)]
         self.store.change([job.id for job in known], billed=1)
         self._written -= {job.rid for job in known}
+        for job in known:
+            self._books.release(job.id)
         rest = [job for job in jobs if job not in known and job.rid not in self._written]
         if not rest or not self._books.stored():
             return

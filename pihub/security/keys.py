@@ -71,7 +71,7 @@ class KeyService:
 
     def _load(self) -> int:
         self._version = self._store.version()
-        live = [key for key in self._store.list() if self._live(key)]
+        live = [key for key in self._store.list() if self.is_live(key)]
         self._admins = {key.hash: key for key in live if scopes.load(key.scope).admin}
         if self._publisher is None:
             return 0
@@ -180,7 +180,7 @@ class KeyService:
         if not 0 <= overlap <= MAX_OVERLAP:
             raise BadRequest("overlap is at most 90 days", param="overlap")
         old = self.get(number)
-        if not self._live(old) or old.successor:
+        if not self.is_live(old) or old.successor:
             raise Conflict(f"key {number} is no longer live, or was rotated already")
         with self._lock:
             now = int(self._clock())
@@ -192,7 +192,7 @@ class KeyService:
     def admin(self, token: str, address: str) -> Actor | None:
         """Who an admin key acts for; None: it is none, has ended, or not from there."""
         key = self._admins.get(token_hash(self._pepper, token)) if well_formed(token) else None
-        if key is None or not self._live(key):
+        if key is None or not self.is_live(key):
             return None
         scope = scopes.load(key.scope)
         if not in_networks(Rule(None, None, tuple(scope.networks)), address):
@@ -246,7 +246,7 @@ class KeyService:
             raise Overloaded(f"all {TENANTS - 1} tenant numbers have been given out")
 
     def _renewed(self, key: KeyRow) -> None:
-        if not self._live(key):
+        if not self.is_live(key):
             self._out_of_force(key)
             return
         self._admins.pop(key.hash, None)
@@ -260,7 +260,8 @@ class KeyService:
         if self._publisher is not None:
             self._publisher.remove(key)
 
-    def _live(self, key: KeyRow) -> bool:
+    def is_live(self, key: KeyRow) -> bool:
+        """Neither revoked nor expired."""
         return not key.revoked and (not key.expires or key.expires > self._clock())
 
 

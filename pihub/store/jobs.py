@@ -45,6 +45,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     told: int = 0
     tell_at: float = 0.0
     tell_tries: int = 0
+    held: int = 0
+    """nano-USD that the budgets hold for it while it is being sent and answered."""
+    after: float = 0.0
+    """It is not looked at before."""
 
     @property
     def over(self) -> bool:
@@ -101,6 +105,19 @@ class JobStore:
         marks = ", ".join("?" * len(states))
         return self._some(f"WHERE state IN ({marks}) ORDER BY deadline LIMIT ?", (*states, limit))
 
+    def waiting(self, now: float, limit: int = 1000) -> list[Job]:
+        """Those that may be begun, the most urgent first."""
+        return self._some(
+            "WHERE state = 'queued' AND after <= ? ORDER BY deadline LIMIT ?", (now, limit)
+        )
+
+    def held(self) -> list[Job]:
+        """Those for which the budgets hold something."""
+        return self._some(
+            "WHERE held > 0 AND billed = 0 AND (state IN ('sending', 'sent', 'running')"
+            " OR input_tokens > 0 OR batch <> '')", ()
+        )  # fmt: skip
+
     def unbilled(self) -> list[Job]:
         return self._some("WHERE input_tokens > 0 AND billed = 0", ())
 
@@ -136,6 +153,21 @@ class JobStore:
                 )
                 changed += connection.changes()
         return changed
+
+    def begin(self, held: Mapping[str, int], state: str, now: float) -> set[str]:
+        """Queued jobs by id, with what is held for each, to `state`, in one transaction; which
+        of them were queued."""
+        begun = set()
+        with self.database.write() as connection:
+            for id_, nano in held.items():
+                connection.execute(
+                    "UPDATE jobs SET state = ?, sending = ?, held = ?, error = ''"
+                    " WHERE id = ? AND state = 'queued'",
+                    (state, now, nano, id_),
+                )
+                if connection.changes():
+                    begun.add(id_)
+        return begun
 
     def counts(self) -> Mapping[str, int]:
         return dict(self.database.read("SELECT state, count(*) FROM jobs GROUP BY state"))

@@ -69,13 +69,15 @@ def run_control(
     webhooks: Desk | None = None,
     exporter: Exporter | None = None,
     tell: Tell | None = None,
-    jobs: Callable[[MetricsStore, Callable[[], bool]], JobService | None] = lambda *_: None,
+    jobs: Callable[[MetricsStore, Callable[[], bool], KeyService], JobService | None] = (
+        lambda *_: None
+    ),
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
     `previous`: the arena that draining workers still write to after a reload.
     `tell`: takes alerts to subscribers. `jobs` starts the work on deferred requests, over the
-    store and whether it has all records from before this start.
+    store, whether it has all records from before this start, and the keys.
 
     Keys are published first: until then workers answer `starting`. Raises StartupError.
     """
@@ -129,7 +131,7 @@ def run_control(
         catalog=Catalog(settings, settings_prices(settings), state),
         desk=CacheDesk(state, observers.study),
         egress=egress,
-        jobs=jobs(store, observers.recorder.mark()),
+        jobs=jobs(store, observers.recorder.mark(), keys),
     )
 
     def saved(number: int) -> None:

@@ -13,13 +13,17 @@ import falcon
 import msgspec
 
 from pihub.domain.ports import Waiter
+from pihub.domain.routing import ONLY
 from pihub.domain.target import Principal, Target
 from pihub.errors import (
     BadRequest,
+    BudgetExceeded,
     ControlUnavailable,
     IdempotencyMismatch,
     Internal,
+    ModelNotFound,
     PihubError,
+    Unsupported,
     UpstreamError,
 )
 from pihub.gateway.exchange import Exchange, Incoming
@@ -27,7 +31,7 @@ from pihub.gateway.inspect import Inspect
 from pihub.gateway.intake import Intake
 from pihub.gateway.lookup import check_once
 from pihub.gateway.purse import Purse
-from pihub.gateway.route import ModelTable
+from pihub.gateway.route import Router
 from pihub.http.control.jobs import Taken
 from pihub.protocols.registry import UPSTREAMS
 from pihub.settings.schema import Pool, Timers
@@ -43,6 +47,8 @@ SHORTEST, LONGEST = 60.0, 7 * 86400.0
 _SPAN = re.compile(r"([0-9]{1,7})(s|m|h|d)?")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _BATCHED = "anthropic"
+UNORDERED = frozenset({"chain", *ONLY})
+"""Policies that say nothing of the order."""
 
 
 def seconds(text: str) -> float:
@@ -87,16 +93,16 @@ class Deferred:
     def __init__(
         self,
         socket: JobsSocket,
-        models: ModelTable,
         intake: Intake,
         inspect: Inspect,
+        router: Router,
         purse: Purse,
         subscribers: Collection[str],
     ) -> None:
         self._socket = socket
-        self._models = models
         self._intake = intake
         self._inspect = inspect
+        self._router = router
         self._purse = purse
         self._subscribers = subscribers
         self._formats = {kind: make() for kind, make in UPSTREAMS.items()}
@@ -128,15 +134,9 @@ class Deferred:
             )
         self._intake(x)
         self._inspect(x)
-        x.targets = chain = self._models.find(x.alias)
-        target = _target(chain)
-        # What its upstream cannot be asked is better refused now than tomorrow.
-        ask = msgspec.structs.replace(x.parsed(), stream=False, max_tokens=1)
-        self._formats[target.kind].request(ask, target.model, stream=False)
-        try:
-            self._purse.take(x, target)  # is there room at all; the true cost comes later
-        finally:
-            self._purse.settle(x)
+        self._router(x)
+        x.targets = preferred(x)
+        target = self._first(x)
         now, who = time.time(), request.principal
         job = Job(
             id=_id(request), rid=request.rid, tenant=who.tenant, key=who.key,
@@ -151,6 +151,37 @@ class Deferred:
         return status, body
 
 
+    def _first(self, x: Exchange) -> Target:
+        """The first target that can be asked this and has room in the budgets: what cannot be
+        is better refused now than tomorrow. Both are asked again when it is sent.
+
+        Raises Unsupported, BudgetExceeded and PriceUnknown.
+        """
+        ask = msgspec.structs.replace(x.parsed(), stream=False, max_tokens=1)
+        failed: PihubError | None = None
+        for target in x.targets:
+            try:
+                self._formats[target.kind].request(ask, target.model, stream=False)
+                self._purse.take(x, target)
+            except (Unsupported, BudgetExceeded) as error:
+                if isinstance(error, BudgetExceeded) and not error.goes_on:
+                    raise
+                failed = failed or error
+            else:
+                return target
+            finally:
+                self._purse.settle(x)  # the true cost comes later
+        raise failed or ModelNotFound("the model's chain is empty")
+
+
+def preferred(x: Exchange) -> tuple[Target, ...]:
+    """In the order of the plan, if the request, its key or its model asks for one; else
+    whoever has a batch interface goes before the others."""
+    if x.pinned or (x.plan is not None and x.plan.policy not in UNORDERED):
+        return x.targets
+    return tuple(sorted(x.targets, key=lambda target: target.kind != _BATCHED))
+
+
 def _id(request: Incoming) -> str:
     """A new one; with an Idempotency-Key always the same, so that a repeat finds the job."""
     if request.once is None:
@@ -159,11 +190,6 @@ def _id(request: Incoming) -> str:
     who = request.principal
     named = f"{who.tenant}\0{who.key}\0{request.once}".encode()
     return "job_" + hashlib.blake2b(named, digest_size=16).hexdigest()
-
-
-def _target(chain: tuple[Target, ...]) -> Target:
-    """Whoever has a batch interface, else the chain's first."""
-    return next((one for one in chain if one.kind == _BATCHED), chain[0])
 
 
 def _error(status: int, body: bytes) -> PihubError:
