@@ -6,6 +6,7 @@ from typing import Any
 
 import falcon
 
+from pihub.dashboard import words
 from pihub.dashboard.menu import Render
 from pihub.dashboard.policy import guard
 from pihub.dashboard.welcome import HERE as WELCOME
@@ -201,6 +202,7 @@ class AccountPage:
             who=who,
             account=user,
             sessions=sessions if user else [],
+            browser=words.browser,
             csrf=who.csrf,
         )
 

@@ -51,8 +51,10 @@ PROMPTS = {
 QUESTION = "the question stands nowhere: the hub does not keep it"
 
 
-def build(found: RequestRow, times: RequestTimes, key: str, host: str) -> Screen:
-    """`key`: the name of the key that asked."""
+def build(
+    found: RequestRow, times: RequestTimes, key: str, tenant: str, host: str
+) -> Screen:
+    """`key`, `tenant`: the names of the key that asked, and of whose it is."""
     told, view = request(found), shown_row(request(found))
     parts: list[Part] = [
         Cards(
@@ -71,7 +73,7 @@ def build(found: RequestRow, times: RequestTimes, key: str, host: str) -> Screen
             found.dur_us,
             "The edge answered by itself: no stage took part." if not any(times[:5]) else "",
         ),
-        _decisions(found, told, times, key),
+        _decisions(found, told, times, key, tenant),
     ]  # fmt: skip
     curl = as_curl(found, host)
     if curl:
@@ -119,12 +121,14 @@ def _edge(found: RequestRow) -> str:
     return "a kept answer" if request(found)["cache"] == "hit" else "refused or passed through"
 
 
-def _decisions(found: RequestRow, told: dict[str, object], times: RequestTimes, key: str) -> Table:
+def _decisions(
+    found: RequestRow, told: dict[str, object], times: RequestTimes, key: str, tenant: str
+) -> Table:
     reason = str(told["reason"])
     model = str(told["model"])
     same = f"/dashboard/requests?model={quote(model)}" if model else ""
     lines = (
-        ("When", words.clock(found.ts_ns / 1e9), f"request id {found.rid:016x}", ""),
+        ("When", words.moment(found.ts_ns / 1e9), f"request id {found.rid:016x}", ""),
         ("Asked for", model or str(told["route"]).replace("_", " "),
          f"by {str(told['route']).replace('_', ' ')}", same),
         ("Answered by", str(told["served_by"] or words.NONE), _attempts(found), ""),
@@ -133,9 +137,9 @@ def _decisions(found: RequestRow, told: dict[str, object], times: RequestTimes, 
         ("Error", str(told["error"] or "none").replace("_", " "), "", ""),
         ("Tokens", f"{words.count(found.in_tok)} in, {words.count(found.out_tok)} out",
          f"{words.count(found.cache_read_tok)} read from the vendor's cache"
-         + (", estimated" if told["estimated"] else ""), ""),
+         + ("; counts are estimates" if told["estimated"] else ""), ""),
         ("Bytes", f"{words.size(times.bytes_in)} in, {words.size(times.bytes_out)} out", "", ""),
-        ("Key", key, f"tenant {found.tenant}",
+        ("Key", key, f"of the tenant {tenant}" if tenant else "",
          f"/dashboard/requests?key={found.key}" if found.key else ""),
     )  # fmt: skip
     return Table(

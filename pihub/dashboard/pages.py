@@ -265,10 +265,10 @@ class OneRequest:
         found = services.store.one(number)
         if found is None:
             raise NotFound("this request is not kept (any more): store.retention_days")
-        name = next((one.name for one in services.keys.list() if one.id == found[0].key), "none")
+        key = next((one for one in services.keys.list() if one.id == found[0].key), None)
+        name, tenant = ("none", "") if key is None else (key.name, key.tenant_name)
         host = f"{req.forwarded_scheme}://{req.forwarded_host}"
-        self._templates.answer(
-            resp, "screen.html", actor, page="requests", screen=onerequest.build(*found, name, host)
-        )
+        screen = onerequest.build(*found, name, tenant, host)
+        self._templates.answer(resp, "screen.html", actor, page="requests", screen=screen)
 
     on_head = on_get

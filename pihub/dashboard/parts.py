@@ -94,6 +94,8 @@ class Table:
     forms: tuple[Action, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     """(label, href) below the table."""
+    folded: bool = False
+    """Only its title is seen until somebody opens it."""
     kind: Literal["table"] = "table"
 
 

@@ -25,6 +25,8 @@ from pihub.dashboard.verdict import (
 
 ROWS = 20
 """Recent requests on the overview."""
+KINDS = {"api": "API", "webhook": "webhook"}
+"""Of routes that lead to no model."""
 View = dict[str, Any]
 """{"at", "tone", "texts": {name: text}, "alerts", "upstreams", "processes", "requests": [row]}"""
 
@@ -165,6 +167,14 @@ def process(one: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _served(one: Mapping[str, Any]) -> str:
+    """What answered; of an API or a webhook, whose name stands before it, only the kind."""
+    served = str(one["served_by"])
+    if "/" in served:
+        return served
+    return KINDS.get(one["route"], served or words.NONE) if served else words.NONE
+
+
 def row(one: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the table of requests."""
     status = one["status"]
@@ -176,12 +186,12 @@ def row(one: Mapping[str, Any]) -> dict[str, Any]:
         "tone": tone,
         "status": str(status),
         "model": one["model"] or one["served_by"] or one["route"].replace("_", " "),
-        "served": one["served_by"] or words.NONE,
+        "served": _served(one),
         "reason": (one["error"] or one["reason"]).replace("_", " ").replace("-", " "),
         "cache": "" if one["cache"] == "none" else one["cache"],
         "latency": words.milliseconds(one["duration_ms"]),
         "cost": words.money(one["cost_usd"]),
         "stream": "stream" if one["stream"] else "",
-        "gone": "client left" if one["client_gone"] else "",
+        "gone": "client left" if one["client_gone"] and one["reason"] != "client-gone" else "",
         "sim": "simulated" if one["simulated"] else "",
     }

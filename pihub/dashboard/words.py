@@ -112,6 +112,28 @@ def many(number: int, one: str, more: str = "") -> str:
     return f"{count(number)} {one if number == 1 else more or one + 's'}"
 
 
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),
+            ("Version/", "Safari"))  # fmt: skip
+SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+           ("Macintosh", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))  # fmt: skip
+"""Marks in user-agent fields, the telling ones before those that others imitate."""
+
+
+def browser(agent: str) -> str:
+    """`Firefox 140 on Linux` out of a user-agent field; what is none of these as it is, cut."""
+    name = next(((mark, name) for mark, name in BROWSERS if mark in agent), None)
+    if name is None:
+        return agent[:40] or NONE
+    version = agent.split(name[0], 1)[1].split(".", 1)[0].split(" ", 1)[0][:6]
+    system = next((f" on {told}" for mark, told in SYSTEMS if mark in agent), "")
+    return f"{name[1]} {version}{system}"
+
+
+def moment(at: float) -> str:
+    """The hub's local day and time: 29 Nov 07:56:35"""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%d %b %H:%M:%S")
+
+
 def clock(at: float) -> str:
     """The hub's local time of day; the page's script shows the reader's own."""
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")

@@ -239,7 +239,7 @@ def request(row: RequestRow) -> dict[str, Any]:
         "route": _name(Route, row.route),
         "status": row.status,
         "model": row.alias or row.model,
-        "served_by": f"{row.upstream}/{row.model}" if row.upstream else "",
+        "served_by": f"{row.upstream}/{row.model}" if row.upstream and row.model else row.upstream,
         "cache": _name(CacheState, row.cache),
         "reason": reason_word(row.reason),
         "error": row.error,

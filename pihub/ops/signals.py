@@ -135,7 +135,8 @@ def _paces(report: Report) -> Iterator[tuple[str, Signal]]:
 
 
 def _dead(number: int) -> Signal:
-    return Signal(float(number), f"{number} webhook deliveries were given up: replay them.")
+    what = "delivery was" if number == 1 else "deliveries were"
+    return Signal(float(number), f"{number} webhook {what} given up: look at the dead letters.")
 
 
 def _forecast(report: Report) -> dict[str, dict[str, Signal]]:

@@ -17,6 +17,21 @@ NARROW = {"width": 320, "height": 700}
 PATIENCE = 15_000
 """Milliseconds."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BROKEN = """[...document.querySelectorAll("main .list th, main .list td, main .requests td")]
+.flatMap((cell) => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), found = [];
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[^\\s\\/-]{2,24}/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((one) => Math.round(one.top)));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+})"""
+"""Words in tables that stand on two lines."""
 LIVE = "document.querySelector('[data-live]').dataset.live"
 
 Open = Callable[..., Page]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pihub.dashboard.menu import Entry, ScreenPage
-from pihub.dashboard.parts import Editor, Form, Screen, Table
+from pihub.dashboard.parts import Cards, Editor, Form, Screen, Table
 from pihub.dashboard.screens import audit, security
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
@@ -48,8 +48,12 @@ def test_many_findings_ask_for_names_once() -> None:
     scanner = SimpleNamespace(
         recent=lambda limit: [finding(n) for n in range(150)], allowances=list
     )
-    screen = security.build(sources(keys=keys, scanner=scanner), {})
-    table = screen.parts[1]
+    usage = [SimpleNamespace(group=group, requests=2) for group in ("200", "401", "403", "404")]
+    store = SimpleNamespace(usage=lambda *_: usage)
+    screen = security.build(sources(keys=keys, scanner=scanner, store=store), {})
+    cards, table = screen.parts[:2]
+    assert isinstance(cards, Cards)
+    assert (cards.cards[-1].label, cards.cards[-1].value) == ("Turned away, 24 hours", "4")
     assert isinstance(table, Table)
     assert len(table.lines) == 150
     assert (table.lines[0].cells[3].text, table.lines[0].cells[3].sub) == ("home", "kitchen")
@@ -68,6 +72,30 @@ def test_only_what_was_refused_is_worth_a_look(result: str, tone: str) -> None:
     table = audit.build(sources(control=SimpleNamespace(audit=log)), {}).parts[0]
     assert isinstance(table, Table)
     assert table.lines[0].cells[3].tone == tone
+
+
+@pytest.mark.parametrize(
+    ("actor", "action", "before", "after", "told"),
+    [
+        ("local:local", "post_keys", "", '{"id":4,"name":"phone","created":1795938931,"user":null}',
+         ("this machine", "make keys", "id: 4, name: phone")),
+        ("session:olga", "put_tenants", '{"name":"a","rpm":5}', '{"name":"a","rpm":null}',
+         ("olga", "set tenants", "rpm: 5 → none")),
+        ("session:olga", "own password", "", "", ("olga", "own password", "")),
+        ("olga", "delete_keys", "no JSON", "", ("olga", "remove keys", "no JSON")),
+    ],
+)  # fmt: skip
+def test_a_change_is_told_in_words(
+    actor: str, action: str, before: str, after: str, told: tuple[str, str, str]
+) -> None:
+    row = AuditRow(
+        1, time.time_ns(), actor, "10.0.0.7", None, action, "/x", "201", before, after, b""
+    )
+    log = SimpleNamespace(page=lambda *_: [row])
+    table = audit.build(sources(control=SimpleNamespace(audit=log)), {}).parts[0]
+    assert isinstance(table, Table)
+    _, who, what, _, change = table.lines[0].cells
+    assert (who.text, what.text, change.text) == told
 
 
 @pytest.mark.parametrize(("role", "locked"), [("admin", False), ("operator", True)])

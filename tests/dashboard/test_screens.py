@@ -15,6 +15,7 @@ from pihub.dashboard.entries import ENTRIES
 from pihub.security.opening import open_control
 from pihub.settings.schema import Settings, Store
 from tests.dashboard.browser import (
+    BROKEN,
     DESK,
     NARROW,
     OVERFLOW,
@@ -42,6 +43,7 @@ def test_every_screen_fits_and_everybody_can_use_it(
     assert page.text_content("h1")
     assert serious(page) == []
     assert page.evaluate(OVERFLOW) <= 0
+    assert viewport is PHONE or page.evaluate(BROKEN) == []
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     assert page.evaluate(OVERFLOW) <= 0
 

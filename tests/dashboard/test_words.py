@@ -61,6 +61,27 @@ def test_a_number_becomes_a_word(say: Any, value: float | None, text: str) -> No
     assert say(value) == text
 
 
+LINUX = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        (f"{LINUX} Chrome/156.0.0.0 Safari/537.36", "Chrome 156 on Linux"),
+        (f"{LINUX} Chrome/156.0.0.0 Safari/537.36 Edg/155.1", "Edge 155 on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0",
+         "Firefox 140 on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML,"
+         " like Gecko) Version/18.5 Mobile/15E148 Safari/604.1", "Safari 18 on iPhone"),
+        ("curl/8.14.1", "curl/8.14.1"),
+        ("x" * 99, "x" * 40),
+        ("", "–"),
+    ],
+)  # fmt: skip
+def test_a_browser_is_told_by_its_name(agent: str, told: str) -> None:
+    assert words.browser(agent) == told
+
+
 def test_one_and_many() -> None:
     assert words.many(1, "request") == "1 request"
     assert words.many(2, "request") == "2 requests"

@@ -67,10 +67,14 @@ class MemoryCache:
 class Breaker:
     def __init__(self) -> None:
         self.open = False
+        self.calls = 0
         self.outcomes: list[bool] = []
 
     def allow(self) -> bool:
         return not self.open
+
+    def called(self) -> None:
+        self.calls += 1
 
     def record(self, ok: bool, *, error: str = "", status: int = 0) -> None:
         assert ok or error

@@ -607,6 +607,7 @@ def test_idempotent_requests_are_tried_again() -> None:
         assert len(bench.waiter.slept) == 2
         assert 0.05 <= bench.waiter.slept[0] <= 0.1 <= bench.waiter.slept[1] <= 0.2
         assert bench.breaker.outcomes == [False, False, True]
+        assert bench.breaker.calls == 3
         assert bench.limiter.hits == 1
 
 

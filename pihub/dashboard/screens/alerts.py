@@ -59,6 +59,7 @@ def alert_tables(alerts: AlertService) -> tuple[Table, ...]:
             "All are switched off.",
             note="Change one under [alerts.rules.NAME] in pihub.toml. A subscriber with "
             'sources = ["pihub"] is told of each.',
+            folded=True,
         ),
     )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Mapping
+from typing import Any
 
-from pihub.dashboard.parts import Cell, Line, Screen, Table, Tone
+from pihub.dashboard import words
+from pihub.dashboard.parts import Cell, Line, Screen, Table
 from pihub.dashboard.sources import Sources
 
 LATEST = 100
+LONGEST = 200
+"""Characters of what is told of a change."""
+VERBS = {"post": "make", "put": "set", "patch": "change", "delete": "remove"}
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -23,10 +28,10 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 tuple(
                     Line(
                         (
-                            Cell(time.strftime("%d %b %H:%M:%S", time.localtime(one.at / 1e9))),
-                            Cell(one.actor, one.source),
-                            Cell(one.action, one.object),
-                            Cell(one.result, tone=_tone(one.result)),
+                            Cell(words.moment(one.at / 1e9)),
+                            _who(one.actor, one.source),
+                            Cell(_what(one.action), one.object),
+                            _outcome(one.result),
                             Cell(_change(one.before, one.after)),
                         )
                     )
@@ -34,17 +39,66 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 ),
                 "Nobody has changed anything yet.",
                 note="Rows are never changed; `pihub audit verify` proves it.",
+                links=(("All fields, as the API gives them", "/admin/api/v1/audit"),),
             ),
         ),
         refresh=10,
     )
 
 
-def _tone(result: str) -> Tone:
+def _who(actor: str, source: str) -> Cell:
+    """`session:olga` is olga, by a session; `local:local` whoever sits at the machine."""
+    kind, _, name = actor.partition(":")
+    if kind == "local":
+        return Cell("this machine", "by its socket")
+    return Cell(name or actor, " from ".join(one for one in (kind if name else "", source) if one))
+
+
+def _what(action: str) -> str:
+    """`post_keys` in words; what is no operation of the API has its words already."""
+    method, _, rest = action.partition("_")
+    verb = VERBS.get(method)
+    return f"{verb} {rest.replace('_', ' ')}" if verb and rest else action.replace("_", " ")
+
+
+def _outcome(result: str) -> Cell:
     """`ok`, a status, or the code of a refusal."""
-    return "" if result == "ok" or result[:1] in ("2", "3") else "look"
+    if result == "ok" or result[:1] in ("2", "3"):
+        return Cell("done")
+    return Cell("refused", result.replace("_", " "), tone="look")
 
 
 def _change(before: str, after: str) -> str:
-    text = f"{before} → {after}" if before and after else before or after
-    return text if len(text) <= 200 else text[:199] + "…"
+    """What differs, or what the new or the old thing was, by its telling fields."""
+    old, new = _fields(before), _fields(after)
+    if old and new:
+        told = [
+            f"{name}: {_said(old.get(name))} → {_said(new.get(name))}"
+            for name in {**old, **new}
+            if old.get(name) != new.get(name)
+        ]
+    else:
+        told = [f"{name}: {_said(value)}" for name, value in (old or new).items() if _tells(value)]
+    text = ", ".join(told) or (before or after if not (old or new) else "")
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """Empty for what is no JSON object."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _tells(value: object) -> bool:
+    """Empty and nested values say nothing in a line, nor do moments in seconds."""
+    moment = isinstance(value, int | float) and value > 1e9
+    return not moment and value not in (None, "", 0, False) and not isinstance(value, dict | list)
+
+
+def _said(value: object) -> str:
+    if isinstance(value, str):
+        return value or "none"
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)

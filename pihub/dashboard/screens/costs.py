@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import (
@@ -33,6 +34,7 @@ STATES: dict[str, tuple[str, Tone]] = {
     "near": ("nearly spent", "look"),
     "free": ("room left", "well"),
 }
+NO_MODEL = "no model: APIs, webhooks, refused"
 PAID, SAVED = "/dashboard/requests?show=paid", "/dashboard/requests?show=saved"
 
 
@@ -84,6 +86,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         ),
         refresh=10,
         notes=(
+            *filter(None, (_made_up(sources),)),
             "Saved: what the same tokens would have cost at the first paid model of the chain, "
             "minus what they did cost here (electricity included, where [energy] says its price).",
             *(
@@ -196,7 +199,7 @@ def _who(
     lines = tuple(
         Line(
             (
-                Cell((names or {}).get(group, group) or "none"),
+                Cell((names or {}).get(group, group) or NO_MODEL, href=_list(by, group)),
                 Cell(_usd(_cost(rows))),
                 Cell(_usd(_saved(rows))),
                 Cell(words.count(_requests(rows))),
@@ -207,6 +210,23 @@ def _who(
     )
     head = (by.capitalize(), "#Spent", "#Saved", "#Requests", "#Tokens")
     return Table(title, head, lines, "Nothing was asked yet.")
+
+
+def _list(by: Dimension, group: str) -> str:
+    """Its requests."""
+    if not group or (by == "key" and group == "0"):
+        return ""
+    return f"/dashboard/requests?{by}={quote(group)}"
+
+
+def _made_up(sources: Sources) -> str:
+    """Whether some of this money is no money."""
+    found = sources.loaded.settings.upstreams
+    names = [name for name, one in found.items() if one.simulated]
+    if not names:
+        return ""
+    whole = "all of" if len(names) == len(found) else "a part of"
+    return f"Simulated: {', '.join(names)}. So {whole} the money on this page is made up."
 
 
 def _names(sources: Sources) -> dict[str, str]:

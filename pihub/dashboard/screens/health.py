@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pihub.dashboard import words
-from pihub.dashboard.parts import Card, Cards, Cell, Line, Part, Plot, Screen, Table, Tone
+from pihub.dashboard.parts import Card, Cards, Cell, Line, Part, Plot, Screen, Table, Text, Tone
 from pihub.dashboard.screens.alerts import alert_tables
 from pihub.dashboard.sources import Sources
 from pihub.domain.score import Score
@@ -20,6 +20,9 @@ from pihub.ops.vitals import Vitals
 
 HOURS = 24
 MOST = HOURS * 12
+HERE = "/dashboard/health"
+TELLING = 1000
+"""Requests from which on bytes by request mean something: before, empty tables are most."""
 SOON = 7 * 86400.0
 NAMES = {"disk": "Free disk", "memory": "Free memory", "temperature": "Temperature"}
 
@@ -37,13 +40,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         (
             Cards(tuple(_card(one) for one in scores)),
             alerts[0],
-            Table(
-                "What makes the scores",
-                ("Of", "Part", "Seen", "#Points", "What would raise it"),
-                tuple(line for one in scores for line in _parts(one)),
-                "Nothing is known yet.",
-                note="A part of which nothing is known does not count, neither way.",
-            ),
+            _reasons(scores, "all" in asked),
             Table(
                 "Forecasts",
                 ("What", "#Now", "#Limit", "#Trend a day", "Limit reached"),
@@ -52,7 +49,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 note="By robust trends over the time in the last column; none is carried on for "
                 "more than 30 times as long as it was seen.",
             ),
-            *_plots(vitals, report),
+            *_drawn(tuple(_plots(vitals, report))),
             _paces(report),
             _storage(sources),
             *alerts[1:],
@@ -76,13 +73,28 @@ def _card(one: Score) -> Card:
     )  # fmt: skip
 
 
-def _parts(one: Score) -> Iterator[Line]:
+def _reasons(scores: Sequence[Score], everything: bool) -> Table:
+    """What costs points; the parts that are full only if they are asked for."""
+    link = ("Only what costs points", HERE) if everything else ("All parts", f"{HERE}?all=1")
+    return Table(
+        "What makes the scores",
+        ("Of", "Part", "Seen", "#Points", "What would raise it"),
+        tuple(line for one in scores for line in _parts(one, everything)),
+        "Every part that is known has all its points.",
+        note="A part of which nothing is known does not count, neither way.",
+        links=(link,),
+    )
+
+
+def _parts(one: Score, everything: bool) -> Iterator[Line]:
     for part in one.parts:
         share = part.share
+        if not everything and (share is None or share == 1):
+            continue
         points = words.NONE if share is None else f"{part.points:.0f} of {part.weight}"
         yield Line(
             (
-                Cell(one.name),
+                Cell("this box" if one.name == "box" else one.name),
                 Cell(part.name, tone=tone(None if share is None else share * 100)),
                 Cell(part.seen),
                 Cell(points),
@@ -128,7 +140,16 @@ def amount(value: float, unit: str) -> str:
     return f"{value:.1f} °C" if unit == "celsius" else words.money(value)
 
 
-def _plots(vitals: Vitals, report: Report) -> Iterator[Part]:
+def _drawn(plots: Sequence[Plot]) -> Iterator[Part]:
+    """Those with a line; of all others one sentence."""
+    yield from (one for one in plots if len(one.times) > 1)
+    waiting = [one.title.removesuffix(", 24 hours") for one in plots if len(one.times) < 2]
+    if waiting:
+        text = "A sample is kept each five minutes; a line begins with the second one."
+        yield Text("Lines to come", f"{text} So far there is none of: {', '.join(waiting)}.")
+
+
+def _plots(vitals: Vitals, report: Report) -> Iterator[Plot]:
     since = int(time.time()) - HOURS * 3600
 
     def samples(name: str) -> Sequence[tuple[int, float]]:
@@ -207,15 +228,18 @@ def _storage(sources: Sources) -> Cards:
     seen: dict[str, Any] = json.loads(sources.services.live.snapshot()[1] or b"{}")
     store, recorder = seen.get("store", {}), seen.get("recorder", {})
     totals = seen.get("totals", {})
+    few = store.get("requests", 0) < TELLING
+    sized = None if few else store.get("bytes_per_1000")
+    written = None if few else recorder.get("bytes_per_1000")
     wal = f"{words.size(store.get('wal_bytes', 0))} of it in the WAL"
     return Cards(
         (
             Card("Database", words.size(store.get("bytes")), wal),
             Card("Requests kept", words.count(store.get("requests", 0)), "one by one"),
-            Card("Disk for 1,000 requests", words.size(store.get("bytes_per_1000")),
-                 "with all sums"),
-            Card("Written for 1,000 requests", words.size(recorder.get("bytes_per_1000")),
-                 "the WAL and checkpoints too"),
+            Card("Disk for 1,000 requests", words.size(sized),
+                 f"known from {TELLING:,} on" if few else "with all sums"),
+            Card("Written for 1,000 requests", words.size(written),
+                 f"known from {TELLING:,} on" if few else "the WAL and checkpoints too"),
             Card("Saved by compression", words.size(totals.get("compression_saved", 0)),
                  words.many(totals.get("compressed", 0), "answer")),
         )

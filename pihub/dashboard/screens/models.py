@@ -6,6 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Cell, Line, Screen, Table
@@ -33,7 +34,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     used = [
         Line(
             (
-                Cell(name),
+                Cell(name, href=f"/dashboard/requests?model={quote(name)}"),
                 Cell(words.count(sum(r.requests for r in rows))),
                 Cell(words.milliseconds(_weighted(rows, "p50_us"))),
                 Cell(words.milliseconds(_weighted(rows, "p95_us"))),

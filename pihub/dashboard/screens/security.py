@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Part, Screen, Table
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
@@ -13,6 +14,7 @@ from pihub.domain.finding import Finding
 LATEST = 1000
 """Findings that are looked through."""
 SHOWN = 200
+NO_ENTRY = ("401", "403")
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -36,11 +38,12 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     parts: list[Part] = [
         Cards(
             (
-                Card("Refused, 24 hours", str(refused), "of what was asked",
+                Card("Refused, 24 hours", str(refused), "for what the scanner found",
                      "/dashboard/security?show=refused", "look" if refused else ""),
                 Card("Noted, 24 hours", str(len(fresh) - refused), "let in all the same",
                      "/dashboard/security?show=noted"),
                 Card("Rules", str(len({one.rule for one in fresh})), "that found something"),
+                _turned_away(sources),
             )
         ),
         Table(
@@ -58,10 +61,21 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     return Screen("Security events", tuple(parts), refresh=10)
 
 
+def _turned_away(sources: Sources) -> Card:
+    """Requests without a good key, or with one that may not do that."""
+    now = int(time.time())
+    rows = sources.services.store.usage(now - 86_400, now + 1, "hour", "status")
+    number = sum(row.requests for row in rows if row.group in NO_ENTRY)
+    return Card(
+        "Turned away, 24 hours", words.count(number), "no good key, or not allowed to it",
+        "/dashboard/requests?status=4",
+    )  # fmt: skip
+
+
 def _line(one: Finding, keys: Mapping[int, str], tenants: Mapping[int, str]) -> Line:
     return Line(
         (
-            Cell(time.strftime("%d %b %H:%M:%S", time.localtime(one.ts_ns / 1e9)), one.name),
+            Cell(words.moment(one.ts_ns / 1e9), one.name),
             Cell(
                 f"{one.kind}: {one.rule}",
                 "refused" if one.blocked else "noted",

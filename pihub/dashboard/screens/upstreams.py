@@ -74,7 +74,7 @@ def _line(one: TargetView, speed: UsageRow | None) -> Line:
                  f"{words.many(one.timeouts, 'timeout')}" if one.timeouts else ""),
             Cell(words.milliseconds(speed and speed.p50_us / 1000)),
             Cell(words.milliseconds(speed and speed.p95_us / 1000)),
-            Cell(f"{one.connections}", f"{one.idle} idle, {one.pool} a worker at most"),
+            Cell(f"{one.connections}", f"{one.idle} idle"),
             _error(one),
             _probe(one.probe),
         ),
@@ -99,7 +99,7 @@ def _error(one: TargetView) -> Cell:
 
 def _probe(probe: Probe | None) -> Cell:
     if probe is None:
-        return Cell(words.NONE, "not asked yet")
+        return Cell(words.NONE)
     status = f" ({probe.status})" if probe.status and not probe.ok else ""
     sub = f"{words.milliseconds(probe.milliseconds)}, {words.ago(probe.at)}"
     return Cell(probe.text + status, sub, tone="well" if probe.ok else "down")

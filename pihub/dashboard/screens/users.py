@@ -12,7 +12,7 @@ from pihub.security.permissions import ROLES
 from pihub.store.people import SessionRow, UserRow
 
 ROLE_HELP = (
-    "owner and admin may change everything, an operator runs the hub, an analyst and a viewer "
+    "Owners and admins may change everything, an operator runs the hub, an analyst and a viewer "
     "only look. Custom roles are made by the admin API."
 )
 
@@ -73,7 +73,7 @@ def _person(one: UserRow) -> Line:
     state: tuple[str, Tone] = ("disabled", "idle") if one.disabled else ("may log in", "well")
     return Line(
         (
-            Cell(one.subject, one.tenant_name or one.name),
+            Cell(one.subject, one.tenant_name or (one.name if one.name != one.subject else "")),
             Cell(one.role),
             Cell(state[0], tone=state[1]),
             Cell("on" if one.totp else "off", tone="well" if one.totp else "look"),
@@ -108,7 +108,7 @@ def _session(user: UserRow, row: SessionRow) -> Line:
         (
             Cell(user.subject, user.role),
             Cell(row.source or "this machine"),
-            Cell(row.agent[:80] or words.NONE),
+            Cell(words.browser(row.agent)),
             Cell(words.ago(row.created)),
         ),
         (end,),

@@ -111,6 +111,7 @@ class Caller:
         retry = 0
         while True:
             self._allow()
+            self._breaker.called()
             call.attempts += 1
             wait = backoff(retry)
             try:

@@ -34,6 +34,9 @@ class BreakerFace(Protocol):
     def allow(self) -> bool:
         """Whether the upstream may be called now."""
 
+    def called(self) -> None:
+        """An attempt begins."""
+
     def record(self, ok: bool, *, error: str = "", status: int = 0) -> None:
         """The outcome of a call that `allow` let pass; of a failure what it was."""
 
