@@ -91,6 +91,7 @@ int main(int argc, char **argv) {
     hists.rows = hists.series = 1;
     rings.capacity = 8192;
     rings.rings = 1;
+    rings.wake = -1;
     rings.stride = ph_rings_stride(8192);
     rings.base = shared(rings.stride);
     flights.buckets = shared(512 * sizeof(ph_flight_bucket));

@@ -10,9 +10,12 @@ cdef extern from "ph_ring.h" nogil:
         uint64_t stride
         uint32_t rings
         uint32_t capacity
+        int wake
 
     uint64_t ph_rings_stride(uint32_t capacity)
     ph_a64 *ph_ring_head(const ph_rings *r, uint32_t ring)
+    ph_a64 *ph_ring_alarm(const ph_rings *r, uint32_t ring)
+    int ph_ring_settle()
     uint8_t *ph_ring_record(const ph_rings *r, uint32_t ring, uint64_t i)
     void ph_ring_push(const ph_rings *r, uint32_t ring, const ph_event *event)
     uint64_t ph_ring_oldest(const ph_rings *r, uint64_t head)

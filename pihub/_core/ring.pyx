@@ -4,10 +4,11 @@
 """Rings of 128-byte event records, one ring a worker.
 
 Promise   push never blocks, never allocates, never fails; it overwrites the oldest record.
-Layout    | ph_head | ring: head u64, pad to 128, record[capacity] x 128 | ring | ... |
+Layout    | ph_head | ring: head u64, pad to 128, alarm u64, pad to 128, record x capacity | ring |
 Writers   one process a ring (its slot); its next incarnation goes on where it stopped.
 Reader    any; copies, fences, re-reads `head`; what may have been overwritten counts as lost.
-Cost      one copy of 128 bytes and a release store (2 ns in C).
+          One of them sets alarms, and sleeps until a ring has so many records.
+Cost      one copy of 128 bytes and a release store (2 ns in C); a system call at an alarm.
 Failure   a writer killed inside of a push has published nothing; a reader's death is not
           noticed. Who keeps the cursor decides where a reader goes on.
 """
@@ -17,26 +18,28 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from pihub._core.arena cimport PH_KIND_RING, PH_LINE, Arena, ph_event
-from pihub._core.atomics cimport ph_load_acq
+from pihub._core.atomics cimport ph_load_acq, ph_store_rlx
 
 RECORD = sizeof(ph_event)
 
 
 @cython.final
 cdef class Ring:
-    """Ring(arena, region, rings, capacity); capacity (records a ring) is a power of two.
+    """Ring(arena, region, rings, capacity, wake); capacity (records a ring) is a power of two.
 
     RAM: 128 bytes a record, taken when first written. capacity - 1 records can be unread.
     """
 
     def __cinit__(
-        self, Arena arena not None, str region not None, uint32_t rings, uint32_t capacity
+        self, Arena arena not None, str region not None, uint32_t rings, uint32_t capacity,
+        int wake=-1,
     ):
         need = Ring.size_for(rings, capacity)
         self.r.base = arena.open(region, PH_KIND_RING, need, rings, capacity, 0, 0)
         self.r.stride = ph_rings_stride(capacity)
         self.r.rings = rings
         self.r.capacity = capacity
+        self.r.wake = wake
         self.capacity = capacity
         self._arena = arena
 
@@ -61,6 +64,21 @@ cdef class Ring:
         if ring >= self.r.rings:
             raise IndexError(f"ring {ring} of {self.r.rings}")
         return ph_load_acq(ph_ring_head(&self.r, ring))
+
+    def alarm(self, uint32_t ring, uint64_t at):
+        """Wake the reader when `at` records were ever pushed; 0: never. Only the reader sets."""
+        if ring >= self.r.rings:
+            raise IndexError(f"ring {ring} of {self.r.rings}")
+        self._arena.must_write()
+        ph_store_rlx(ph_ring_alarm(&self.r, ring), at)
+
+    @staticmethod
+    def settle():
+        """After `alarm`, before the last look at the heads and sleep; see ring.pyi."""
+        cdef int done
+        with nogil:
+            done = ph_ring_settle()
+        return done == 0
 
     def read(self, uint32_t ring, uint64_t cursor, uint32_t limit):
         """Up to `limit` records from number `cursor` on: (new cursor, lost, records).

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 from pihub.shared.events import ANSWERED_HERE, CacheState
@@ -51,6 +52,7 @@ _OUT, _STATUS, _TENANT, _ROUTE = at("bytes_out"), at("status"), at("tenant"), at
 _UPSTREAM, _ALIAS, _CACHE = at("upstream"), at("alias"), at("cache")
 _KEPT, _LOOK, _TTL = at("kept"), at("look"), at("kept_ttl")
 _U64 = 2**64 - 1
+_started = itemgetter(_TS)
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ class CacheStudy:
 
     def stored(self, records: Sequence[bytes]) -> None:
         """A batch that was committed; in any order."""
-        rows = decode(records)
+        rows = sorted(decode(records), key=_started)
         with self._lock:
             now = self._clock()
             self._seconds += now - self._seen

@@ -1,9 +1,9 @@
-"""Drains every worker's ring of records into the store: nothing twice, nothing lost.
+"""Drains every worker's ring of records into the store: nothing twice, nothing lost, in order.
 
 How far a ring has been read is stored in the transaction that stores what was read.
 So whenever this process dies, the next one continues after the last committed record;
 and while the store cannot take anything (full disk), the rings keep what they can and
-what they had to overwrite is counted.
+what they had to overwrite is counted. The order is that of the requests' ends (merging).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from pihub.insight.merging import Merge, Settled
+from pihub.insight.waking import Log, Sleeper
 from pihub.shared.metrics import Column
 from pihub.store.rows import EventStore, NameLookup
 from pihub.store.sqlite import StoreFault
@@ -22,9 +24,8 @@ log = logging.getLogger("pihub.recorder")
 
 BATCH = 2048
 """Records a transaction, at most; in memory some 2 MiB."""
-POLL = 0.25
-"""Seconds between looks at how full the rings are: a ring is half full after that time at
-16,000 requests a second of one worker, and overflows at 32,000. A look costs 3 us."""
+HOLD = 0.1
+"""Seconds from a request's end within which its record is in the ring, for certain enough."""
 RETRY = 1.0
 """Seconds until a failed batch is tried again."""
 PRUNE_EVERY = 60.0
@@ -32,25 +33,6 @@ PRUNE_ROWS = 500
 """Small deletes: each holds the writer for a few milliseconds."""
 CONTROL_ROW = 0
 """The control process's row of the shared counters."""
-
-
-class Rings(Protocol):
-    """The bare rings (`_core.ring.Ring`)."""
-
-    capacity: int
-
-    def head(self, ring: int) -> int: ...
-
-    def read(self, ring: int, cursor: int, limit: int) -> tuple[int, int, list[bytes]]: ...
-
-
-class Log(Protocol):
-    """All rings and how many (`shared.events.EventLog`)."""
-
-    rings: int
-
-    @property
-    def ring(self) -> Rings: ...
 
 
 class Counting(Protocol):
@@ -91,11 +73,14 @@ class Recorder:
         self._listeners: list[Callable[[Sequence[bytes]], None]] = []
         self._ring = events.ring
         self._rings = events.rings
+        self._merge = Merge(events.ring, events.rings)
+        self._sleeper = Sleeper(events)
         self._boot = boot
         self._names = names
         self._store = store
         self._counters = counters
-        self._flush = flush
+        self._hold = min(HOLD, flush / 4)
+        self._flush = flush - self._hold
         self._retention_days = retention_days
         self._clock = clock
         self._cursors = dict.fromkeys(range(events.rings), 0) | store.cursors(boot)
@@ -131,23 +116,46 @@ class Recorder:
         return stored
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`; then what is left is stored and the WAL moved into the file."""
+        """Until `stop` and a `nudge`; then what is left is stored and the WAL moved into the file.
+
+        Without a record it sleeps until the first one, then lets a batch grow for `flush`
+        seconds, unless a ring is half full before."""
+        quiet = True
+        half = self._ring.capacity // 2
         while not stop.is_set():
-            self._wait(stop)
-            if not self.drain():
+            if quiet:
+                left = self._next_prune - time.monotonic()
+                self._sleeper.sleep(self._cursors, 1, left, stop)
+            self._sleeper.sleep(self._cursors, half, self._flush, stop)
+            before = self._recorded
+            if not self._store_all(hold=True):
                 stop.wait(RETRY)
             elif time.monotonic() >= self._next_prune:
                 self._prune()
+            # While requests come, no worker needs to wake us for the first of the next batch.
+            quiet = self._recorded == before and not self._behind()
         self.drain()
         try:
             self._store.checkpoint()
         except StoreFault as error:
             log.warning("last checkpoint failed: %s", error)
 
+    def nudge(self) -> None:
+        """From any thread, after setting `stop`: end the sleep."""
+        self._sleeper.nudge()
+
     def drain(self) -> bool:
         """Store all that the rings hold now; False if the store failed, with all kept."""
+        return self._store_all(hold=False)
+
+    def _store_all(self, *, hold: bool) -> bool:
+        """With `hold`, what ended a moment ago stays until all that ended before it is there."""
         while True:
-            cursors, lost, records = self._batch()
+            settled = None
+            if hold:
+                now = self._clock()
+                settled = Settled(int((now - self._hold) * 1e9), int((now + self._hold) * 1e9))
+            cursors, lost, records = self._merge.batch(self._cursors, BATCH, settled)
             if cursors == self._cursors:
                 return True
             before = written_bytes()
@@ -172,34 +180,8 @@ class Recorder:
                 log.info("the store takes records again")
                 self._last_error = ""
 
-    def _batch(self) -> tuple[dict[int, int], int, list[bytes]]:
-        cursors = dict(self._cursors)
-        lost = 0
-        records: list[bytes] = []
-        for ring in cursors:
-            room = BATCH - len(records)
-            if room <= 0:
-                break
-            if ring >= self._rings:
-                continue
-            cursors[ring], missed, found = self._ring.read(ring, cursors[ring], room)
-            lost += missed
-            records += found
-        return cursors, lost, records
-
-    def _wait(self, stop: threading.Event) -> None:
-        """Let a batch grow for `flush` seconds, unless a ring is half full before."""
-        end = time.monotonic() + self._flush
-        while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if self._fullest() * 2 >= self._ring.capacity:
-                return
-            stop.wait(min(left, POLL))
-
     def _waiting(self, ring: int, cursor: int) -> int:
         return self._ring.head(ring) - cursor if ring < self._rings else 0
-
-    def _fullest(self) -> int:
-        return max((self._waiting(*item) for item in self._cursors.items()), default=0)
 
     def _behind(self) -> int:
         return sum(self._waiting(*item) for item in self._cursors.items())

@@ -84,6 +84,7 @@ class Observers:
         self._stop.set()
         if self._recorder is None:
             return True
+        self.recorder.nudge()
         self._recorder.join(PATIENCE)
         if self._recorder.is_alive():
             log.error("the last records were not stored within %g s", PATIENCE)

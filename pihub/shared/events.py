@@ -136,11 +136,15 @@ class Record:
 
 
 class EventLog:
-    """Every worker's ring of records, as the recorder and the page read them."""
+    """Every worker's ring of records, as the recorder and the page read them.
 
-    def __init__(self, ring: Ring, rings: int) -> None:
+    `wake`: the eventfd that the rings' alarms write to; -1: nobody can be woken.
+    """
+
+    def __init__(self, ring: Ring, rings: int, wake: int) -> None:
         self.ring = ring
         self.rings = rings
+        self.wake = wake
 
     def push(self, slot: int, record: Record) -> None:
         """A record that is not counted: of what was before, or of nobody's request."""

@@ -42,6 +42,8 @@ from pihub.shared.metrics import (
 )
 from pihub.shared.traces import CAPACITY, TraceLog
 
+CONTROL = 0
+"""Slot of the control process, which the recorder runs in: its eventfd is the rings'."""
 RING_RECORDS = 8192
 """Records a worker can be ahead of the recorder: 8192 x 128 B = 1 MiB a worker."""
 KEYS = 4096
@@ -130,7 +132,8 @@ class SharedState:
         )
         self.machine = machine.MachineState(arena)
         self.latency = Histogram(arena, "latency", n, len(Series))
-        self.ring = Ring(arena, "ring", n, RING_RECORDS)
+        wake = eventfds[CONTROL] if eventfds else -1
+        self.ring = Ring(arena, "ring", n, RING_RECORDS, wake)
         self.traces = TraceLog(Ring(arena, "traces", n, CAPACITY), n)
         self.names = Names(arena, "names")
         self.keys = KeyTable(arena, "keys")
@@ -155,7 +158,7 @@ class SharedState:
         self.lockouts = Board(arena, "lockouts")
         self.vitals = Board(arena, "vitals")
         self.cache = Cache(arena, "cache")
-        self.events = EventLog(self.ring, n)
+        self.events = EventLog(self.ring, n, wake)
 
     @classmethod
     def create(cls, plan: Plan) -> SharedState:

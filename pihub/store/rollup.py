@@ -72,9 +72,10 @@ class Sums:
 
 
 def by_minute(rows: Sequence[Row], number: Callable[[int], int]) -> dict[Key, Sums]:
-    """`rows` as `layout.decode` gives them; `number` maps the arena's names to stored ones."""
+    """`rows` as `layout.decode` gives them, in any order; `number` maps the arena's names to
+    stored ones."""
     out: dict[Key, Sums] = {}
-    for minute, part in _minutes(rows):
+    for minute, part in _minutes(sorted(rows, key=_time)):
         groups: defaultdict[Row, list[Row]] = defaultdict(list)
         for kind, summed in zip(map(_kind, part), map(_summed, part), strict=True):
             groups[kind].append(summed)

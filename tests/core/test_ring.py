@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ def record(n: int) -> bytes:
     st.sampled_from([2, 8, 16]),
     st.lists(
         st.one_of(
+            st.tuples(st.just("alarm"), st.integers(0, RINGS - 1), st.integers(0, 40)),
             st.tuples(st.just("push"), st.integers(0, RINGS - 1), st.integers(1, 40)),
             st.tuples(st.just("read"), st.integers(0, RINGS - 1), st.integers(0, 20)),
         ),
@@ -31,11 +34,17 @@ def record(n: int) -> bytes:
     ),
 )
 def test_as_the_model(capacity: int, steps: list[tuple[str, int, int]]) -> None:
-    _, real = make(capacity)
+    fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    arena = Arena.create([("r", Ring.size_for(RINGS, capacity))], 1)
+    real = Ring(arena, "r", RINGS, capacity, fd)
     twin = model.Ring(RINGS, capacity)
     cursors = [0] * RINGS
     number = 0
     for what, ring, n in steps:
+        if what == "alarm":
+            real.alarm(ring, n)
+            twin.alarm(ring, n)
+            continue
         if what == "push":
             for _ in range(n):
                 number += 1
@@ -48,6 +57,9 @@ def test_as_the_model(capacity: int, steps: list[tuple[str, int, int]]) -> None:
         new, lost, records = got
         assert new - cursors[ring] == lost + len(records)
         cursors[ring] = new
+    os.eventfd_write(fd, 1)  # so that there is something to read
+    assert os.eventfd_read(fd) - 1 == twin.rung
+    os.close(fd)
 
 
 def test_record_is_the_event() -> None:
@@ -74,6 +86,7 @@ def test_outside_is_an_error() -> None:
         lambda: ring.push(RINGS, record(1)),
         lambda: ring.read(RINGS, 0, 1),
         lambda: ring.head(RINGS),
+        lambda: ring.alarm(RINGS, 1),
     ):
         with pytest.raises(IndexError):
             call()
@@ -89,3 +102,13 @@ def test_read_only_reads() -> None:
     assert seen.read(1, 0, 9) == (1, 0, [record(7)])
     with pytest.raises(PermissionError):
         seen.push(1, record(8))
+    with pytest.raises(PermissionError):
+        seen.alarm(1, 8)
+
+
+def test_a_reader_that_has_no_descriptor_is_not_written_to() -> None:
+    _, ring = make()
+    ring.alarm(0, 1)
+    ring.push(0, record(1))
+    assert ring.head(0) == 1
+    assert Ring.settle() is True

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from pihub._core.ring import Ring
 from pihub.insight.recorder import BATCH, Recorder
 from pihub.shared.events import Record
 from pihub.shared.metrics import Column
 from pihub.shared.state import Plan, SharedState
 from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import StoreFault
+from tests.race.forks import fork, wait
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -29,6 +31,19 @@ def push(state: SharedState, ring: int, rids: range) -> None:
 
 def rids(store: MetricsStore) -> list[int]:
     return sorted(row.rid for row in store.recent(100_000))
+
+
+def naps(thread: threading.Thread) -> int:
+    """How often it went to sleep."""
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def asleep(thread: threading.Thread) -> bool:
+    """It has not run for half a second."""
+    before = naps(thread)
+    time.sleep(0.5)
+    return naps(thread) == before
 
 
 def test_all_rings_are_drained_whole(
@@ -156,6 +171,7 @@ def test_the_thread_flushes_in_time_and_drains_at_the_end(
     until(lambda: rids(store) == list(range(5)))
     push(state, 2, range(5, 9))
     stop.set()
+    recorder.nudge()
     thread.join(10)
     assert not thread.is_alive()
     assert rids(store) == list(range(9))
@@ -174,10 +190,107 @@ def test_a_full_ring_does_not_wait_for_the_flush(
     half = state.ring.capacity // 2
     try:
         push(state, 1, range(half))
-        until(lambda: slow.state().recorded == half)
+        until(lambda: slow.state().recorded >= BATCH)
     finally:
         stop.set()
+        slow.nudge()
         thread.join(10)
+
+
+def test_an_idle_recorder_sleeps_until_the_first_record(
+    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+) -> None:
+    idle = Recorder(
+        state.events, state.arena.boot_id, state.names, store, state.counters,
+        flush=0.05, retention_days=30,
+    )  # fmt: skip
+    stop = threading.Event()
+    thread = threading.Thread(target=idle.run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: asleep(thread))
+        before = naps(thread)
+        time.sleep(2)
+        assert naps(thread) == before
+        push(state, 1, range(3))
+        until(lambda: idle.state().recorded == 3)
+        until(lambda: asleep(thread))
+    finally:
+        stop.set()
+        idle.nudge()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_whoever_buries_a_worker_wakes_the_recorder_in_its_place(
+    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+) -> None:
+    """A worker that is killed between its record and the eventfd."""
+    idle = Recorder(
+        state.events, state.arena.boot_id, state.names, store, state.counters,
+        flush=0.05, retention_days=30,
+    )  # fmt: skip
+    incarnation = state.arena.claim_slot(1, 12345)
+    unheard = Ring(state.arena, "ring", state.slots, state.ring.capacity)
+    stop = threading.Event()
+    thread = threading.Thread(target=idle.run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: asleep(thread))
+        unheard.push(1, Record(ts_ns=time.time_ns(), rid=1).pack())
+        time.sleep(0.2)
+        assert idle.state().behind == 1
+        state.process_died(1, incarnation)
+        until(lambda: idle.state().recorded == 1)
+    finally:
+        stop.set()
+        idle.nudge()
+        thread.join(10)
+
+
+def test_batches_follow_each_other_in_the_order_of_the_ends(
+    state: SharedState, store: MetricsStore, recorder: Recorder
+) -> None:
+    """More than a batch takes, and what one ring has does not go before the others'."""
+    total = 3 * BATCH
+    for number in range(total):
+        started = 10**18 + number * 1000 - number % 7 * 10**9
+        record = Record(ts_ns=started, rid=number, dur_us=number % 7 * 10**6)
+        state.events.push(1 + number % 3, record)
+    assert recorder.drain()
+    assert [row.rid for row in store.recent(total)] == list(range(total - 1, -1, -1))
+
+
+def test_workers_that_push_while_it_stores_come_in_order(
+    state: SharedState, store: MetricsStore
+) -> None:
+    """Three processes, a recorder that stores as fast as it can: the table is in order."""
+    quick = Recorder(
+        state.events, state.arena.boot_id, state.names, store, state.counters,
+        flush=0.4, retention_days=30,
+    )  # fmt: skip
+    stop = threading.Event()
+    thread = threading.Thread(target=quick.run, args=(stop,))
+    each = 1500
+
+    def work(slot: int) -> None:
+        for number in range(each):
+            began = time.time_ns()
+            time.sleep(0.001)
+            took = (time.time_ns() - began) // 1000
+            record = Record(ts_ns=began, rid=slot * each + number, dur_us=took)
+            state.events.push(slot, record)
+
+    pids = [fork(lambda slot=slot: work(slot)) for slot in (1, 2, 3)]
+    thread.start()
+    wait(pids)
+    stop.set()
+    quick.nudge()
+    thread.join(10)
+    rows = store.recent(100_000)[::-1]
+    assert sorted(row.rid for row in rows) == list(range(each, 4 * each))
+    ended = [row.ts_ns + row.dur_us * 1000 for row in rows]
+    assert ended == sorted(ended)
 
 
 def test_old_rows_go_while_it_runs(state: SharedState, store: MetricsStore) -> None:
@@ -194,6 +307,7 @@ def test_old_rows_go_while_it_runs(state: SharedState, store: MetricsStore) -> N
         assert time.monotonic() < end
         time.sleep(0.01)
     stop.set()
+    future.nudge()
     thread.join(10)
 
 

@@ -7,9 +7,15 @@ class Ring:
     def __init__(self, rings: int, capacity: int) -> None:
         self.capacity = capacity
         self.pushed: list[list[bytes]] = [[] for _ in range(rings)]
+        self.alarms = [0] * rings
+        self.rung = 0
 
     def push(self, ring: int, record: bytes) -> None:
         self.pushed[ring].append(record)
+        self.rung += len(self.pushed[ring]) == self.alarms[ring]
+
+    def alarm(self, ring: int, at: int) -> None:
+        self.alarms[ring] = at
 
     def head(self, ring: int) -> int:
         return len(self.pushed[ring])

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
+import os
 import random
+import select
+import time
+
+import pytest
 
 from pihub._core.arena import Arena
 from pihub._core.ring import RECORD, Ring
@@ -126,3 +132,71 @@ def test_a_killed_reader_is_not_missed() -> None:
         cursor, missed, records = ring.read(0, 0, 10)
         assert missed + len(records) == cursor
         assert missed > 0
+
+
+def sleeping(rings: int, capacity: int) -> tuple[Ring, int]:
+    fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    arena = Arena.create([("r", Ring.size_for(rings, capacity))], rings)
+    return Ring(arena, "r", rings, capacity, fd), fd
+
+
+@pytest.mark.parametrize("rings", [1, 3])
+def test_no_record_comes_to_a_sleeper_unheard(rings: int) -> None:
+    """A consumer that sleeps whenever there is nothing, and producers that push now and then.
+
+    Whatever instant a push meets of the way to sleep, the consumer wakes: without its look
+    at the heads behind the alarms this hangs within the first few rounds."""
+    ring, fd = sleeping(rings, 1 << 12)
+    total = 50
+    seen = mmap.mmap(-1, rings)  # how many of each ring the consumer has read
+
+    def work(which: int) -> None:
+        rng = random.Random(which)
+        for n in range(total):
+            until(lambda n=n: seen[which] >= n)
+            began = time.monotonic()
+            pause = rng.uniform(0, 0.025)  # the way to sleep takes some 10 ms
+            while time.monotonic() < began + pause:
+                pass
+            ring.push(which, record(which, n))
+
+    pids = [fork(lambda which=which: work(which)) for which in range(rings)]
+    cursors = [0] * rings
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    slept = 0
+    rng = random.Random(9)
+    while sum(cursors) < rings * total:
+        time.sleep(rng.uniform(0, 0.01))  # it stores what it has read
+        for which in range(rings):
+            ring.alarm(which, cursors[which] + 1)
+        assert ring.settle(), "membarrier(2) is missing here"
+        if all(ring.head(which) == cursors[which] for which in range(rings)):
+            slept += 1
+            assert poll.poll(10_000), f"asleep while the rings hold records: {cursors}"
+            os.eventfd_read(fd)
+        for which in range(rings):
+            cursors[which], missed, records = ring.read(which, cursors[which], 100)
+            assert missed == 0
+            for raw in records:
+                check(which, raw)
+            seen[which] = cursors[which]
+    wait(pids)
+    assert slept > 0
+    os.close(fd)
+
+
+def test_an_alarm_rings_once_and_a_busy_ring_stays_silent() -> None:
+    ring, fd = sleeping(1, 1 << 12)
+    ring.alarm(0, 500)
+
+    def produce() -> None:
+        for n in range(1000):
+            ring.push(0, record(0, n))
+
+    wait([fork(produce)])
+    assert os.eventfd_read(fd) == 1
+    ring.alarm(0, 700)  # passed already
+    wait([fork(produce)])
+    assert not select.select([fd], [], [], 0)[0]
+    os.close(fd)

@@ -20,7 +20,7 @@
 #endif
 
 #define PH_MAGIC 0x4D48534255484950ull /* "PIHUBSHM" */
-#define PH_LAYOUT 3u
+#define PH_LAYOUT 4u
 #define PH_LINE 128            /* what two processes write never shares 128 bytes */
 #define PH_MAX_REGIONS 32
 #define PH_MAX_SLOTS 65        /* 64 workers and the control process: 8 KiB */
