@@ -246,6 +246,7 @@ class Worker:
                         busy_from=settings.streams.coalesce_from,
                     ),
                     care=routing.care,
+                    hedge=routing.hedge,
                     linger=shares.linger,
                     stale=lookup.stale,
                     thoughts=thoughts,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pihub.domain.ports import Waiter
 from pihub.gateway.care import Care, RetryBudget
 from pihub.gateway.context import ContextGuard
+from pihub.gateway.hedge import Hedge
 from pihub.gateway.learn import Learner
 from pihub.gateway.plan import PLAIN, Planner, Rules
 from pihub.gateway.route import ModelTable
@@ -25,6 +26,7 @@ class RoutingParts(NamedTuple):
     planner: Planner
     care: Care
     learn: Learner
+    hedge: Hedge
 
 
 def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
@@ -55,7 +57,16 @@ def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
     guard = ContextGuard(models, state, slot)
     retries = RetryBudget(settings.routing.retry_share)
     care = Care(turns, guard, retries, local, hub.rows, state, slot)
-    return RoutingParts(planner, care, Learner(speeds, state, slot))
+    hedge = Hedge(
+        waiter,
+        speeds,
+        state,
+        slot,
+        local,
+        lambda target: not hub.prices.is_free(target.kind, target.model),
+        share=settings.routing.hedge_share,
+    )
+    return RoutingParts(planner, care, Learner(speeds, state, slot), hedge)
 
 
 def model_rules(settings: Settings) -> dict[str, Rules]:
@@ -68,6 +79,8 @@ def model_rules(settings: Settings) -> dict[str, Rules]:
             strong_share=model.strong_share,
             verify=tuple(model.verify),
             floor=model.verify_floor if "logprob" in model.verify else PLAIN.floor,
+            hedge_ms=None if not isinstance(model.hedge_after_ms, int) else model.hedge_after_ms,
+            hedge_auto=model.hedge_after_ms == "auto",
         )
         for alias, model in settings.models.items()
     }

@@ -67,6 +67,8 @@ class Reason(IntEnum):
     """A local draft did not pass its checks."""
     FALLBACK_CONTEXT = 31
     """The prompt does not fit the context of the target before."""
+    HEDGE_WON = 32
+    """The first target was late; a second one was asked too, and answered first."""
 
     BUDGET_DOWNGRADE = 40
     """A budget was near or at its limit: a cheaper target of the chain answered."""

@@ -29,6 +29,7 @@ from pihub.errors import (
 )
 from pihub.gateway.care import Care, resampled
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.hedge import Hedge
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
@@ -64,6 +65,7 @@ class Call:
         purse: Purse | None = None,
         pace: Pace | None = None,
         care: Care | None = None,
+        hedge: Hedge | None = None,
         linger: Linger | None = None,
         stale: Callable[[Exchange], bool] | None = None,
         thoughts: Thoughts | None = None,
@@ -76,6 +78,7 @@ class Call:
         self._stale = stale
         self._purse = purse
         self._care = care
+        self._hedge = hedge
         self._links = links
         self._connector = connector
         self._waiter = waiter
@@ -101,36 +104,79 @@ class Call:
     def chain(self, x: Exchange) -> None:
         """The targets in turn; see the class."""
         errors: list[PihubError] = []
-        for index, target in enumerate(x.targets):
+        rest = list(x.targets)
+        while rest:
+            target = rest.pop(0)
             link = self._links[target.upstream].facing(x.request.client.name)
             try:
                 if x.plan is not None and self._care is not None:
                     self._care.before(x)
-                    x.drafts = self._care.drafts(x, target, index)
+                    x.drafts = self._care.drafts(x, target, len(x.targets) - len(rest) - 1)
                 if self._purse is not None:
                     self._purse.take(x, target)
-                self._try(x, target, link)
+                if self._hedge is not None and self._hedge.wanted(x, target, rest):
+                    found = self._race(x, self._hedge, target, rest, errors)
+                    if found is None:
+                        continue
+                    target = found
+                else:
+                    self._try(x, target, link)
                 if x.drafts and self._care is not None:
                     self._care.judge(x, target, lambda seed: self._again(x, target, link, seed))  # noqa: B023
             except (UpstreamError, Unsupported, ContextExceeded, BudgetExceeded) as error:
-                if isinstance(error, BudgetExceeded) and not error.goes_on:
-                    raise
-                x.drop_begun()
-                errors.append(error)
-                x.moved_on = error
-                check = f" ({error.check})" if isinstance(error, DraftRejected) else ""
-                x.failures = (*x.failures, f"{target.name}: {error.code}{check}")
+                self._failed(x, target, error, errors)
                 if isinstance(error, ChainDeadline):
                     break
                 continue
             x.target = target
-            if index:
+            if errors:
                 self._state.counters.add(self._slot, Column.FALLBACKS, 1)
             return
         own = bool(x.targets) and self._is_own(
             x, self._links[x.targets[-1].upstream].facing(x.request.client.name)
         )
         raise verdict(errors, x.failures, own=own)
+
+    def _failed(
+        self, x: Exchange, target: Target, error: PihubError, errors: list[PihubError]
+    ) -> None:
+        if isinstance(error, BudgetExceeded) and not error.goes_on:
+            raise error
+        x.drop_begun()
+        errors.append(error)
+        x.moved_on = error
+        check = f" ({error.check})" if isinstance(error, DraftRejected) else ""
+        x.failures = (*x.failures, f"{target.name}: {error.code}{check}")
+
+    def _race(
+        self,
+        x: Exchange,
+        hedge: Hedge,
+        target: Target,
+        rest: list[Target],
+        errors: list[PihubError],
+    ) -> Target | None:
+        """Which of two answered; None: neither. `rest` are those to try then."""
+
+        def call(own: Exchange, one: Target) -> None:
+            self._try(own, one, self._links[one.upstream].facing(x.request.client.name))
+
+        def take(own: Exchange, one: Target) -> None:
+            if self._purse is not None:
+                self._purse.take(own, one)
+
+        raced = hedge(x, target, rest, call, take)
+        for one, error in raced.failed:
+            self._failed(x, one, error, errors)
+        if raced.target is not None:
+            return raced.target
+        if self._purse is not None:
+            self._purse.leave(x)
+        out = [one for one, _ in raced.failed]
+        rest[:] = [one for one in (target, *rest) if one not in out]
+        if any(isinstance(error, ChainDeadline) for _, error in raced.failed):
+            rest.clear()
+        return None
 
     def _try(self, x: Exchange, target: Target, link: Link) -> None:
         """One target, as often as its upstream's `retries` allow."""
@@ -192,7 +238,10 @@ class Call:
         x.goes_on = self._linger is not None and self._linger.may(x, target)
         fd = x.request.client_fd
         if x.goes_on and (x.once is not None or (x.leads and not streams)):
-            fd = -1
+            if x.race is None:
+                fd = -1
+            else:
+                x.race.stays = True
         # Before the breaker: what cannot be sent must not use up a half-open probe.
         path, headers, body = self._request(x, target, link, streams)
         begun, x.request.begun = x.request.begun, None
@@ -202,6 +251,8 @@ class Call:
         x.attempts += 1
         if self._tracking is not None:
             self._tracking.call(x, target)
+        if x.race is not None:
+            x.race.calling = True
         try:
             start = monotonic_ns() if begun is None else begun.start_ns
             if begun is None:
@@ -229,8 +280,12 @@ class Call:
             self._lose(x, target, error)
             raise
         except ClientGone as error:
+            outcome.failed(error)
             self._lose(x, target, error)
             raise
+        finally:
+            if x.race is not None:
+                x.race.calling = False
 
     def _lose(self, x: Exchange, target: Target, error: PihubError) -> None:
         """A paid call that was given up while the upstream was at work: its prompt costs."""

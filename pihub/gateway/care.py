@@ -38,7 +38,8 @@ REJECTED = {
 
 
 class RetryBudget:
-    """Retries as a share of the calls, so that a failing upstream is not called twice as much.
+    """Retries as a share of the calls, so that a failing upstream is not called twice as much;
+    hedges are counted alike.
 
     Each call earns `share` of a retry, up to BURST; a worker starts with BURST.
     Source of the idea: Google SRE book, chapter 21 (Handling Overload), retry budgets.
@@ -56,6 +57,10 @@ class RetryBudget:
             return False
         self._saved -= 1
         return True
+
+    def give_back(self) -> None:
+        """What was taken was not used."""
+        self._saved = min(BURST, self._saved + 1)
 
 
 class Care:

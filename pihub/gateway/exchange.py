@@ -23,6 +23,7 @@ from pihub.shared.streams import Live
 
 if TYPE_CHECKING:
     from pihub.gateway.plan import Plan
+    from pihub.gateway.race import Racer
 
 NO_WISH = CacheWish()
 
@@ -132,6 +133,14 @@ class Exchange:
     """The upstream's own bytes go to the client unchanged."""
     raw: bytes = b""
     """The upstream's own non-streamed body, if `passes`."""
+    race: Racer | None = None
+    """Its place, if this is one of two calls of a request (race.py)."""
+    beside: tuple[Exchange, ...] = ()
+    """Those calls' own exchanges: what they hold is freed when the request is over."""
+    hedge: str = ""
+    """After how long a second target was asked, in words."""
+    hedge_won: bool = False
+    """That one answered, though the first had not failed."""
     goes_on: bool = False
     """The answer may be received to its end although the client has left."""
     pieces: Iterator[Piece] | None = None
@@ -169,6 +178,11 @@ class Exchange:
         if self.ask is None:
             self.ask = self.request.client.parse(self.request.body)
         return self.ask
+
+    def waiting(self) -> str:
+        """What it waits for, in words."""
+        found = [one.waits for one in (self, *self.beside) if one.waits]
+        return found[0] if found else "waiting"
 
     def drop_begun(self) -> None:
         """Nobody goes on with the lane's call: end it."""

@@ -37,8 +37,8 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.usage is not None and x.cost_nano >= 0:
             out.append(("x-pihub-cost", nano_text(x.cost_nano)))
         if x.failures:
-            why = header_text("fallback after " + "; ".join(x.failures))
-            out.append(("x-pihub-reason", why))
+            why = "fallback after " + "; ".join((*x.failures, *([x.hedge] if x.hedge else [])))
+            out.append(("x-pihub-reason", header_text(why)))
         elif x.pinned:
             out.append(_PINNED)
         elif x.plan is not None:

@@ -45,6 +45,8 @@ class Learner:
             learn(target, Cell.CACHE_WRITTEN, written / prompt)
         if x.answer.timings:
             self._timed(x, x.answer.timings)
+        elif x.hedge_won:
+            pass  # its time counts from later on
         elif x.streams and usage.output >= LEAST_OUTPUT and x.ttft_us:
             spent = x.elapsed_us() - x.ttft_us
             learn(target, Cell.FIRST, x.ttft_us / 1e6)
@@ -81,7 +83,7 @@ class Learner:
     def _compare(self, x: Exchange, name: str) -> None:
         plan = x.plan
         predicted = plan.predicted_ms.get(name) if plan is not None else None
-        if plan is None or predicted is None or x.failures:
+        if plan is None or predicted is None or x.failures or x.hedge_won:
             return
         real = max((monotonic() - plan.began) * 1000, 0.001)
         assert x.target is not None

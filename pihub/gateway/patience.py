@@ -227,7 +227,7 @@ class WaitingBody:
         return next(reply.body)
 
     def _say(self) -> bytes:
-        out = self._renderer.feed(Ping(self._x.waits or "waiting"))
+        out = self._renderer.feed(Ping(self._x.waiting()))
         self._x.bytes_out += len(out)
         return out
 

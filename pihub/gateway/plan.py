@@ -36,10 +36,18 @@ class Rules:
     verify: tuple[str, ...] = ()
     floor: float = -1.0
     """Of the check `logprob`."""
+    hedge_ms: float | None = None
+    """Head start of the first target before a second one is asked too."""
+    hedge_auto: bool = False
+    """It is learnt."""
 
     @property
     def plain(self) -> bool:
         return self == PLAIN
+
+    @property
+    def hedged(self) -> bool:
+        return self.hedge_auto or self.hedge_ms is not None
 
 
 PLAIN = Rules()
@@ -63,6 +71,8 @@ class Plan:
     """In a queue, or for a model to be loaded."""
     note: str = ""
     """What happened since, such as a draft that was verified."""
+    deadline_ms: float | None = None
+    local_only: bool = False
 
 
 class Scorer(Protocol):
@@ -164,6 +174,8 @@ class Planner:
             {one.target.name: one.predicted_ms for one in found if one.predicted_ms is not None},
             monotonic() + self._chain_seconds,
             policy,
+            deadline_ms=deadline,
+            local_only="local-only" in (policy, only),
         )
 
     def allowed(self, x: Exchange, chain: Sequence[Target]) -> tuple[Target, ...]:

@@ -97,6 +97,7 @@ class Purse:
     def settle(self, x: Exchange) -> None:
         """Once, when the request is over: `x.cost_nano` is known by then."""
         spent = x.cost_nano if x.target is not None and x.cost_nano > 0 else 0
+        self.leave(x)
         hold, x.hold = x.hold, None
         if hold is not None:
             self._budgets.settle(hold, spent, self.window())
@@ -106,6 +107,11 @@ class Purse:
             self._budgets.spend(
                 self._plan(), spent, self.window(), key=who.key, tenant=who.tenant, model=model
             )
+
+    def leave(self, x: Exchange) -> None:
+        """Free what calls beside the one that answered hold; what they cost is in `lost`."""
+        for one in x.beside:
+            self._release(one)
 
     def window(self) -> Window:
         """Today and this month, in the hub's own zone."""

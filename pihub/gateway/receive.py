@@ -8,6 +8,7 @@ from itertools import chain
 from pihub.domain.collect import Collector, collect, replay
 from pihub.domain.ports import Piece
 from pihub.domain.stops import enforced
+from pihub.domain.stream import Start
 from pihub.domain.target import Target
 from pihub.errors import ClientGone, ContextExceeded, UpstreamError
 from pihub.gateway.exchange import Exchange
@@ -78,6 +79,10 @@ class Receive:
             x.passes = x.passes and not streams
             x.ttft_us = x.elapsed_us()
             outcome.ok()
+            if x.race is not None and not x.race.first():
+                if self._paid is not None and self._paid(target):
+                    x.lost = (*x.lost, (target, _whole(x)))
+                raise ClientGone("another target was faster")
         finally:
             if x.pieces is None:
                 response.close()
@@ -91,18 +96,22 @@ class Receive:
         outcome: Outcome,
         ended: Callable[[], None] | None,
     ) -> None:
+        client_fd = x.request.client_fd if x.race is None else x.race.client_fd
         pace = None
         if x.streams and self._pace is not None:
-            pace = self._pace.begin(x.request.client_fd)
+            pace = self._pace.begin(client_fd)
         source = read_pieces(link, response, outcome, self._malformed, pace, ended)
         if x.stops:
             source = until(source, x.stops, outcome)
-        held: list[Piece] = []
+        held: list[Piece] = [] if x.race is None else x.race.held
         try:
             for piece in source:
                 held.append(piece)
                 if any(is_content(event) for event in piece.events):
                     break
+            if x.race is not None and not x.race.first():
+                HeldPieces(held, source).close()
+                raise ClientGone("another target was faster")
         except (UpstreamError, ClientGone):
             # What an upstream that began and then failed has told of the prompt's tokens.
             before = heard(held)
@@ -113,6 +122,8 @@ class Receive:
         if x.streams and not x.drafts:
             if x.goes_on:
                 response.detach()
+            elif x.race is not None:
+                response.detach(client_fd)
             x.pieces = HeldPieces(held, source)
             return
         collector = Collector()
@@ -129,6 +140,17 @@ class Receive:
 
     def _malformed(self, count: int) -> None:
         self._state.counters.add(self._slot, Column.MALFORMED_EVENTS, count)
+
+
+def _whole(x: Exchange) -> Collector:
+    """What an answer that nobody gets has cost."""
+    collector = Collector()
+    if x.answer is not None:
+        for event in replay(x.answer):
+            collector.feed(event)
+    elif x.usage is not None:
+        collector.feed(Start("", "", x.usage))
+    return collector
 
 
 def _too_long(text: bytes) -> bool:

@@ -63,7 +63,7 @@ class Recorder:
             status, reason = error.status, _why_failed(x)
         else:
             status = x.reply.status if x.reply is not None else 200
-            plain = target is not None and x.moved_on is None
+            plain = target is not None and x.moved_on is None and not x.hedge_won
             reason = _FIRST_CHOICE if plain else _why_not_first(x)
         self._write(
             request.t0_ns,
@@ -134,6 +134,8 @@ def _why_failed(x: Exchange) -> Reason:
 
 
 def _why_not_first(x: Exchange) -> Reason:
+    if x.hedge_won:
+        return Reason.HEDGE_WON
     if x.target is None or x.moved_on is None:
         return Reason.FLIGHT_SHARED if x.cache is _SHARED else Reason.CACHE_CANONICAL
     if isinstance(x.moved_on, Unsupported):

@@ -57,6 +57,10 @@ class Tracking:
         live, x.live = x.live, None
         if live is not None:
             live.close()
+        beside, x.beside = x.beside, ()
+        for one in beside:
+            if one.race is not None:
+                one.race.free()
 
     def _open(self, x: Exchange, model: str, upstream: str, flags: int) -> Live:
         who = x.request.principal

@@ -40,11 +40,15 @@ class ModelRouting(Section, frozen=True, kw_only=True):
     """Checks of a local draft; if one fails, the next target answers."""
     verify_floor: Annotated[float, msgspec.Meta(ge=-100, le=0)] = -1.0
     """For `logprob`: the least mean log probability of a draft's tokens."""
+    hedge_after_ms: Positive | Literal["auto"] | None = None
+    """Ask a second target too if the first has given no content by then."""
 
 
 class Routing(Section, frozen=True):
     retry_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
     """Retries, at most, as a share of the calls."""
+    hedge_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
+    """Hedged calls, at most, as a share of those that may be hedged."""
     chain_seconds: Seconds = 900.0
     """For all targets of a chain together, until the first token."""
     key_policies: list[str] = []

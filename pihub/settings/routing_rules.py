@@ -11,7 +11,7 @@ from pihub.settings.faults import Faults, Path
 if TYPE_CHECKING:
     from pihub.settings.schema import Model, Settings
 
-CHECKS = ("schema", "tools", "refusal", "empty", "cut", "agreement")
+CHECKS = ("schema", "tools", "refusal", "empty", "cut", "logprob", "agreement")
 _KEY = re.compile(r"([1-9][0-9]{0,8})\s*=\s*([a-z-]+)\s*")
 
 
@@ -35,5 +35,7 @@ def check_model(path: Path, model: Model, faults: Faults) -> None:
     for one in model.verify:
         if one not in CHECKS:
             faults.add((*path, "verify"), f'"{one[:20]}" is none of {", ".join(CHECKS)}')
+    if len(model.chain) < 2 and model.hedge_after_ms is not None:
+        faults.warn((*path, "hedge_after_ms"), "has no effect: the chain has one target only")
     if len(model.chain) < 2 and model.verify:
         faults.warn((*path, "verify"), "has no effect: the chain has one target only")

@@ -34,6 +34,11 @@ class Cell(IntEnum):
     CACHE_READ = 10
     """Share of a prompt's tokens that came from the vendor's prompt cache."""
     CACHE_WRITTEN = 11
+    FIRST_P95 = 12
+    """No mean, but the 95th percentile (domain/quantile.py): seconds to a stream's first
+    content, where calls may be hedged."""
+    WHOLE_P95 = 13
+    """The same of answers that are not streamed."""
 
 
 class Event(IntEnum):
@@ -62,6 +67,12 @@ class Event(IntEnum):
     LOAD_ASKED = 21
     PROMPT_MARKED = 22
     """Prompts that the hub marked for Anthropic's prompt cache."""
+    HEDGED = 23
+    HEDGE_WON = 24
+    HEDGE_DENIED = 25
+    """The hedges' share of the calls was used up."""
+    HEDGE_REFUSED = 26
+    """Budgets, deadline or local upstreams left no target to ask."""
 
 
 STALE = 30_000

@@ -87,8 +87,9 @@ class FakeResponse:
                 raise UpstreamProtocol("the upstream's answer is too large")
         return data
 
-    def detach(self) -> None:
-        self.detached = True
+    def detach(self, client_fd: int = -1) -> None:
+        self.detached = client_fd == -1
+        self.client_fd = client_fd
 
     def close(self) -> None:
         self.closes += 1

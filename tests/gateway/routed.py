@@ -75,6 +75,7 @@ class RoutedBench(Bench):
                 record=self.record,
                 thoughts=self.thoughts,
                 learn=Learner(self.speeds, self.state, self.slot),
+                tracking=self.stages.tracking,
             )
         )
 

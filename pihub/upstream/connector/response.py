@@ -59,8 +59,8 @@ class Response:
             raise UpstreamProtocol("the upstream's answer is too large")
         return data
 
-    def detach(self) -> None:
-        """From now on the client's leaving does not end the reading."""
+    def detach(self, client_fd: int = -1) -> None:
+        """From now on the client's leaving does not end the reading, but this one's."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The body piece by piece; raises as `read_some`."""
@@ -163,9 +163,9 @@ class OpenResponse(Response):
             part = self.read_some()
         return b"".join(parts)
 
-    def detach(self) -> None:
+    def detach(self, client_fd: int = -1) -> None:
         if self._connection is not None:
-            self._connection.client_fd = -1
+            self._connection.client_fd = client_fd
 
     def close(self) -> None:
         self._ready = b""
