@@ -250,8 +250,7 @@ cdef class Lane:
         cdef ph_lane_answer told
         cdef ph_record event
         cdef int64_t length, at
-        cdef uint64_t t2 = ph_mono_ns()
-        cdef uint64_t us
+        cdef uint64_t us, t2 = ph_mono_ns()
         cdef uint32_t slot = self.journal.j.slot
         cdef int i
         if got == BUFFER:
@@ -269,7 +268,6 @@ cdef class Lane:
             if stop is None:
                 return None
         begun.data = PyBytes_FromStringAndSize(<char *> self.buffer + at, length)
-        way.release(begun.connection)
         memset(&event, 0, sizeof(event))
         us = (t2 - begun.start_ns) // 1000
         ph_hist_record(&self.journal.j.latency, slot, PH_SERIES_UPSTREAM, us)
@@ -298,6 +296,8 @@ cdef class Lane:
         if stop is not None:
             headers.append(stop)
         headers.append(("content-length", str(length)))
+        # Last of what can raise: run() closes the connection then, and nobody may have it.
+        way.release(begun.connection)
         event.rid = ask.rid
         event.in_tok = ph_clamp32(told.input)
         event.out_tok = ph_clamp32(told.output)

@@ -44,13 +44,15 @@ GOOD, LIMITED, OTHER = "ph_good_0123456789", "ph_limited_0123456", "ph_other_012
 class Hub:
     """An edge with all its parts, and an application that notes what reaches it."""
 
-    def __init__(self, routes: dict[str, int] | None = None, publish: bool = True) -> None:
+    def __init__(
+        self, routes: dict[str, int] | None = None, publish: bool = True, columns: int = 20
+    ) -> None:
         arena = Arena.create(
             [
                 ("cache", Cache.size_for(1 << 20)),
                 ("keys", KeyTable.size_for(16)),
                 ("limits", Limiter.size_for(16)),
-                ("counters", Counters.size_for(3, 20)),
+                ("counters", Counters.size_for(3, columns)),
                 ("routes", Counters.size_for(3, 160)),
                 ("latency", Histogram.size_for(3, 9)),
                 ("ring", Ring.size_for(3, 64)),
@@ -62,7 +64,7 @@ class Hub:
         self.keys = KeyTable(arena, "keys")
         self.keys.set_pepper(b"0123456789abcdef")
         self.limits = Limiter(arena, "limits", 16)
-        self.counters = Counters(arena, "counters", 3, 20)
+        self.counters = Counters(arena, "counters", 3, columns)
         self.routes = Counters(arena, "routes", 3, 160)
         self.latency = Histogram(arena, "latency", 3, 9)
         self.ring = Ring(arena, "ring", 3, 64)
