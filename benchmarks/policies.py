@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Result = tuple[int, float]
+Policy = Callable[[Sequence[int], Sequence[float], int], Result]
 
 
 def lru(trace: Sequence[int], cost: Sequence[float], capacity: int) -> Result:

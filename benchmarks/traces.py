@@ -1,13 +1,14 @@
 """What the eviction is worth: hit ratios and saved tokens over recorded traces.
 
-    python -m benchmarks.traces --data DIR [--json FILE] [--requests N] [--only NAME]
+    python -m benchmarks.traces --data DIR [--json FILE] [--requests N] [--only NAME] [--no-opt]
 
 DIR/traces/*.txt.xz (or DIR/*.txt.xz): one integer key a line. Each trace is replayed on the
 real cache of the core, in an arena that holds 1, 5, 10 and 25 % of its different keys, and on
 policies written down as their papers say them (benchmarks/policies.py). The first table gives
 hits, where all answers are worth the same; the second the tokens saved, where each key's
 answer has a length drawn by a fixed seed, log-normal with median 129 and sigma 1 (1 to 2000),
-and the cache is told it. OPT is Belady's for hits; nobody can have it.
+and the cache is told it. OPT is Belady's for hits; nobody can have it, and it takes half of the
+time: `--no-opt` leaves it out.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import random
 import sys
 from array import array
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks.policies import Result, gdf, lru, opt, s3fifo
+from benchmarks.policies import Policy, Result, gdf, lru, opt, s3fifo
 from pihub._core.arena import Arena
 from pihub._core.cache import Cache
 
@@ -85,7 +87,7 @@ def ours(trace: array[int], cost: list[float], capacity: int) -> Result:
     return hits, saved
 
 
-def one(path: Path, requests: int) -> list[dict[str, Any]]:
+def one(path: Path, requests: int, others: tuple[Policy, ...]) -> list[dict[str, Any]]:
     """All sizes of one trace."""
     trace, unique = load(path, requests)
     name = path.name.split(".")[0]
@@ -101,7 +103,7 @@ def one(path: Path, requests: int) -> list[dict[str, Any]]:
         row["hits"]["pihub"] = 100 * plain[0] / len(trace)
         row["tokens"]["pihub"] = 100 * told[1] / total
         row["hits_when_told_costs"] = 100 * told[0] / len(trace)
-        for policy in (lru, s3fifo, gdf, opt):
+        for policy in others:
             hits, saved = policy(trace, cost, size)
             row["hits"][policy.__name__] = 100 * hits / len(trace)
             row["tokens"][policy.__name__] = 100 * saved / total
@@ -109,36 +111,36 @@ def one(path: Path, requests: int) -> list[dict[str, Any]]:
     return rows
 
 
-NAMES = ("pihub", "lru", "s3fifo", "gdf", "opt")
-
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over the traces, each the mean of its sizes; and the worst distance to LRU."""
     traces = sorted({row["trace"] for row in rows})
+    names = list(rows[0]["hits"])
     out: dict[str, Any] = {}
     for what in ("hits", "tokens"):
         means = {
             trace: {
                 name: sum(r[what][name] for r in rows if r["trace"] == trace) / len(SHARES)
-                for name in NAMES
+                for name in names
             }
             for trace in traces
         }
         worst = min(traces, key=lambda t: means[t]["pihub"] - means[t]["lru"])
         out[what] = {
-            "mean": {n: sum(means[t][n] for t in traces) / len(traces) for n in NAMES},
+            "mean": {n: sum(means[t][n] for t in traces) / len(traces) for n in names},
             "worst_against_lru": [worst, means[worst]["pihub"] - means[worst]["lru"]],
         }
     return out
 
 
 def show(rows: list[dict[str, Any]], means: dict[str, Any]) -> None:
+    names = list(rows[0]["hits"])
     for what in ("hits", "tokens"):
-        print(f"\n{what} (%)".ljust(36), *(f"{name:>8}" for name in NAMES))
+        print(f"\n{what} (%)".ljust(36), *(f"{name:>8}" for name in names))
         for row in rows:
             label = f"{row['trace']} {row['entries']}"
-            print(f"{label:<34}", *(f"{row[what][name]:8.2f}" for name in NAMES))
-        print(f"{'mean over traces':<34}", *(f"{means[what]['mean'][n]:8.2f}" for n in NAMES))
+            print(f"{label:<34}", *(f"{row[what][name]:8.2f}" for name in names))
+        print(f"{'mean over traces':<34}", *(f"{means[what]['mean'][n]:8.2f}" for n in names))
         trace, points = means[what]["worst_against_lru"]
         print(f"worst against LRU: {points:+.2f} points ({trace})")
 
@@ -149,7 +151,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--requests", type=int, default=0, help="of each trace at most; 0: all")
     parser.add_argument("--only", default="", help="traces whose name has this in it")
+    parser.add_argument("--no-opt", action="store_true", help="without Belady's OPT")
     args = parser.parse_args()
+    others = (lru, s3fifo, gdf) if args.no_opt else (lru, s3fifo, gdf, opt)
     folder = args.data / "traces" if (args.data / "traces").is_dir() else args.data
     paths = sorted(path for path in folder.glob("*.txt.xz") if args.only in path.name)
     if not paths:
@@ -157,7 +161,7 @@ def main() -> int:
         return 2
     paths.sort(key=lambda path: -path.stat().st_size)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        done = list(pool.map(one, paths, [args.requests or -1] * len(paths)))
+        done = list(pool.map(one, paths, repeat(args.requests or -1), repeat(others)))
     rows = sorted((row for rows in done for row in rows), key=lambda r: (r["trace"], r["share"]))
     means = summary(rows)
     show(rows, means)
