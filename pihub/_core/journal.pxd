@@ -57,6 +57,9 @@ cdef extern from "ph_journal.h" nogil:
         uint64_t look
         uint32_t kept_ttl
         uint8_t why
+        uint8_t queued
+        uint8_t dialed
+        uint8_t stalls
 
     ctypedef struct ph_journal:
         ph_counters counters

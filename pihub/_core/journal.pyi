@@ -45,6 +45,9 @@ class Journal:
         look: int,
         kept_ttl: int,
         why: int,
+        queued: int,
+        dialed: int,
+        stalls: int,
         /,
     ) -> None:
         """A request that began at `t0` (CLOCK_MONOTONIC ns) is over: count and record it.

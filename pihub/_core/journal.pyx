@@ -7,7 +7,7 @@ Promise   whatever numbers it is given, a request is counted once and its record
           what does not fit a field becomes the field's largest value, below zero is zero.
 Layout    rows of the counters, routes, latency and ring regions (include/ph_journal.h)
 Writers   one process a slot.
-Cost      one clock read, about 15 stores and 28 small integers: below a microsecond.
+Cost      one clock read, about 15 stores and 31 small integers: below a microsecond.
 Failure   a number that is none raises before anything was counted.
 """
 cimport cython
@@ -85,7 +85,7 @@ cdef class Journal:
         self, t0, list marks not None, rid, cost_nano, saved_nano, ttft_us,
         in_tok, out_tok, cache_read_tok, cache_write_tok, bytes_in, bytes_out, key, status,
         tenant, route, model, upstream, alias, cache, flags, attempts, reason, error,
-        kept, look, kept_ttl, why, /,
+        kept, look, kept_ttl, why, queued, dialed, stalls, /,
     ):
         cdef ph_record e
         cdef uint64_t[PH_JOURNAL_STAGES + 1] ends
@@ -122,6 +122,9 @@ cdef class Journal:
         e.look = PyLong_AsUnsignedLongLong(look)
         e.kept_ttl = u32(kept_ttl)
         e.why = u8(why)
+        e.queued = u8(queued)
+        e.dialed = u8(dialed)
+        e.stalls = u8(stalls)
         for i in range(n):
             ends[i] = <uint64_t> whole(<object> <PyObject *> PyList_GET_ITEM(marks, i))
         for i in range(1, n):

@@ -121,6 +121,7 @@ class JobBooks:
             began, [], job.rid, job.cost, 0, 0, job.input_tokens, job.output_tokens, 0, 0, 0, 0,
             job.key, 200, job.tenant, job.route, intern(job.model), intern(job.upstream),
             intern(job.alias), 0, flags, max(1, job.attempts), Reason.FIRST_CHOICE, 0, 0, 0, 0, 0,
+            0, 0, 0,
         )  # fmt: skip
         hold = self._holds.pop(job.id, None)
         if hold is not None:

@@ -50,7 +50,7 @@ class Refused:
         self._write(
             time.monotonic_ns(), [], rid, 0, 0, 0, 0, 0, 0, 0, size, 0, who.key, error.status,
             who.tenant, int(Route.OTHER), 0, 0, 0, CacheState.NONE, int(Flag.ERROR), 0,
-            Reason.REFUSED, self._names[error.code], 0, 0, 0, 0,
+            Reason.REFUSED, self._names[error.code], 0, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ PROMPTS = {
     Route.OLLAMA_GENERATE: ("/api/generate", "prompt"),
     Route.OLLAMA_EMBED: ("/api/embed", "input"),
 }
+QUEUE, CONNECT, ANSWER = "Wait for a turn", "Connect", "Upstream"
+STREAM, SENT = "Stream", "Send and record"
 QUESTION = "the question stands nowhere: the hub does not keep it"
 
 
@@ -56,6 +58,7 @@ def build(
 ) -> Screen:
     """`key`, `tenant`: the names of the key that asked, and of whose it is."""
     told, view = request(found), shown_row(request(found))
+    way = steps(found, times)
     parts: list[Part] = [
         Cards(
             (
@@ -67,12 +70,7 @@ def build(
                      f"saved {words.money(told['saved_usd'])}{view['sim'] and ', simulated'}"),
             )
         ),
-        Waterfall(
-            "Where the time went",
-            tuple(steps(found, times)),
-            found.dur_us,
-            "The edge answered by itself: no stage took part." if not any(times[:5]) else "",
-        ),
+        Waterfall("Where the time went", tuple(way), found.dur_us, summary(found, way)),
         _decisions(found, told, times, key, tenant),
     ]  # fmt: skip
     curl = as_curl(found, host)
@@ -83,11 +81,13 @@ def build(
 
 def steps(found: RequestRow, times: RequestTimes) -> list[Step]:
     """In the order of the request's way; microseconds from its beginning."""
+    if found.route == Route.API and found.upstream:
+        return _of_api(found, times)
     stages = [
         ("Read and inspect", times.inspect, "the body becomes the canonical form"),
         ("Cache", times.lookup, "a kept answer, or one that is just being made"),
         ("Route", times.route, "which targets, in which order"),
-        ("Upstream", times.call, _attempts(found)),
+        *_upstream(found, times, times.call),
     ]
     known = sum(length for _, length, _ in stages)
     until = found.ttft_us or (known + times.render)
@@ -101,9 +101,52 @@ def steps(found: RequestRow, times: RequestTimes) -> list[Step]:
     out.append(Step("Render", at, times.render, "into the client's protocol"))
     at += times.render
     rest = max(0, found.dur_us - at)
-    name = "Stream" if told_stream(found) else "Send and record"
+    name = STREAM if told_stream(found) else SENT
     out.append(Step(name, min(at, found.dur_us), rest, "until the last byte"))
     return out
+
+
+def _upstream(found: RequestRow, times: RequestTimes, whole: int) -> list[tuple[str, int, str]]:
+    """(name, length, note) of the parts of `whole`: waits, connections, first content."""
+    if not found.upstream or not found.attempts:
+        return [(ANSWER, whole, "nobody was asked")]
+    queued = min(times.queued, whole)
+    dialed = min(times.dialed, whole - queued)
+    again = f", {words.many(found.attempts, 'attempt')} together" if found.attempts > 1 else ""
+    return [
+        (QUEUE, queued, f"a turn at {found.upstream}, a place in its pool{again}"),
+        (CONNECT, dialed, "name, TCP and TLS" if dialed else "a kept connection was used"),
+        (ANSWER, whole - queued - dialed, f"{found.upstream}, until its first content{again}"),
+    ]
+
+
+def _of_api(found: RequestRow, times: RequestTimes) -> list[Step]:
+    """A generic API has no stages: what its upstream took, and the rest."""
+    head = min(found.ttft_us or found.dur_us, found.dur_us)
+    out, at = [], 0
+    for name, length, note in _upstream(found, times, head):
+        out.append(Step(name, at, length, note.replace("first content", "first bytes")))
+        at += length
+    return [*out, Step(SENT, at, found.dur_us - at, "until the last byte")]
+
+
+def summary(found: RequestRow, way: list[Step]) -> str:
+    """The waterfall in one sentence or two."""
+    length = {one.label: one.length for one in way}
+    theirs = sum(length.get(name, 0) for name in (CONNECT, ANSWER, STREAM))
+    own = found.dur_us - theirs - length.get(QUEUE, 0)
+    said = [f"{words.milliseconds(found.dur_us / 1000)} in all"]
+    if found.upstream and found.attempts:
+        first = words.milliseconds(length.get(ANSWER, 0) / 1000)
+        said.append(f"{found.upstream} took {first} to its first content")
+    if length.get(STREAM):
+        said.append(f"its stream {words.milliseconds(length[STREAM] / 1000)}")
+    if length.get(QUEUE):
+        said.append(f"waiting for a turn {words.milliseconds(length[QUEUE] / 1000)}")
+    if length.get(CONNECT):
+        said.append(f"a new connection {words.milliseconds(length[CONNECT] / 1000)}")
+    said.append(f"the hub itself {words.milliseconds(max(own, 0) / 1000)}")
+    return f"{said[0]}: {', '.join(said[1:])}."
 
 
 def told_stream(found: RequestRow) -> bool:
@@ -113,8 +156,7 @@ def told_stream(found: RequestRow) -> bool:
 def _attempts(found: RequestRow) -> str:
     if not found.upstream:
         return "nobody was asked"
-    tries = words.many(found.attempts, "attempt")
-    return f"{found.upstream}: queue, connection and wait for its first content; {tries}"
+    return words.many(found.attempts, "attempt")
 
 
 def _edge(found: RequestRow) -> str:
@@ -138,6 +180,7 @@ def _decisions(
         ("Tokens", f"{words.count(found.in_tok)} in, {words.count(found.out_tok)} out",
          f"{words.count(found.cache_read_tok)} read from the vendor's cache"
          + ("; counts are estimates" if told["estimated"] else ""), ""),
+        *_spoken(found),
         ("Bytes", f"{words.size(times.bytes_in)} in, {words.size(times.bytes_out)} out", "", ""),
         ("Key", key, f"of the tenant {tenant}" if tenant else "",
          f"/dashboard/requests?key={found.key}" if found.key else ""),
@@ -149,6 +192,20 @@ def _decisions(
         "",
         links=(("Back to the requests", "/dashboard/requests"),),
     )
+
+
+def _spoken(found: RequestRow) -> tuple[tuple[str, str, str, str], ...]:
+    """How a stream went."""
+    if not told_stream(found):
+        return ()
+    stalls = words.many(found.stalls, "stall") if found.stalls else "no stall"
+    return (("Stream", f"{words.rate(pace(found))} tokens/s", stalls, "/dashboard/streams"),)
+
+
+def pace(found: RequestRow) -> float:
+    """Tokens a second after the first content; 0: not known."""
+    spoken = found.dur_us - found.ttft_us
+    return found.out_tok * 1e6 / spoken if found.ttft_us and spoken > 0 else 0.0
 
 
 def as_curl(found: RequestRow, host: str) -> str:

@@ -18,6 +18,13 @@ Headers = Sequence[tuple[str, str]]
 """Header fields in order; names in lower case from upstreams."""
 
 
+class Spent(Protocol):
+    """Where a connector adds what a request waited, in ns."""
+
+    queued_ns: int
+    dialed_ns: int
+
+
 class Waiter(Protocol):
     """The one blocking primitive of a worker (the design's `cowait`).
 

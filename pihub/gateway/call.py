@@ -214,10 +214,15 @@ class Call:
             self._once(x, target, link, None)
             return
         turn = None
-        if x.plan is not None:
-            turn = self._care.turn(x, target)
-        elif target.kind == "ollama":
-            self._care.ready(x, target)
+        if x.plan is not None or target.kind == "ollama":
+            start = monotonic_ns()
+            try:
+                if x.plan is not None:
+                    turn = self._care.turn(x, target)
+                else:
+                    self._care.ready(x, target)
+            finally:
+                x.queued_ns += monotonic_ns() - start
         try:
             self._once(x, target, link, None if turn is None else turn.end)
         except PihubError as error:
@@ -266,12 +271,13 @@ class Call:
                     client_fd=fd,
                     pool=link.pool,
                     replay=True,
+                    spent=x,
                 )
             else:
                 # The lane's: its time until now belongs to this stage.
                 x.marks[:] = [begun.start_ns] * len(x.marks)
                 response = self._connector.resume(
-                    link.origin, begun, link.timers, client_fd=fd
+                    link.origin, begun, link.timers, client_fd=fd, spent=x
                 )
             self._time(self._slot, Series.UPSTREAM, (monotonic_ns() - start) // 1000)
             self._receive(x, target, link, response, outcome, streams, ended)

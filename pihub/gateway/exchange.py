@@ -117,6 +117,11 @@ class Exchange:
     # call
     target: Target | None = None
     attempts: int = 0
+    queued_ns: int = 0
+    """Waited for a turn and for places in pools, in all attempts."""
+    dialed_ns: int = 0
+    """Spent on new connections, in all attempts."""
+    stalls: int = 0
     failures: tuple[str, ...] = ()
     moved_on: PihubError | None = None
     """How the last target before the one that answered failed."""

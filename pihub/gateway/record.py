@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pihub.domain.brief import brief, wait
 from pihub.domain.chat import Usage
 from pihub.domain.event import Reason, fallback_reason
 from pihub.domain.whynot import BY_WORD, WhyNot
@@ -98,6 +99,9 @@ class Recorder:
             0 if x.key is None else x.key[0],
             x.kept_ttl.__ceil__(),
             _why_not(x),
+            wait(x.queued_ns),
+            brief(x.dialed_ns // 1000),
+            x.live.stalls() if x.live is not None and x.streams else 0,
         )
 
 

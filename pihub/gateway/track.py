@@ -74,4 +74,5 @@ class Tracking:
             upstream=self._names[upstream],
             alias=self._names[x.alias],
             input_tokens=len(x.request.body) // CHARS_PER_TOKEN + 1,
+            began_ns=x.request.t0_ns,
         )

@@ -252,6 +252,7 @@ def request(row: RequestRow) -> dict[str, Any]:
         "estimated": bool(row.flags & Flag.ESTIMATED),
         "duration_ms": row.dur_us / 1000,
         "first_token_ms": row.ttft_us / 1000 if row.ttft_us else None,
+        "stalls": row.stalls,
         "tokens": {
             "input": row.in_tok,
             "output": row.out_tok,

@@ -95,7 +95,7 @@ class LostStreams:
             stream.tenant, stream.route, intern(stream.model), intern(stream.upstream),
             intern(stream.alias), 0,
             (flags & ~(Flag.WHOLE | Flag.FOLLOWS)) | Flag.ERROR | Flag.ESTIMATED, 1, Reason.FAILED,
-            intern("internal_error"), 0, 0, 0, 0,
+            intern("internal_error"), 0, 0, 0, 0, 0, 0, stream.stalls,
         )  # fmt: skip
         self.count += 1
         self._budgets.spend(

@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 
 from pihub._core.ring import Ring
 
-_LAYOUT = struct.Struct("<QQqq9I5I6H4BHHIQIB3x")
+_LAYOUT = struct.Struct("<QQqq9I5I6H4BHHIQI4B")
 
 
 class CacheState(IntEnum):
@@ -88,6 +88,11 @@ class Record:
     """Seconds."""
     why: int = 0
     """Number of domain.whynot.WhyNot."""
+    queued: int = 0
+    """Waits for a turn at a local model and for a place in the pool, as domain.brief has it."""
+    dialed: int = 0
+    """What new connections took (name, TCP, TLS), likewise."""
+    stalls: int = 0
 
     def pack(self) -> bytes:
         """128 bytes; values beyond a field's width are clamped."""
@@ -127,6 +132,9 @@ class Record:
             self.look,
             min(self.kept_ttl, u32),
             self.why,
+            self.queued,
+            self.dialed,
+            min(self.stalls, 255),
         )
 
     @classmethod

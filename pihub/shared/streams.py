@@ -89,6 +89,11 @@ class Live:
     def cancelled(self) -> bool:
         return self._handle >= 0 and self._table.cancelled(self._handle)
 
+    def stalls(self) -> int:
+        """So far; 0 if it has no row."""
+        row = self._table.read(self._handle) if self._handle >= 0 else None
+        return 0 if row is None else row[10]
+
     def close(self) -> None:
         """Free the row; a second call does nothing."""
         handle, self._handle = self._handle, -1
@@ -129,11 +134,13 @@ class StreamTracker:
         upstream: int = 0,
         alias: int = 0,
         input_tokens: int = 0,
+        began_ns: int = 0,
     ) -> Live:
-        """`model`, `upstream` and `alias` are numbers of the shared names. Never fails: a
-        stream that finds no free row is counted in `untracked` and goes on untracked."""
+        """`model`, `upstream` and `alias` are numbers of the shared names; `began_ns`: when its
+        request came (CLOCK_MONOTONIC), 0: now. Never fails: a stream that finds no free row is
+        counted in `untracked` and goes on untracked."""
         handle = self._table.open(
-            self._slot, rid, monotonic_ns(), key, tenant, route, flags, model, upstream,
+            self._slot, rid, began_ns or monotonic_ns(), key, tenant, route, flags, model, upstream,
             alias, input_tokens,
         )  # fmt: skip
         return Live(self._table, handle, self._stall)

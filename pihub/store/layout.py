@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pihub.shared.events import Record
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Record))
-_LAYOUT = struct.Struct("<qqqq9I5I6H4BHHIqIB3x")
+_LAYOUT = struct.Struct("<qqqq9I5I6H4BHHIqI4B")
 
 Row = tuple[int, ...]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from pihub.domain.brief import microseconds
 from pihub.store.latency import quantiles
 from pihub.store.requests import unsigned
 from pihub.store.rollup import DIMENSIONS
@@ -25,7 +26,8 @@ from pihub.store.sqlite import Database, Row
 SELECT = (
     "SELECT r.id, r.ts, r.rid, r.tenant, r.key, r.route, r.status, r.cache, r.flags,"
     " r.reason, r.attempts, r.worker, m.name, u.name, a.name, e.name, r.dur_us, r.ttft_us,"
-    " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano"
+    " r.in_tok, r.out_tok, r.cache_read_tok, r.cache_write_tok, r.cost_nano, r.saved_nano,"
+    " r.stalls"
     " FROM requests r LEFT JOIN names m ON m.id = r.model"
     " LEFT JOIN names u ON u.id = r.upstream LEFT JOIN names a ON a.id = r.alias"
     " LEFT JOIN names e ON e.id = r.error"
@@ -92,11 +94,16 @@ def one(
     if not found:
         return None
     row = database.read(
-        "SELECT inspect_us, lookup_us, route_us, call_us, render_us, bytes_in, bytes_out"
-        " FROM requests WHERE id = ?",
+        "SELECT inspect_us, lookup_us, route_us, call_us, render_us, bytes_in, bytes_out,"
+        " queued, dialed FROM requests WHERE id = ?",
         (number,),
     )
-    return (found[0], RequestTimes(*row[0])) if row else None
+    if not row:
+        return None
+    times = RequestTimes(*row[0])
+    return found[0], times._replace(
+        queued=microseconds(times.queued), dialed=microseconds(times.dialed)
+    )
 
 
 def of_tenant_condition(tenant: int | None) -> str:

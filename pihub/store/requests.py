@@ -35,7 +35,7 @@ def _bound(field: str) -> str:
 _COLUMNS = (
     "ts_ns rid tenant key route status cache flags reason attempts worker model upstream alias"
     " error dur_us ttft_us inspect_us lookup_us route_us call_us render_us bytes_in bytes_out"
-    " in_tok out_tok cache_read_tok cache_write_tok cost_nano saved_nano"
+    " in_tok out_tok cache_read_tok cache_write_tok cost_nano saved_nano queued dialed stalls"
 )
 """As the table has them after its id. The statement names none of them, because apsw hashes
 its text for every row."""

@@ -33,6 +33,8 @@ class RequestRow(NamedTuple):
     cache_write_tok: int
     cost_nano: int | None
     saved_nano: int | None
+    stalls: int = 0
+    """Of its stream; 255: that many or more."""
 
 
 class Wanted(NamedTuple):
@@ -72,6 +74,10 @@ class RequestTimes(NamedTuple):
     render: int
     bytes_in: int
     bytes_out: int
+    queued: int = 0
+    """Within `call`: waits for a turn at a local model and for a place in the pool; to 5 %."""
+    dialed: int = 0
+    """Within `call`: name, TCP and TLS of new connections; to 5 %. 0: a kept one."""
 
 
 Step = Literal["minute", "hour", "day"]

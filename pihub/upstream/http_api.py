@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from pihub.domain.ports import Headers
+from pihub.domain.ports import Headers, Spent
 from pihub.errors import ConfigError, UpstreamUnreachable
 from pihub.settings.schema import Api, Timers
 from pihub.upstream.connector import Connector, Origin, Response
@@ -60,6 +60,7 @@ class HttpApi:
         *,
         client_fd: int,
         length: int = -1,
+        spent: Spent | None = None,
     ) -> Response:
         """One call; `target` is relative to the base path. Raises as Connector.request.
 
@@ -79,6 +80,7 @@ class HttpApi:
             client_fd=client_fd,
             pool=self._pool,
             length=length,
+            spent=spent,
         )
 
 

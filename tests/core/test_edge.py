@@ -31,11 +31,11 @@ CODES = {
     "request_too_large": "413 Content Too Large",
     "starting": "503 Service Unavailable",
 }
-EVENT = struct.Struct("<QQqq9I5I6H4BHHIQIB3x")
+EVENT = struct.Struct("<QQqq9I5I6H4BHHIQI4B")
 NAMES = (
     "ts_ns rid cost_nano saved_nano dur_us ttft_us in_tok out_tok cache_read cache_write "
     "bytes_in bytes_out key s1 s2 s3 s4 s5 status tenant route model upstream alias cache flags "
-    "attempts reason worker error kept look kept_ttl why"
+    "attempts reason worker error kept look kept_ttl why queued dialed stalls"
 )
 FIELDS = NAMES.split()
 GOOD, LIMITED, OTHER = "ph_good_0123456789", "ph_limited_0123456", "ph_other_012345678"

@@ -38,12 +38,12 @@ FIELDS = (
     "rid", "cost_nano", "saved_nano", "ttft_us", "in_tok", "out_tok", "cache_read_tok",
     "cache_write_tok", "bytes_in", "bytes_out", "key", "status", "tenant", "route", "model",
     "upstream", "alias", "cache", "flags", "attempts", "reason", "error", "kept", "look",
-    "kept_ttl", "why",
+    "kept_ttl", "why", "queued", "dialed", "stalls",
 )  # fmt: skip
 WIDTH = {
     "rid": 64, "cost_nano": 63, "saved_nano": 63, "status": 16, "tenant": 16, "route": 16,
     "model": 16, "upstream": 16, "alias": 16, "error": 16, "cache": 8, "flags": 8, "attempts": 8,
-    "reason": 8, "look": 64, "why": 8,
+    "reason": 8, "look": 64, "why": 8, "queued": 8, "dialed": 8, "stalls": 8,
 }  # fmt: skip
 
 
@@ -90,6 +90,7 @@ SMALL = {
     "cache": st.integers(0, 6),
     "reason": st.sampled_from([0, 1, 10, 17, 18, 19]),
     "why": st.integers(0, 40),
+    **{name: st.integers(0, 255) for name in ("queued", "dialed", "stalls")},
     "flags": st.integers(0, 31),
     "attempts": st.integers(0, 3),
     "cost_nano": st.integers(-1, 10**12),

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from pihub.cli.control_client import call
-from pihub.dashboard.onerequest import as_curl, steps
+from pihub.dashboard.onerequest import as_curl, steps, summary
 from pihub.shared.events import CacheState, Flag
 from pihub.shared.metrics import Route
 from pihub.store.rows import RequestRow, RequestTimes
@@ -34,6 +34,31 @@ def test_the_steps_fill_the_time_without_gaps(stream: bool) -> None:
         assert one.length >= 0
         at += one.length
     assert at == row.dur_us
+
+
+def test_waits_and_connections_are_steps_of_their_own() -> None:
+    row = ROW._replace(flags=Flag.STREAM, stalls=2)
+    times = RequestTimes(30, 100, 10, 6_500, 60, 1, 1, queued=2_000, dialed=700)
+    way = steps(row, times)
+    by_name = {one.label: one.length for one in way}
+    shares = [by_name[name] for name in ("Wait for a turn", "Connect", "Upstream")]
+    assert shares == [2_000, 700, 3_800]
+    assert sum(one.length for one in way) == row.dur_us
+    assert summary(row, way) == (
+        "9.0 ms in all: claude took 3.8 ms to its first content, its stream 1.9 ms, waiting for"
+        " a turn 2.0 ms, a new connection 700 µs, the hub itself 560 µs."
+    )
+    # More than the whole call, as a byte's rounding may tell, is the whole call.
+    late = {one.label: one.length for one in steps(row, times._replace(queued=9_000))}
+    assert (late["Wait for a turn"], late["Connect"], late["Upstream"]) == (6500, 0, 0)
+
+
+def test_an_api_s_request_shows_its_upstream() -> None:
+    row = ROW._replace(route=Route.API, model="", upstream="crm", dur_us=900, ttft_us=800)
+    way = steps(row, RequestTimes(0, 0, 0, 0, 0, 1, 1, dialed=300))
+    assert [(one.label, one.length) for one in way] == [
+        ("Wait for a turn", 0), ("Connect", 300), ("Upstream", 500), ("Send and record", 100),
+    ]  # fmt: skip
 
 
 def test_an_answer_of_the_edge_is_one_step() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pihub.domain.chat import Usage
 from pihub.domain.energy import UNCOUNTED, Energy
+from pihub.domain.ports import Spent
 from pihub.domain.pricing import Price, PriceTable, Rates
 from pihub.domain.target import Principal, Target
 from pihub.errors import ClientGone, UpstreamProtocol
@@ -105,12 +106,18 @@ class FakeConnector:
         self.script: dict[str, list[Said]] = {}
         self.calls: list[tuple[str, str, dict[str, str], bytes]] = []
         self.given: list[FakeResponse] = []
+        self.waits = (0, 0)
+        """ns that each request waits for a place and for a new connection, as it says."""
 
     def request(
         self, origin: Origin, method: str, target: str, headers: Any, body: bytes, timers: Timers,
         *, client_fd: int = -1, pool: Pool | None = None, replay: bool = False,
+        spent: Spent | None = None,
     ) -> FakeResponse:  # fmt: skip
         self.calls.append((origin.host, target, dict(headers), body))
+        if spent is not None:
+            spent.queued_ns += self.waits[0]
+            spent.dialed_ns += self.waits[1]
         script = self.script[origin.host]
         said = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(said, BaseException):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 
+from pihub.domain.brief import microseconds
 from pihub.gateway.pace import Pace
 from pihub.shared.state import STREAMS
 from pihub.shared.streams import LiveStreams
@@ -49,6 +53,18 @@ def test_a_cancelled_stream_ends_with_an_error_and_is_billed(bench: Bench) -> No
     assert bench.name(record.error) == "stream_cancelled"
     assert live(bench).rows() == []
     bench.assert_nothing_held()
+
+
+def test_stalls_and_waits_are_recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.connector.waits = (2_000_000, 500_000)
+    clock = itertools.count(time.monotonic_ns(), 6 * 10**9)  # above streams.stall
+    monkeypatch.setattr("pihub.shared.streams.monotonic_ns", lambda: next(clock))
+    bench.says("oa", openai_stream(*openai_chunks("one", "two", "three")))
+    list(bench.ask(stream=True).body)  # type: ignore[union-attr]
+    (record,) = bench.records()
+    assert record.stalls > 0
+    assert microseconds(record.queued) == pytest.approx(2000, rel=0.05)
+    assert microseconds(record.dialed) == pytest.approx(500, rel=0.05)
 
 
 def test_what_came_together_is_sent_together(bench: Bench) -> None:

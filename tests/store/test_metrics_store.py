@@ -248,6 +248,7 @@ def test_every_column_holds_its_own_field(store: MetricsStore) -> None:
     for name in ("kept", "look", "kept_ttl", "why"):
         del numbers[name]  # counted in the arena and studied, not stored
     numbers |= {"cache": 1, "flags": 2, "attempts": 3, "reason": 4}
+    numbers |= {"queued": 5, "dialed": 6, "stalls": 7}
     numbers |= {"model": 1, "upstream": 3, "alias": 5, "error": 6}
     commit(store, BOOT, {1: 1}, 0, [Record(**numbers)], NAMES)
     columns = ", ".join(numbers).replace("ts_ns", "ts")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -286,6 +287,29 @@ def test_waiting_for_a_place_ends_by_the_connect_timer() -> None:
         assert client.stats()[server.origin.key] == {"open": 1, "idle": 0, "waiting": 0}
         held.close()
         client.request(server.origin, "GET", "/", [], None, LONG, pool=one).close()
+
+
+def test_waits_and_new_connections_are_told() -> None:
+    one = Pool(size=1)
+    with serving(head_only) as server:
+        client = connector()
+        first, second = SimpleNamespace(queued_ns=0, dialed_ns=0), SimpleNamespace(
+            queued_ns=0, dialed_ns=0
+        )
+        held = client.request(server.origin, "GET", "/", [], None, LONG, pool=one, spent=first)
+        assert first.dialed_ns > 10_000
+        with pytest.raises(UpstreamTimeout):
+            client.request(
+                server.origin, "GET", "/", [], None, timers(connect=0.2), pool=one, spent=second
+            )
+        assert (second.queued_ns > 190_000_000, second.dialed_ns) == (True, 0)
+        held.close()
+    with serving(echoing) as server:
+        for _ in range(2):
+            told = SimpleNamespace(queued_ns=0, dialed_ns=0)
+            answer = client.request(server.origin, "GET", "/", [], None, LONG, spent=told)
+            answer.read_all(1 << 16)
+        assert told.dialed_ns == 0, "the second used the first one's connection"
 
 
 @pytest.mark.parametrize("gives_up", [False, True])

@@ -40,7 +40,9 @@ typedef struct ph_event {
     uint64_t look;           /* the cache key's first half (an exact hit: the canonical key's); 0: none */
     uint32_t kept_ttl;       /* seconds that it may be used */
     uint8_t why;             /* why not from the cache, or not kept: domain/whynot.py; 0: nothing to say */
-    uint8_t pad[3];
+    uint8_t queued;          /* waits for a turn and for a place, domain/brief.py; 0: none */
+    uint8_t dialed;          /* name, TCP and TLS of new connections, likewise */
+    uint8_t stalls;          /* of its stream; 255: that many or more */
 } ph_event;
 
 _Static_assert(sizeof(ph_event) == 128, "ph_event is 128 bytes");

@@ -1,13 +1,23 @@
-"""Streams: what is being said right now, and the end of it by hand."""
+"""Streams: what is being said right now, the end of it by hand, and how past ones went."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from pihub.dashboard import words
-from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table
+from pihub.dashboard.onerequest import pace
+from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table, Tone
+from pihub.dashboard.search import KEPT
 from pihub.dashboard.sources import Sources
+from pihub.shared.events import Flag
 from pihub.shared.streams import LiveStream
+from pihub.store.rows import Reports, RequestRow
+
+LATEST = 25
+SCANNED = 300
+"""Requests that are looked through for past streams, at each look of the page."""
+ENDS = {"stream_cancelled": "ended by hand", "client_gone": "the client left"}
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -16,7 +26,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     stalled = [one for one in rows if one.idle > 5]
     speed = sum(one.tokens_per_second for one in rows)
     return Screen(
-        "Live streams",
+        "Streams",
         (
             Cards(
                 (
@@ -24,7 +34,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                     Card("Tokens a second", words.rate(speed), "together"),
                     Card("Silent for 5 s", words.count(len(stalled)), "",
                          tone="look" if stalled else ""),
-                    Card("Longest", words.age(max((o.age for o in rows), default=0)), "open since"),
+                    Card("Open longest", words.age(max((o.age for o in rows), default=0)),
+                         "since its request came"),
                 )
             ),
             Table(
@@ -32,11 +43,52 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 ("Model", "Asked by", "#First token", "#Tokens", "#Speed", "#Stalls", "#Open for"),
                 tuple(_line(one, names) for one in rows),
                 "No stream is open. One that is shows up here within two seconds.",
-                links=(("Past streams", "/dashboard/requests?show=streams"),),
+            ),
+            Table(
+                "Past streams",
+                ("When", "Model", "Asked by", "How it ended", "#First token", "#Tokens", "#Speed",
+                 "#Stalls"),
+                tuple(_past(one, names) for one in past(sources.services.store)),
+                "No stream among the latest requests.",
+                links=(("All past streams", "/dashboard/requests?show=streams"),),
             ),
         ),
         refresh=2,
     )  # fmt: skip
+
+
+def past(store: Reports) -> list[RequestRow]:
+    """The newest LATEST streams among so many requests; a millisecond or two."""
+    rows = (row for row in store.recent(SCANNED) if row.flags & Flag.STREAM)
+    return list(islice(rows, LATEST))
+
+
+def _past(one: RequestRow, names: Mapping[int, str]) -> Line:
+    text, tone = ending(one)
+    return Line(
+        (
+            Cell(words.moment(one.ts_ns / 1e9), href=f"/dashboard/requests/{one.id}"),
+            Cell(one.model or words.NONE, f"{one.upstream}, asked for as {one.alias}"
+                 if one.alias else one.upstream),
+            Cell(names.get(one.key, "nobody")),
+            Cell(text, tone=tone),
+            Cell(words.milliseconds(one.ttft_us / 1000)),
+            Cell(words.count(one.out_tok)),
+            Cell(f"{words.rate(pace(one))}/s" if pace(one) else words.NONE),
+            Cell(words.count(one.stalls), tone="look" if one.stalls else ""),
+        )
+    )  # fmt: skip
+
+
+def ending(one: RequestRow) -> tuple[str, Tone]:
+    """How a stream ended, in words, and whether that is as it should be."""
+    if one.error in ENDS:
+        return ENDS[one.error], "look"
+    if one.flags & Flag.CLIENT_GONE:
+        return "the client left", "look"
+    if one.error:
+        return one.error.replace("_", " "), "down" if one.status >= 500 else "look"
+    return ("from the cache" if one.cache in KEPT else "complete"), "well"
 
 
 def _line(one: LiveStream, names: Mapping[int, str]) -> Line:

@@ -31,11 +31,13 @@ class Call:
         "body",
         "body_length",
         "client_fd",
+        "dialed_ns",
         "kept",
         "limited",
         "look",
         "method",
         "now",
+        "queued_ns",
         "sent",
         "started_ns",
         "target",
@@ -75,6 +77,9 @@ class Call:
         """What it looked for in the cache (`ApiCache.look`); 0: it did not."""
         self.kept = (0, 0.0)
         """(bytes that its answer takes in the cache, seconds that it is fresh)."""
+        self.queued_ns = 0
+        self.dialed_ns = 0
+        """Waited for places in the pool, and spent on new connections, in all attempts."""
         self.upstream_ns = 0
         """From the arrival to the head of the answer, ns."""
 
@@ -169,6 +174,7 @@ class Caller:
             timers,
             client_fd=call.client_fd,
             length=call.body_length,
+            spent=call,
         )
 
     def _again(self, call: Call, retry: int, wait: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pihub.domain.brief import brief, wait
 from pihub.domain.event import Reason
 from pihub.domain.target import Principal
 from pihub.domain.whynot import WhyNot, api_reason
@@ -83,6 +84,9 @@ class ApiRecorder:
             look,
             ttl.__ceil__(),
             _why_not(answer, kept, error),
+            0 if call is None else wait(call.queued_ns),
+            0 if call is None else brief(call.dialed_ns // 1000),
+            0,
         )
 
 

@@ -141,7 +141,7 @@ class WebhookSink:
             0, 0, 0, 0, 0, 0, 0, bytes_in, bytes_out,
             0, status, 0, int(Route.WEBHOOK), 0, self._names.get(name, 0), 0,
             CacheState.NONE, _ERROR if status >= 400 else 0, 1 if error is None else 0, reason,
-            0 if error is None else self._intern(error.code), 0, 0, 0, 0,
+            0 if error is None else self._intern(error.code), 0, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from time import monotonic
+from time import monotonic, monotonic_ns
 from typing import Final
 
-from pihub.domain.ports import Headers, Resolver, Waiter
+from pihub.domain.ports import Headers, Resolver, Spent, Waiter
 from pihub.errors import BadRequest, UpstreamIncomplete, UpstreamProtocol
 from pihub.settings.schema import Pool, Timers
 from pihub.shared.httphead import LENGTH, WORDS, Head, damage, parse
@@ -16,6 +16,7 @@ from pihub.shared.lane import Begun
 from pihub.upstream.connector.connection import Connection, Cut, timeout
 from pihub.upstream.connector.dial import Dialer
 from pihub.upstream.connector.origin import Origin
+from pihub.upstream.connector.pieces import send_pieces
 from pihub.upstream.connector.pool import OriginPool
 from pihub.upstream.connector.response import OpenResponse, Response
 from pihub.upstream.connector.tls import client_context
@@ -80,6 +81,7 @@ class Connector:
         pool: Pool = _DEFAULT_POOL,
         replay: bool = False,
         length: int = -1,
+        spent: Spent | None = None,
     ) -> Response:
         """Send one request and return the final answer's head, its body to be read.
 
@@ -92,7 +94,8 @@ class Connector:
 
         A reused connection that closes before the first byte of an answer is replaced
         once by a new one, if `method` is idempotent, or `replay` allows it, or nothing
-        was sent yet; a body in pieces is never replayed.
+        was sent yet; a body in pieces is never replayed. `spent` is told what waiting for a
+        place and new connections took.
 
         Timers: `connect` (a free place, name, TCP and TLS together), `headers` (from
         the request's last byte to the answer's whole head), `first_byte` (then to the
@@ -132,17 +135,20 @@ class Connector:
             connection = origin_pool.take(now, self._waiter, connect_at, client_fd)
         except TimeoutError:
             raise timeout("connect") from None
+        finally:
+            if spent is not None:
+                spent.queued_ns += int((monotonic() - now) * 1e9)
         if connection is None:
-            connection = self._dial(origin, origin_pool, connect_at, client_fd)
+            connection = self._dial(origin, origin_pool, connect_at, client_fd, spent)
         return self._converse(
             origin, connection, method, head, body, length, timers, total_at, client_fd,
-            whole and (replay or method in IDEMPOTENT),
+            whole and (replay or method in IDEMPOTENT), spent,
         )  # fmt: skip
 
     def _converse(
         self, origin: Origin, connection: Connection, method: str, head: bytes,
         body: bytes | Iterable[bytes] | None, length: int, timers: Timers, total_at: float,
-        client_fd: int, again: bool, begun: Begun | None = None,
+        client_fd: int, again: bool, spent: Spent | None, begun: Begun | None = None,
     ) -> Response:  # fmt: skip
         """Send and hear on `connection`, and on a new one if that turns out to be stale."""
         pool = connection.pool
@@ -164,7 +170,7 @@ class Connector:
                         "the upstream closed the connection without an answer"
                     ) from stale
                 connection = self._dial(
-                    origin, pool, min(monotonic() + timers.connect, total_at), client_fd
+                    origin, pool, min(monotonic() + timers.connect, total_at), client_fd, spent
                 )
             except Cut as err:
                 connection.discard()
@@ -184,13 +190,14 @@ class Connector:
         return pool
 
     def resume(
-        self, origin: Origin, begun: Begun, timers: Timers, *, client_fd: int = -1
-    ) -> Response:
+        self, origin: Origin, begun: Begun, timers: Timers, *, client_fd: int = -1,
+        spent: Spent | None = None,
+    ) -> Response:  # fmt: skip
         """Go on with a POST that the lane has begun on a kept connection, from where it
         left that; else as `request` with `replay`."""
         return self._converse(
             origin, begun.connection, "POST", begun.wire, None, -1, timers,
-            begun.total_at, client_fd, True, begun,
+            begun.total_at, client_fd, True, spent, begun,
         )  # fmt: skip
 
     def close_idle(self) -> None:
@@ -220,7 +227,7 @@ class Connector:
         if body is None:
             connection.send(head)
         elif not isinstance(body, bytes):
-            self._send_pieces(connection, head, body, length)
+            send_pieces(connection, head, body, length)
         elif connection.send(head):
             connection.send(body, first=False)
 
@@ -300,41 +307,21 @@ class Connector:
             raise Cut("closed within the header")
         return data
 
-    def _send_pieces(
-        self, connection: Connection, head: bytes, body: Iterable[bytes], length: int
-    ) -> None:
-        pending = head
-        left = length
-        for piece in body:
-            if not piece:
-                continue
-            left -= len(piece)
-            if length < 0:
-                data = b"%b%x\r\n%b\r\n" % (pending, len(piece), piece)
-            elif left >= 0:
-                data = pending + piece
-            else:
-                raise BadRequest("the body is longer than announced")
-            if not connection.send(data, first=bool(pending)):
-                return
-            pending = b""
-        if length < 0:
-            pending += b"0\r\n\r\n"
-        elif left:
-            raise BadRequest("the body is shorter than announced")
-        if pending:
-            connection.send(pending, first=pending.startswith(head))
-
     def _dial(
-        self, origin: Origin, pool: OriginPool, at: float, client_fd: int
-    ) -> Connection:
+        self, origin: Origin, pool: OriginPool, at: float, client_fd: int,
+        spent: Spent | None = None,
+    ) -> Connection:  # fmt: skip
         """A new connection for a place already taken, which is given up on failure."""
+        start = monotonic_ns()
         try:
             context = self._context(origin) if origin.scheme == "https" else None
             return self._dialer.dial(origin, pool, context, at, client_fd)
         except BaseException:
             pool.vacate()
             raise
+        finally:
+            if spent is not None:
+                spent.dialed_ns += monotonic_ns() - start
 
     def _context(self, origin: Origin) -> ssl.SSLContext:
         context = self._contexts.get(origin.ca_file)

@@ -50,6 +50,8 @@ class RequestView(Output, frozen=True):
     estimated: bool
     duration_ms: float
     first_token_ms: float | None
+    stalls: int
+    """Gaps of a stream that were longer than streams.stall; 255: that many or more."""
     tokens: Tokens
     cost_usd: float | None
     saved_usd: float | None
@@ -115,6 +117,10 @@ class StageTimes(Output, frozen=True):
     route: float
     call: float
     render: float
+    queued: float
+    """Within `call`, as the next: waits for a turn and for a place in the pool; to 5 %."""
+    connect: float
+    """New connections: name, TCP and TLS. 0: a kept one was used."""
 
 
 class RequestDetail(Output, frozen=True):
@@ -137,6 +143,8 @@ def _one(call: Call) -> RequestDetail:
             route=times.route / 1000,
             call=times.call / 1000,
             render=times.render / 1000,
+            queued=times.queued / 1000,
+            connect=times.dialed / 1000,
         ),
         bytes_in=times.bytes_in,
         bytes_out=times.bytes_out,
