@@ -22,6 +22,7 @@ typedef struct ph_verdict {
     uint8_t most[PH_S_CLASSES];
     uint32_t at[PH_S_CLASSES];          /* offset in the decoded view */
     int where;
+    int prose;                          /* sentences: what code is quoted in them is no attack */
     int done;                           /* the most points: nothing can change the answer any more */
 } ph_verdict;
 
@@ -36,12 +37,18 @@ static inline void ph_add(ph_verdict *v, int cls, unsigned points, const char *r
     }
 }
 
-/* Not again what was told already: a weak sign counts once. */
+/* Not again what was told already: a weak sign counts once, and is raised by a stronger one of its kind. */
 static inline void ph_once(ph_verdict *v, int cls, uint64_t *seen, unsigned bit, unsigned points,
     const char *rule, size_t at) {
     if (!(*seen >> bit & 1)) {
         *seen |= 1ull << bit;
         ph_add(v, cls, points, rule, at);
+    } else if (points > v->most[cls]) {
+        unsigned raised = points - v->most[cls];
+        ph_add(v, cls, raised, v->rule[cls], v->at[cls]);
+        v->most[cls] = (uint8_t)points;
+        v->rule[cls] = rule;
+        v->at[cls] = (uint32_t)at;
     }
 }
 

@@ -214,7 +214,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
 static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint32_t k = t[i].kinds;
     uint8_t c = t[i].type, after = t[i + 1].type;
-    if (c == '[' && after == ']') {
+    if (c == '[' && after == ']' && !(t[i].flags & F_SPACE)) {
         *seen += 1ull << 40;
         if (*seen >> 40 >= 8) {
             ph_once(v, PH_S_XSS, seen, X_FUCK, 60, "symbols-only-script", t[i].at);
@@ -256,6 +256,11 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         } else if (after == '`' || (after == '.' && ph_is_any(x, &t[i + 2], "call apply bind"))
                    || (loud && after == ')' && t[i + 2].type == '(') || (loud && after == '?' && t[i + 2].type == '.')) {
             ph_once(v, PH_S_XSS, seen, X_SINK, loud ? 60 : 30, "script-call", t[i].at);
+        } else if (loud && i > 4 && after == ')' && t[i - 1].type == '(' && t[i - 3].type == '.' && t[i - 4].type == ']'
+                   && ph_is_any(x, &t[i - 2], "map find some every foreach filter reduce sort findindex flatmap")) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+        } else if (loud && i && t[i - 1].type == '=' && (after == ',' || after == ';') && t[i + 2].type == TK_WORD && t[i + 3].type == '(') {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-alias", t[i].at);
         } else if (loud && i && (t[i - 1].type == '=' || t[i - 1].type == ',') && i > 1
                    && (after == ';' || after == ',' || after == ')' || after == '}')) {
             ph_once(v, PH_S_XSS, seen, X_ARROW, 40, "script-alias", t[i].at);
@@ -284,7 +289,11 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             "document", t[i].at);
     } else if (after == '[' && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
                                            "navigation")) {
-        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_quote(m->type) || m->type == '(' || m->type == '/' ? 60 : m->type == TK_WORD
+        int call = 0;
+        for (int j = i + 2; j < i + 16 && t[j].type != TK_END; j++) {
+            call |= t[j].type == ']' && (t[j + 1].type == '(' || t[j + 1].type == '`');
+        }
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_quote(m->type) || m->type == '(' || m->type == '/' || call ? 60 : m->type == TK_WORD
             ? 40 : 20, "computed-member", t[i].at);
     } else if (after == '.' && ph_is_any(x, &t[i], "window self top parent frames globalthis this")) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, m->kinds & (K_SINK | K_OBJ) || ph_is_any(x, m, "open name onerror onload") ? 60
@@ -298,7 +307,10 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     } else if (ph_is(x, &t[i], "constructor") && (after == '(' || after == '.' || after == '[' || ph_quote(after))
                && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type))) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "constructor", t[i].at);
-    } else if (ph_is(x, &t[i], "function") && after == '(' && i && ph_is(x, &t[i - 1], "new")) {
+    } else if (ph_is(x, &t[i], "function") && after == '(' && i && ph_is(x, &t[i - 1], "new")
+               && !(v->prose && t[i + 1].flags & F_SPACE)) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
+    } else if (ph_is(x, &t[i], "function") && after == '(' && ph_quote(m->type) && !(t[i + 1].flags & F_SPACE)) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
     } else if (ph_is_any(x, &t[i], "xmlhttprequest")) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 40, "script-object", t[i].at);

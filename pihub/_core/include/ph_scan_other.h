@@ -14,6 +14,15 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
     for (; j < i + 24 && t[j].type != TK_END && (t[j].type != '}' || deep); j++) {
         deep += t[j].type == '{' ? 1 : t[j].type == '}' ? -1 : 0;
         uint8_t c = t[j].type, d = t[j + 1].type;
+        if (ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
+            found = 2;                                    /* 'a'.method */
+        } else if (c == '.' && j == i && (d == TK_WORD || d == '}')) {
+            found = 1;                                    /* Go's cursor */
+        } else if (c == TK_WORD && j == i && d == '"' && t[j + 1].flags & F_SPACE) {
+            found = 1;                                    /* Go's calls */
+        } else if (c == '$' && j == i && t[j + 2].type == ':' && t[j + 3].type == '=') {
+            found = 1;
+        }
         if (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE)) {
             found = 2;
         } else if ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
@@ -24,7 +33,8 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         } else if (c == '|' && d == TK_WORD && found < 1) {
             found = 1;
         } else if (c == TK_WORD && ph_is_any(x, &t[j], "config request self session settings class t __class__ mro app "
-                                             "__globals__ cycler lipsum namespace exit debug env")) {
+                                             "__globals__ cycler lipsum namespace exit debug env beans applicationscope sessionscope requestscope "
+                                             "pagescope pagecontext initparam messages dict joiner url_for get_flashed_messages g")) {
             found = found < 1 ? 1 : found;
         } else if (c == TK_WORD && x->p[t[j].at] == '_' && ph_at(x->p, x->n, t[j].at, "__")) {
             found = 2;
@@ -51,10 +61,10 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             int block = (t[i + 2].type == '/' || t[i + 2].type == '#') && ph_is_any(x, &t[i + 3], "each if unless with lookup");
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block ? 60 : 20, "template-expression", t[i].at);
         }
-    } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
+    } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~' || c == '%') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
         int e = ph_expression(x, t, i + 2);
         if (t[i + 2].kinds & K_EVIL || (c == '$' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2],
-                "lower upper env sys java main date ctx log4j jndi bundle web docker k8s spring sd map base64 marker"))
+                "lower upper env sys java main date ctx log4j jndi bundle web docker k8s spring sd map base64 marker script dns url const"))
             || (c == '$' && t[i + 2].type == ':' && t[i + 3].type == ':')
             || (c == '$' && t[i + 2].type == '$' && t[i + 3].type == '{')) {
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
@@ -72,6 +82,13 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
     } else if (c == '{' && ph_is_any(x, &t[i + 1], "php literal system include eval") && t[i + 2].type == '}') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
+    } else if (c == '{' && d == '$' && ph_is(x, &t[i + 2], "smarty") && t[i + 3].type == '.') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
+    } else if (c == '{' && d == TK_WORD && ph_at(x->p, x->n, t[i + 1].at, "smarty_")) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
+    } else if (c == '#' && d == TK_WORD && t[i + 2].type == '[' && ph_quote(t[i + 3].type)
+               && ph_is_any(x, &t[i + 1], "context application session request parameters attr _memberaccess")) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "expression-language", t[i].at);
     } else if (c == '{' && d == '$' && t[i + 2].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "php-interpolation", t[i].at);
     } else if (c == '[' && d == '[' && t[i + 2].type == '$' && t[i + 3].type == '{') {
@@ -126,15 +143,20 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
     } else if (c == '$' && d == TK_WORD && (i == 0 || t[i - 1].type == '[' || t[i - 1].type == '{' || ph_quote(t[i - 1].type) || t[i].flags & F_SPACE)
                && ph_is_any(x, &t[i + 1], "ne gt lt gte lte eq regex where in nin exists or and not nor elemmatch expr "
-                   "function jsonschema type mod text options all size")
+                   "function jsonschema type mod text options all size comment lookup group match set unset push pull inc rename "
+                   "accumulator out merge project natural max min slice unwind addfields")
                && (t[i + 2].type == ']' || ph_quote(t[i + 2].type) || t[i + 2].type == ':' || t[i + 2].type == TK_END)) {
         ph_once(v, PH_S_NOSQL, seen, O_NOSQL, t[i + 2].type == TK_END && v->where != PH_W_KEY ? 40 : 60, "operator", t[i].at);
     } else if (c == '(' || c == ')' || c == '*') {
         if ((c == ')' && d == '(' && (t[i + 2].type == '|' || t[i + 2].type == '&' || t[i + 2].type == '!'
                 || (t[i + 2].type == TK_WORD && (t[i + 3].type == '=' || t[i + 3].type == '<' || t[i + 3].type == '>'
-                    || t[i + 3].type == '~' || t[i + 3].type == ':'))))
+                    || t[i + 3].type == '~' || (t[i + 3].type == ':' && (t[i + 4].type == TK_NUM || t[i + 4].type == '='
+                        || ph_is(x, &t[i + 4], "dn")))))))
             || (c == '(' && (d == '|' || d == '&') && t[i + 2].type == '(') || (c == '*' && d == ')' && t[i + 2].type == '(')
-            || (c == '*' && d == '(' && (t[i + 2].type == '|' || t[i + 2].type == '&'))
+            || (c == '*' && d == '(' && (t[i + 2].type == '|' || t[i + 2].type == '&'
+                || (t[i + 2].type == ')' && (t[i + 3].type == '|' || t[i + 3].type == '&'))))
+            || (c == '(' && d == '!' && t[i + 2].type == '(' && t[i + 3].type == TK_WORD && (t[i + 4].type == '=')
+                && !(t[i + 4].flags & F_SPACE))
             || (c == '(' && d == TK_WORD && t[i + 2].type == '=' && t[i + 3].type == '*' && t[i + 4].type == ')')
             || (c == ')' && d == '(' && (t[i + 2].type == '&' || t[i + 2].type == '|'))
             || (c == '*' && d == ')' && t[i + 2].type == ')') || (c == '*' && d == ')' && t[i + 2].type == TK_END && i == 0)) {
@@ -143,11 +165,23 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
     } else if (c == ':' && d == '=' && i > 2 && (t[i - 1].type == TK_NUM || t[i - 1].type == TK_WORD) && t[i - 2].type == ':'
                && t[i - 3].type == TK_WORD) {             /* attr:2.5.13.18:=value, RFC 4515 */
         ph_once(v, PH_S_LDAP, seen, O_LDAP, 60, "extensible-match", t[i].at);
-    } else if (c == ';' && ((ph_is(x, &t[i + 1], "return") && (ph_is_any(x, &t[i + 2], "true false") || t[i + 2].type == TK_NUM))
+    } else if (c == ';' && ((ph_is(x, &t[i + 1], "return") && (ph_is_any(x, &t[i + 2], "true false") || t[i + 2].type == TK_NUM) && t[i + 3].type != TK_WORD)
                || (ph_is_any(x, &t[i + 1], "var let const") && t[i + 2].type == TK_WORD && t[i + 3].type == '='))) {
         ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "script-after-break", t[i].at);
     } else if (t[i].flags & F_LINE && c != TK_WORD) {
         return;
+    }
+    if (c == TK_WORD && d == '.' && k & K_OBJ && ph_is(x, &t[i], "this") && t[i + 2].type == TK_WORD && t[i + 3].type == '.'
+        && ph_is_any(x, &t[i + 4], "match test length charat substring") && v->where != PH_W_JSON) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "document-field", t[i].at);
+    } else if (c == TK_WORD && k & K_OBJ && d == '(' && t[i + 2].type == ')' && t[i + 3].type == '{' && ph_is(x, &t[i], "function")
+               && v->where != PH_W_JSON && (ph_is_any(x, &t[i + 4], "return emit this var sleep while do if"))) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "function", t[i].at);
+    } else if (c == TK_WORD && ph_is(x, &t[i], "db") && d == '.' && t[i + 3].type == '(' && ph_is_any(x, &t[i + 2], "getcollectionnames "
+               "getcollection getname dropdatabase stats eval runcommand admincommand getusers getsiblingdb")) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "shell-call", t[i].at);
+    } else if (c == TK_WORD && ph_is(x, &t[i], "do") && d == '{' && i && (t[i - 1].type == ';' || t[i - 1].type == ')')) {
+        ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "script-after-break", t[i].at);
     }
     if (c == TK_WORD && d == '.' && ph_is(x, &t[i], "db") && t[i + 2].type == TK_WORD && t[i + 3].type == '.'
         && t[i + 5].type == '(' && ph_is_any(x, &t[i + 4], "insert insertone insertmany find findone remove deleteone "

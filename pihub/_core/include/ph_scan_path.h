@@ -13,8 +13,14 @@ static inline int ph_sep(const uint8_t *p, size_t n, size_t i) {
 
 /* Segments of dots. Points by how far they climb. */
 static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
-    unsigned climbs = 0, stays = 0, odd = 0, rooted = 0;
-    size_t first = 0;
+    unsigned climbs = 0, stays = 0, odd = 0, rooted = 0, last = 0;
+    size_t first = 0, host = 2;
+    while (n > 4 && p[0] == '\\' && p[1] == '\\' && host < n && host < 66 && (ph_alnum(p[host]) || p[host] == '.' || p[host] == '-')) {
+        host++;
+    }
+    if (host > 2 && host < n && p[host] == '\\' && v->where != PH_W_JSON) {
+        ph_add(v, PH_S_PATH, 60, "network-share", 0);
+    }
     for (size_t i = 0; i < n;) {
         size_t run = i, dots = 0;
         if (p[i] != '.' && p[i] != '0') {
@@ -50,6 +56,7 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
             if (!climbs++) {
                 first = run;
                 rooted = run <= 1;
+                last = after && run && p[run - 1] == ' ' && !memchr(p + run, ' ', n - run);
             }
             climbs += dots > 8 && i - run > 8;
             odd |= after && p[i] == '0';
@@ -66,7 +73,8 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
     if (climbs >= 2 || stays >= 4 || (climbs && stays)) {
         ph_add(v, PH_S_PATH, climbs >= 3 || rooted || odd || stays >= 1 || v->where == PH_W_PATH ? 70 : 60, "climb", first);
     } else if (climbs == 1) {
-        ph_add(v, PH_S_PATH, odd || v->where == PH_W_PATH || (first <= 1 && v->where != PH_W_JSON) ? 60 : 40, "climb", first);
+        ph_add(v, PH_S_PATH, odd || v->where == PH_W_PATH || ((first <= 1 || last) && v->where != PH_W_JSON) ? 60 : 40, "climb",
+            first);
     }
 }
 
@@ -135,6 +143,16 @@ static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, c
     return 0;
 }
 
+/* The name that token i is of is the value's last, and no sentence's. */
+static int ph_ends_value(const ph_tok *t, int i) {
+    int j = i + 1;
+    while (j < i + 30 && t[j].type != TK_END && !(t[j].flags & F_SPACE)) {
+        j++;
+    }
+    uint8_t last = t[j - 1].type;
+    return t[j].type == TK_END && last != '.' && last != ')' && last != ',' && last != ':';
+}
+
 /* Names of files at token i. */
 static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
     static const ph_end etc[] = {PH_END("passwd"), PH_END("shadow"), PH_END("group"), PH_END("hosts"),
@@ -196,6 +214,10 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         points = 60;
     } else if (ph_is(x, &t[i], "passwd") && rooted && i == 1 && after == TK_END) {
         points = 40;
+    }
+    if (points > 30 && v->prose && v->where != PH_W_PATH && !ph_is(x, &t[i], "id_rsa") && (start || before == '.')
+        && !ph_ends_value(t, i)) {
+        points = v->score[PH_S_PATH] ? 0 : 30;            /* a manual names files; ph_files knows the secret ones */
     }
     if (points) {
         ph_add(v, PH_S_PATH, points, "system-file", t[i].at);

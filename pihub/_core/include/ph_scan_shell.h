@@ -15,6 +15,7 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
     size_t m = 0;
     int j = i, words = 0;
     *hidden = 0;
+    *next = i;
     while (j < i + 8 && (t[j].type == '/' || t[j].type == '.' || (t[j].type == TK_WORD && t[j + 1].type == '/'
             && !(t[j + 1].flags & F_SPACE)))) {          /* /usr/bin/ */
         j++;
@@ -61,7 +62,7 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
         h = ph_word_step(h, (uint8_t)name[k]);
     }
     *hidden &= words > 1;
-    return ph_word_kinds(x->words, (const uint8_t *)name, m, h) & (K_CMD | K_TOOL);
+    return ph_word_kinds(x->words, (const uint8_t *)name, m, h) & (K_CMD | K_TOOL | K_SPOKEN);
 }
 
 /* What stands after a command: 3 only a command line has it, 2 likely, 1 nothing, 0 prose. */
@@ -75,6 +76,9 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
     }
     if (a->type == '%' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && t[j + 2].type == '%') {
         return 3;                                         /* %SYSTEMROOT% */
+    }
+    if (a->type == '+' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
+        return 3;                                         /* dig +short */
     }
     if (a->type == '-' && a->flags & F_SPACE && !(t[j + 1].flags & F_SPACE)) {
         return t[j + 1].type == TK_WORD || t[j + 1].type == '-' || t[j + 1].type == TK_NUM ? 3 : 2;
@@ -111,20 +115,99 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
         }
         return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' ? 1 : 0;
     }
-    if (a->type == '(' && t[j + 1].kinds & K_TOOL) {
+    if (a->type == '(' && (t[j + 1].kinds & K_TOOL || (ph_is(x, &t[j + 1], "new") && t[j + 2].type == '-'))) {
         return 3;                                         /* iex (iwr */
     }
     return a->type == '(' ? 0 : a->flags & F_LINE ? 1 : 0;
 }
 
+/* `...` in a sentence quotes code; it is a command only if it holds more than a name and options. */
+static int ph_quoted_code(const ph_lexer *x, const ph_tok *t, int i) {
+    int far = 0;
+    for (int j = i; j < i + 24 && t[j].type != '`' && t[j].type != '\''; j++) {
+        uint8_t c = t[j].type;
+        if (c == TK_END || c == '|' || c == ';' || c == '<' || c == '>' || c == '$' || c == '&'
+            || (c == ':' && t[j + 1].type == '/') || ph_is_any(x, &t[j], "etc passwd dev tmp")) {
+            return 0;
+        }
+        far = j;
+    }
+    return far < i + 23;
+}
+
+/* An unknown word where a shell reads a command: what follows it must be a command's. */
+static unsigned ph_unknown_command(const ph_lexer *x, const ph_tok *t, int i, int next, int sep, const ph_verdict *v) {
+    uint8_t before = i > 1 ? t[i - 2].type : 0;           /* of the separator */
+    int edge = i - (sep == '+') < 2 || ph_quote(before) || before == ')';
+    uint8_t a = t[next].type;
+    if (v->where == PH_W_HEADER || v->where == PH_W_JSON || v->prose) {
+        return 0;
+    }
+    if (sep == '$' && a == ')' && t[i].type == TK_WORD) {
+        return ph_is_any(x, &t[i], "document this window") ? 0 : 40;
+    }
+    if (t[i].type == '$' && !(t[i + 1].flags & F_SPACE) && (t[i + 1].type == TK_WORD || (t[i + 1].type == TK_NUM
+            && x->p[t[i + 1].at] == '0')) && sep != '&' && sep != '\n') {
+        return edge && (t[i + 2].type == TK_END || t[i + 2].flags & F_SPACE || t[i + 2].type == '$') ? 60 : 0;
+    }
+    if (t[i].type == '.' && t[i + 1].flags & F_SPACE && t[i + 1].type == TK_WORD && sep == ';') {
+        return edge ? 60 : 0;                             /* . file */
+    }
+    if (t[i].type == '[' && t[i + 1].flags & F_SPACE) {
+        return edge ? 60 : 0;
+    }
+    if (t[i].type == '(' && t[i + 1].type == '(' && sep == ';') {
+        return edge ? 60 : 0;
+    }
+    if (t[i].type == '>' && sep == ';') {
+        return edge && (t[i + 1].type == '/' || t[i + 1].type == TK_WORD) ? 60 : 0;
+    }
+    if (next != i + 1 || t[i].type != TK_WORD) {
+        return 0;
+    }
+    if (a == '=' && !(t[next].flags & F_SPACE) && sep == ';' && edge && ph_at(x->p, x->n, t[next + 1].at, "$'")) {
+        return 60;                                        /* X=$'...' */
+    }
+    int shape = ph_argument(x, t, next);
+    if (shape == 3 && (a == TK_CMT || a == '-' || a == '/' || a == '<' || a == '>' || a == '|') && sep != '\n') {
+        return edge || (sep == ';' && i < 4) ? 60 : 30;
+    }
+    return edge && shape == 3 && sep != '\n' && sep != '&' ? 60 : 0;
+}
+
+/* A cmdlet of PowerShell: a verb that it approves of, a dash, a noun. */
+static int ph_cmdlet(const ph_lexer *x, const ph_tok *t, int i) {
+    return t[i + 1].type == '-' && !(t[i + 1].flags & F_SPACE) && t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE)
+        && ph_is_any(x, &t[i], "get set invoke new start stop add remove out import export convertto convertfrom write read "
+            "select where foreach test restart enable disable copy move rename clear wait register unregister");
+}
+
+/* for a in, if [, export A=, alias a=: what a shell's own words must be followed by. */
+static int ph_shell_keyword(const ph_lexer *x, const ph_tok *t, int i) {
+    if (ph_is_any(x, &t[i], "export alias declare local let typeset set")) {
+        return t[i + 1].type == TK_WORD && t[i + 2].type == '=' && !(t[i + 2].flags & F_SPACE);
+    }
+    return ph_is(x, &t[i], "for") ? t[i + 1].type == TK_WORD && ph_is(x, &t[i + 2], "in") && t[i + 1].len < 9
+        : ph_is_any(x, &t[i], "if while until") ? t[i + 1].type == '[' || t[i + 1].kinds & (K_CMD | K_TOOL)
+        : ph_is_any(x, &t[i], "unset trap unalias readonly") ? t[i + 1].type == TK_WORD : 0;
+}
+
 /* Token i may begin a command. `sep`: what made it possible, 0 the value's own beginning. */
 static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uint64_t *seen, ph_verdict *v) {
-    int next, hidden;
+    int next, hidden, from = i;
+    while (sep && sep != '`' && sep != '\n' && i < from + 3 && (t[i].type == '(' || t[i].type == '{' || t[i].type == '!')
+           && t[i + 1].type != '(') {
+        i++;                                              /* a group, a negation */
+    }
     uint32_t k = ph_command(x, t, i, &next, &hidden);
-    if (!k) {       /* an unknown word with options, after a separator */
-        if (sep == ';' && v->where != PH_W_HEADER && i < 4 && next == i + 1 && ph_argument(x, t, next) == 3
-            && (t[next].type == TK_CMT || t[next].type == '-')) {
-            ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "command", t[i].at);
+    if (!k && sep && ph_cmdlet(x, t, i)) {
+        k = K_CMD;
+        next = i + 3;
+    }
+    if (!k) {
+        unsigned points = sep ? ph_unknown_command(x, t, i, next, sep, v) : 0;
+        if (points) {
+            ph_once(v, PH_S_SHELL, seen, C_RUN, points, "command", t[i].at);
         }
         return;
     }
@@ -143,20 +226,32 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
                                         "start move copy w at") && points < 60) {
             points = 0;
         }
+        if (!tool && points == 60 && t[next].type == '-' && t[next + 1].type == TK_NUM && !ph_is_any(x, &t[i], "kill head tail")) {
+            points = 0;                                   /* top -10 */
+        }
         if (t[next].type == ';' && t[next + 1].type == TK_END && ph_is_any(x, &t[i], "id ls ps pwd dir")) {
             points = 60;
         }
     } else if (sep == ';' || sep == '&' || sep == '\n') {
-        int loud = t[next].flags & F_SPACE || t[i].type == '/' || shape == 1 || t[next].type == '$' || t[next].type == ';';
+        int loud = t[next].flags & F_SPACE || t[i].type == '/' || shape == 1 || t[next].type == '$' || t[next].type == ';'
+            || i > from;
         points = tool ? shape ? 60 : 30 : shape == 3 ? 60 : shape == 2 && loud ? 50 : shape == 1 ? 40 : 0;
-        if (sep == '\n' && points) {
+        if (sep == '\n' && points && i) {
             points = v->where == PH_W_JSON && shape < 3 ? 0 : points - 10;
+        } else if (sep == ';' && points < 60 && ((ph_is(x, &t[i], "sleep") && t[next].type == TK_NUM)
+                   || (!shape && (tool || from < 2) && (from < 2 || ph_quote(t[from - 2].type)) && t[next].flags & F_SPACE))) {
+            points = 60;
         }
-        uint8_t before = i > 1 ? t[i - 2].type : 0;       /* of the separator */
-        if (points >= 40 && points < 60 && (i < 2 || path || ph_quote(before) || before == ')'
+        uint8_t before = from > 1 ? t[from - 2].type : 0; /* of the separator */
+        if (points >= 40 && points < 60 && (from < 2 || path || ph_quote(before) || before == ')'
             || (i < 3 && t[next].type != ';' && t[next].type != TK_WORD))) {
             points = 60;
         }
+        if (!points && sep == ';' && from < 2 && ph_shell_keyword(x, t, i)) {
+            points = 60;
+        }
+    } else if (k & K_SPOKEN && !hidden && !path && shape < 3 && from > 1 + (sep == '+' || sep == '$') && !ph_quote(t[from - 2].type)) {
+        points = sep == '$' ? 40 : 20;                    /* name|date */
     } else {                                              /* | || && $( ` */
         points = shape >= 2 || tool || path ? 60 : shape == 1 ? 60 : 20;
     }
@@ -173,31 +268,78 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     if (sep == '`' && v->where == PH_W_JSON && points > 30) {
         points = 30;                                      /* code in a text that is set as code */
     }
+    if (v->prose && !sep && !path && points > 30) {
+        points = 30;                                      /* If -t is given, ... */
+    } else if (v->prose && sep && points > 30) {
+        int tight = sep != '|' || hidden || from < 2 || ph_quote(t[from - 2].type) || t[from - 2].type == ')' || t[from - 1].flags & F_SPACE || t[from].flags & F_SPACE || shape == 3;
+        int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd");
+        int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && t[i - 2].type != '`';
+        if ((sep == '`' && !last && !(from > 1 && t[from - 2].type <= TK_NUM && !(t[from - 1].flags & F_SPACE))
+             && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3)) {
+            points = 30;
+        }
+    }
+    if (sep == '`' && from > 1 && t[from - 2].type == '`' && t[from - 2].at + 1 == t[from - 1].at && points > 30) {
+        points = 30;                                      /* ``code``, ```code```: of a markup language */
+    }
     if (points) {
         ph_once(v, PH_S_SHELL, seen, sep == 0 ? C_WORD : C_RUN, points, "command", t[i].at);
     }
 }
 
 /* if A EQU B: cmd.exe's comparisons, which no prose has. */
-static int ph_windows_if(const ph_lexer *x, const ph_tok *t) {
+static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i) {
     int marks = 0;
-    for (int j = 1; j < 12 && t[j].type != TK_END; j++) {
+    for (int j = i + 1; j < i + 12 && t[j].type != TK_END; j++) {
         if (ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
             return 1;
         }
         marks |= t[j].type == '[' || t[j].type == '(' || t[j].type == '%' || ph_quote(t[j].type);
-        if (t[j].type == '=' && t[j + 1].type == '=' && marks) {
+        if (t[j].type == '=' && t[j + 1].type == '=' && marks && i == 0) {
             return 1;
         }
     }
     return 0;
 }
 
+/* /b?n/c?t: a file's name that the shell must guess. */
+static int ph_wild_path(const ph_tok *t, int i) {
+    uint8_t before = i ? t[i - 1].type : ';';
+    int wild = 0, slashes = 0;
+    if (before != ';' && before != '|' && before != '&' && before != '`' && before != '(' && !(t[i].flags & F_SPACE)) {
+        return 0;
+    }
+    for (int j = i; j < i + 20 && (j == i || !(t[j].flags & F_SPACE)); j++) {
+        uint8_t c = t[j].type;
+        if (c == '?' || c == '*') {
+            wild += c == '?' && (t[j + 1].type == TK_WORD || t[j + 1].type == '/' || t[j + 1].type == '?') && !(t[j + 1].flags & F_SPACE);
+        } else if (c == '/') {
+            slashes++;
+        } else if (c != TK_WORD && c != TK_NUM && c != '[' && c != ']') {
+            break;
+        }
+    }
+    return slashes >= 2 && wild >= 2;
+}
+
 static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
     if (t[i].flags & F_FIRST) {
         int line = c == '\\' && ph_is_any(x, &t[i + 1], "n r");
-        ph_shell_run(x, t, line ? i + 2 : i, line ? '\n' : 0, seen, v);
+        if (c == '\\' && d == TK_WORD && !t[i + 1].kinds && (x->p[t[i + 1].at] == 'n' || x->p[t[i + 1].at] == 'r')) {
+            uint32_t h = PH_WORD_SEED;                    /* \nid, written out */
+            for (uint32_t k = 1; k < t[i + 1].len && k < 32; k++) {
+                h = ph_word_step(h, x->p[t[i + 1].at + k]);
+            }
+            if (t[i + 1].len < 32 && ph_word_kinds(x->words, x->p + t[i + 1].at + 1, t[i + 1].len - 1, h) & (K_CMD | K_TOOL)
+                && ph_argument(x, t, i + 2) && t[i + 2].type != TK_END) {
+                ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "command", t[i].at);
+            }
+        }
+        ph_shell_run(x, t, line ? i + 2 : i, line || t[i].flags & F_LINE ? '\n' : 0, seen, v);
+        if (c == '>' && (d == '/' || (d == '>' && t[i + 2].type == '/')) && v->where != PH_W_JSON) {
+            ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "redirection", t[i].at);
+        }
     } else if (t[i].flags & F_LINE) {
         ph_shell_run(x, t, i, '\n', seen, v);
     }
@@ -211,8 +353,8 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     case '|':
         ph_shell_run(x, t, d == '|' ? i + 2 : i + 1, '|', seen, v);
         break;
-    case '`':
-        if (d == TK_WORD || d == '/') {
+    case '`':                                             /* in a sentence, a space after it says that it closes */
+        if ((d == TK_WORD || d == '/') && !(v->prose && t[i + 1].flags & F_SPACE)) {
             ph_shell_run(x, t, i + 1, '`', seen, v);
         }
         break;
@@ -252,7 +394,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '/':
-        if (ph_is(x, &t[i + 1], "dev") && t[i + 2].type == '/' && ph_is_any(x, &t[i + 3], "tcp udp")) {
+        if (ph_wild_path(t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "wildcard-path", t[i].at);
+        } else if (ph_is(x, &t[i + 1], "dev") && t[i + 2].type == '/' && ph_is_any(x, &t[i + 3], "tcp udp")) {
             ph_once(v, PH_S_SHELL, seen, C_PATH, 80, "network-device", t[i].at);
         } else if (ph_is(x, &t[i + 1], "bin") && t[i + 2].type == '/' && v->where != PH_W_PATH) {
             int next, hidden;
@@ -268,24 +412,33 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "powershell pwsh") && (d == '-' || d == '.')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "powershell", t[i].at);
-            } else if (ph_is(x, &t[i], "if") && i == 0 && (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")],
-                       "exist cmdextversion errorlevel defined") || (t[i + 2].type == '=' && t[i + 3].type == '=')
-                       || (d == '"' && t[i + 2].type == '%') || (d == '/' && ph_is(x, &t[i + 2], "i")))) {
+            } else if (ph_is(x, &t[i], "if") && ((d == '/' && ph_is(x, &t[i + 2], "i"))
+                       || (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "exist cmdextversion errorlevel")
+                           && (i == 0 || t[i + 2].type != TK_END))
+                       || (i == 0 && (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined")
+                           || (t[i + 2].type == '=' && t[i + 3].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "if") && i == 0 && ph_windows_if(x, t)) {
+            } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i)) {
+                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
+            } else if (ph_is(x, &t[i], "wmic") && ph_is_any(x, &t[i + 1], "process os useraccount computersystem service product "
+                       "qfe logicaldisk nic startup group cpu bios")) {
+                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
+            } else if (ph_is(x, &t[i], "rundll32") && t[i + 1].type == TK_WORD && (t[i + 2].type == '.' || t[i + 2].type == ',')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "alias") && i == 0 && d == TK_WORD && t[i + 2].type == '=') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
-            } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE) {
+            } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE
+                       && (t[i + 2].type == d || t[i + 2].len == 1)) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && ph_is_any(x, &t[i + 2], "c i")) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "shell", t[i].at);
             } else if (i && (t[i - 1].type == '=' || (i > 1 && t[i - 1].type == ':' && t[i - 2].type == TK_WORD))) {
                 int next, hidden;
                 ph_command(x, t, i, &next, &hidden);
-                if (ph_argument(x, t, next) == 3 && t[next].flags & F_SPACE && t[next].type != '<' && t[next].type != '>') {
+                if (ph_argument(x, t, next) == 3 && t[next].flags & F_SPACE && t[next].type != '<' && t[next].type != '>'
+                    && !(v->prose && t[i - 1].type == ':')) {
                     ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);
                 }
             }

@@ -128,7 +128,7 @@ static int ph_sql_list(const ph_lexer *x, const ph_tok *t, int i) {
     if (j > i && t[j].type == TK_NUM && ph_is(x, &t[j - 1], "top")) {
         j++;
     }
-    if (t[j].kinds & K_SELECT) {
+    if (t[j].kinds & K_SELECT || (t[j].type == '{' && t[j + 1].type == TK_WORD && t[j + 2].type != ':')) {
         return 2;
     }
     int what = ph_sql_value(x, t, j, &next);

@@ -2,6 +2,59 @@
 #ifndef PH_SCAN_SQL_RULES_H
 #define PH_SCAN_SQL_RULES_H
 
+/* In a sentence: what follows the `and`, `or`, `is` at j has nothing of SQL's but words. */
+static int ph_sql_spoken(const ph_lexer *x, const ph_tok *t, int j) {
+    if (!(t[j].flags & F_SPACE) || !(t[j].kinds & (K_LOGIC | K_CMP)) || t[j + 1].type == TK_NUM || t[j + 1].type == '@') {
+        return 0;
+    }
+    for (int k = j + 1; k < j + 9 && t[k].type != TK_END; k++) {
+        uint8_t c = t[k].type;
+        if (c == '=' || c == '<' || c == '>' || c == '!' || c == '#' || c == '|' || c == '&' || c == TK_CMT
+            || t[k].kinds & (K_SELECT | K_UNION | K_SIDE) || (t[k].kinds & K_FUNC && t[k + 1].type == '(')
+            || (ph_quote(c) && t[k + 1].type == c && t[k + 1].at == t[k].at + 1) || (k > j + 1 && ph_is_any(x, &t[k], "like rlike regexp glob") && ph_quote(t[k + 1].type))) {
+            return 0;
+        }
+        if (c == '.' || c == ';') {
+            return 1;
+        }
+    }
+    return 1;
+}
+
+/* After a semicolon: statements that are no words of prose together. */
+static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
+    static const char *const pairs[][2] = {{"rename", "table"}, {"call", ""}, {"show", "databases tables columns variables grants "
+        "processlist schemas triggers full create"}, {"prepare", ""}, {"backup", "database log"}, {"restore", "database"},
+        {"attach", "database"}, {"lock", "tables table"}, {"flush", "tables privileges logs"}, {"merge", "into"}, {"replace", "into"},
+        {"bulk", "insert"}, {"dbcc", ""}, {"pragma", ""}, {"vacuum", ""}, {"analyze", "table"}, {"optimize", "table"}, 
+        {"commit", ""}, {"rollback", ""}, {"handler", ""}, {"kill", ""}};
+    const ph_tok *b = &t[i + 1], *c = &t[i + 2];
+    if (t[i].type != TK_WORD) {
+        return 0;
+    }
+    if (ph_is(x, &t[i], "set")) {
+        return b->type == '@' && c->type == TK_WORD;
+    }
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        if (!ph_is(x, &t[i], pairs[k][0])) {
+            continue;
+        }
+        if (*pairs[k][1]) {
+            return ph_is_any(x, b, pairs[k][1]);
+        }
+        switch (x->p[t[i].at]) {
+        case 'c': case 'r': case 'v':
+            return ph_is(x, &t[i], "call") ? b->type == TK_WORD && (c->type == '(' || c->type == '.') && !(c->flags & F_SPACE)
+                : ph_sql_ends(b) && b->type != TK_END;
+        case 'k': return b->type == TK_NUM && ph_sql_ends(c);
+        case 'h': return b->type == TK_WORD && ph_is_any(x, c, "open read close");
+        case 'd': return b->type == TK_WORD;
+        default: return b->type == TK_WORD && (c->type == '=' || c->type == '(' || ph_is_any(x, c, "from as") || ph_sql_ends(c));
+        }
+    }
+    return 0;
+}
+
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     int j = i + 1, next;
     s->quotes++;
@@ -15,6 +68,9 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
     if (points >= 50 && t[i].type == '"' && !(s->quotes & 1) && t[j].kinds & K_LOGIC && t[j + 1].type == '"'
         && s->phrase && ph_is_any(x, &t[j], "or and")) {
         points = 30;                                      /* "one phrase" and "another": a search */
+    }
+    if (points >= 50 && v->prose && (t[i].type == '`' || ph_sql_spoken(x, t, j))) {
+        points = 10;
     }
     s->phrase = i == 0 ? t[1].type == TK_WORD && t[i].type == '"' : s->phrase;
     const ph_tok *b = i ? &t[i - 1] : &t[i + 1];
@@ -33,6 +89,9 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         int k = j + 1 + (t[j].type == ';');
         int tail = t[k].type == TK_END || t[k].flags & F_SPACE || t[k].type == '-' || t[k].type == '+'
             || t[k].type == TK_CMT;
+        if (v->prose && t[k].type != TK_END && (!(s->quotes & 1) || t[i].type == '`')) {
+            tail = 0;                                     /* 'a name' -- what it says */
+        }
         if (t[j].type == '#' ? t[k].type == TK_END || (t[k].flags & F_SPACE && s->quotes & 1) : tail) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
         }
@@ -68,8 +127,13 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         return;
     }
     int cmp = ph_sql_compare(x, t, next, &more);
+    if (cmp && v->prose && t[next].kinds & K_CMP && ph_is_any(x, &t[next], "is in not match between") && t[more].type != TK_NUM
+        && t[more].type != '(' && t[more].type != '\'') {
+        return;
+    }
     int b = cmp ? ph_sql_sum(x, t, more, &end) : 0;
-    int first = i == 1 && t[0].type == TK_NUM;            /* 1 and x = y */
+    int minus = i == 2 && t[0].type == '-' && t[1].type == TK_NUM && !(t[1].flags & F_SPACE);
+    int first = (i == 1 && t[0].type == TK_NUM) || minus; /* 1 and x = y */
     int broken = i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_NUM
         || t[i].flags & F_COMMENT);
     if (a == 1 && b == 1) {
@@ -80,6 +144,8 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
     } else if (cmp && b && first && (cmp == 1 || b == 1) && a != 1) {
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, cmp == 1 && ph_is_any(x, &t[next], "like in between not match") ? 40 : 60,
             "comparison-after-number", t[i].at);
+    } else if (a == 1 && first && ph_sql_ends(&t[next]) && (minus || t[after].kinds & K_CONST || ph_quote(t[after].type))) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 1 && broken && t[next].kinds & K_CLAUSE && ph_is_any(x, &t[next], "group order limit having")) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 2 && i == 0 && t[after].kinds & (K_FUNC | K_SIDE) && t[after + 1].type == '('
@@ -89,7 +155,8 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 50, "comparison-after-break", t[i].at);
     } else if (cmp && b && (broken || cmp == 1)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, a == 3 && b == 3 ? 10 : 30, "comparison", t[i].at);
-    } else if (a == 1 && broken && ph_sql_ends(&t[next]) && t[next].type != TK_END) {
+    } else if (a == 1 && broken && ph_sql_ends(&t[next]) && t[next].type != TK_END
+               && !(v->prose && t[next].type == ';' && t[next + 1].type == TK_WORD)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 2 && t[after].type == '(' && t[after + 1].kinds & K_SELECT) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "sub-select", t[i].at);
@@ -120,7 +187,14 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             unsigned points = list == 2 ? 80 : j > i + 1 || t[j].flags & F_COMMENT ? 60
                 : (starts && s->quotes) || (i > 1 && t[i - 2].type == '@') ? 60 : list || starts ? 50 : 40;
             ph_add(v, PH_S_SQL, bare && !starts && j == i + 1 ? 40 : points, "union-select", t[i].at);
-        } else if (t[j].type == TK_WORD && j > i + 1 && ph_at(x->p, x->n, t[j].at, "select")) {
+        } else if (starts || (i && t[i - 1].type == TK_NUM) || s->quotes) {
+            int row = (ph_is(x, &t[i + 1], "values") && (t[i + 2].type == '(' || ph_is(x, &t[i + 2], "row")))
+                || (ph_is(x, &t[i + 1], "table") && t[i + 2].type == TK_WORD && ph_sql_ends(&t[i + 3]));
+            if (row && !v->prose) {
+                ph_add(v, PH_S_SQL, 60, "union-select", t[i].at);
+            }
+        }
+        if (t[j].type == TK_WORD && j > i + 1 && !(t[j].kinds & K_SELECT) && ph_at(x->p, x->n, t[j].at, "select")) {
             ph_add(v, PH_S_SQL, 60, "union-select", t[i].at);
         }
     }
@@ -150,8 +224,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         }
     }
     if (k & K_SIDE && t[i + 1].type == '(') {
-        int plain = ph_is_any(x, &t[i], "sleep ") && t[i + 2].type != TK_NUM && t[i + 2].type != '('
-            && t[i + 2].type != TK_END;
+        int plain = ph_is_any(x, &t[i], "sleep benchmark") && ((t[i + 2].type != TK_NUM && t[i + 2].type != '('
+            && t[i + 2].type != TK_END) || (v->prose && i && t[i - 1].type == '.'));
         ph_add(v, PH_S_SQL, plain ? 20 : 60, "function-with-effect", t[i].at);
     } else if (k & K_SIDE && ph_at(x->p, x->n, t[i].at, "xp_")) {
         ph_add(v, PH_S_SQL, 60, "stored-procedure", t[i].at);
@@ -175,7 +249,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         }
     }
     if (k & K_META && (s->seen || t[i + 1].type == '.' || i == 0 || !ph_is_any(x, &t[i], "rdb column_name table_name"))) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_META,
+        ph_once(v, PH_S_SQL, &s->seen, Q_META, v->prose && t[i + 1].type != '.' && !s->seen
+            && ph_is_any(x, &t[i], "sysusers all_users all_tables user_tables user_objects sqlite_version") ? 30 :
             ph_is_any(x, &t[i], "rdb column_name table_name table_schema") ? 20 : 60, "catalogue", t[i].at);
     }
     if (ph_is_any(x, &t[i], "order group") && ph_is(x, &t[i + 1], "by")) {
@@ -185,7 +260,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             while (t[next].type == ',' && next < i + 20) {
                 ph_sql_value(x, t, next + 1, &next);
             }
-            unsigned points = ph_sql_ends(&t[next]) ? t[next].type == TK_END && !starts ? 50 : 60 : 20;
+            int bare = t[next].type == TK_END && !starts && !(i == 1 && t[0].type == TK_NUM);
+            unsigned points = ph_sql_ends(&t[next]) ? bare ? 50 : 60 : 20;
             ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, points + (t[next].kinds & K_CLAUSE ? 20 : 0), "order-by-number", t[i].at);
         } else if (what == 2) {
             ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 50, "order-by-expression", t[i].at);
@@ -211,7 +287,8 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         }
         ph_once(v, PH_S_SQL, &s->seen, Q_CASE, ph_is(x, &t[k], "then") ? 60 : 50, "case-when", t[i].at);
     }
-    if (ph_is(x, &t[i], "into") && ph_is_any(x, &t[i + 1], "outfile dumpfile")) {
+    if (ph_is(x, &t[i], "into") && (ph_is_any(x, &t[i + 1], "outfile dumpfile") || (t[i + 1].type == '@' && i > 1
+            && t[i + 2].type == TK_WORD && ph_sql_ends(&t[i + 3]) && !v->prose && t[i - 1].type == TK_NUM))) {
         ph_add(v, PH_S_SQL, 70, "into-outfile", t[i].at);
     }
     if (ph_is(x, &t[i], "procedure") && ph_is(x, &t[i + 1], "analyse")) {
@@ -229,11 +306,11 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_sql_quote(x, t, i, s, v);
     } else if (c == ')') {
         unsigned points = ph_sql_clause(x, t, i + 1);
-        if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC)) {
+        if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC) && !(v->prose && ph_sql_spoken(x, t, i + 1))) {
             ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 50, "bracket-then-clause", t[i].at);
         }
     } else if ((c == '|' || c == '&') && t[i + 1].type == c) {
-        if (i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == TK_NUM || ph_sql_value(x, t, i + 2, &next) == 1)) {
+        if (i == 0 || (ph_quote(t[i - 1].type) || t[i - 1].type == TK_NUM || ph_sql_value(x, t, i + 2, &next) == 1)) {
             ph_sql_logic(x, t, i, i + 2, s, v);
         }
     } else if (c == ':' && t[i + 1].type == ':' && i && (ph_quote(t[i - 1].type) || t[i - 1].type == ')')
@@ -241,6 +318,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 60, "type-cast", t[i].at);
     } else if (c == '@' && t[i + 1].type == '@' && t[i + 2].type == TK_WORD) {
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 40, "server-variable", t[i].at);
+    } else if (c == ';' && !(t[i + 1].kinds & K_SELECT) && ph_sql_stacked(x, t, i + 1)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "stacked-statement", t[i].at);
     } else if (c == ';' && t[i + 1].kinds & (K_STMT | K_SELECT)) {
         unsigned points = ph_sql_statement(x, t, i + 1);
         if (points >= 20) {
@@ -258,7 +337,11 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
                 : t[i - 1].type == TK_NUM && i == 1 ? 60 : 20, "trailing-comment", t[i].at);
         } else if (c == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) && ph_sql_compare(x, t, i + 1, &more)
                    && ph_sql_value(x, t, more, &end) == 1 && t[more].type == TK_NUM) {
-            ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 30, "constant-comparison", t[i].at);
+            int same = i == 0 && t[end].type == TK_END && t[i + 1].type != '!' && t[more].len == t[i].len
+                && memcmp(x->p + t[i].at, x->p + t[more].at, t[i].len) == 0;
+            ph_once(v, PH_S_SQL, &s->seen, Q_CMP, same && v->where != PH_W_JSON ? 60 : 30, "constant-comparison", t[i].at);
+        } else if (c == TK_NUM && i == 0 && ph_is(x, &t[1], "is") && ph_is(x, &t[2 + ph_is(x, &t[2], "not")], "null")) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 60, "constant-comparison", t[i].at);
         }
     } else if (c == '#' && t[i + 1].type == TK_END && i > 0 && s->seen) {
         ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);

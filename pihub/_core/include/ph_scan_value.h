@@ -78,10 +78,14 @@ static inline unsigned ph_asks(const ph_lexer *x, const ph_tok *t) {
         ['@'] = A_SQL | A_SCRIPT | A_TEMPLATE | A_CODE, [';'] = A_SQL | A_SHELL | A_CODE, ['#'] = A_SQL | A_TEMPLATE,
         ['['] = A_SCRIPT | A_TEMPLATE, ['!'] = A_SCRIPT, ['='] = A_SHELL, [','] = A_SHELL,
         ['{'] = A_SHELL | A_TEMPLATE, ['$'] = A_SHELL | A_TEMPLATE | A_CODE, ['('] = A_SHELL | A_CODE, ['/'] = A_SHELL,
-        ['*'] = A_TEMPLATE | A_CODE, ['~'] = A_TEMPLATE, ['<'] = A_TEMPLATE,
+        ['*'] = A_TEMPLATE | A_CODE, ['~'] = A_TEMPLATE, ['%'] = A_TEMPLATE, ['>'] = A_SHELL, ['<'] = A_TEMPLATE,
     };
     return line | (t->type < 128 ? marks[t->type] : 0);
 }
+
+#define PH_PROSE 4              /* words of a sentence: none of them means anything to a machine */
+
+#define PH_SPOKEN (K_SPOKEN | K_CMD | K_CLAUSE | K_TABLE | K_TAG | K_MARKUP | K_FILE)
 
 /* Every token of a decoded view, with its neighbours in reach. */
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
@@ -91,15 +95,17 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
     ph_tok *t = s->window;
     int have = 0, from = 0;
     for (;;) {
-        int end = 0;
+        int end = 0, spoken = 0;
         while (have < PH_TOKENS) {
             t[have] = ph_lex(&x);
             if (t[have].type == TK_END) {
                 end = 1;
                 break;
             }
+            spoken += t[have].type == TK_WORD && !(t[have].kinds & ~PH_SPOKEN) && t[have].len > 1 && t[have].flags & (F_SPACE | F_FIRST);
             have++;
         }
+        v->prose = spoken >= PH_PROSE && spoken * 4 >= have;
         for (int k = 0; k <= PH_AHEAD && end; k++) {
             t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0};
         }
@@ -221,7 +227,7 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
         ph_verify(s, one, less, &f, &other);
         ph_better(v, &other);
     }
-    if (flags & PH_D_BROKEN && flags & PH_D_ESCAPE) {
+    if (flags & PH_D_BROKEN && flags & PH_D_ESCAPE && !v->prose) {
         ph_add(v, PH_S_PATH, 60, "broken-encoding", 0);
     }
     if (two[0] == 'j' || two[0] == 'v' ? ph_script_url(two, k, 0) : 0) {

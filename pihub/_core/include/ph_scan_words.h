@@ -9,12 +9,13 @@ enum {
     K_FUNC = 1 << 5, K_META = 1 << 6, K_CONST = 1 << 7, K_CMP = 1 << 8, K_CLAUSE = 1 << 9,
     K_SINK = 1 << 10, K_OBJ = 1 << 11, K_CMD = 1 << 12, K_TOOL = 1 << 13, K_PHP = 1 << 14,
     K_JAVA = 1 << 15, K_TABLE = 1 << 16, K_EVIL = 1 << 17, K_NODE = 1 << 18, K_PHPX = 1 << 19,
-    K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23
+    K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23, K_SPOKEN = 1 << 24
 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
 /* K_TOOL: no other use in a text than to be run. K_CMD: also plain words.
+ * K_SPOKEN: those that a list of columns or a title may well hold.
  * K_SIDE: SQL functions with an effect or a delay; K_FUNC: that injections build values with. */
 static const ph_group ph_groups[] = {
     {K_LOGIC, "or and xor div"},
@@ -56,14 +57,44 @@ static const ph_group ph_groups[] = {
         "cpulimit getenforce lsb_release lsmod dmesg lscpu powershell pwsh cscript wscript certutil bitsadmin "
         "mshta rundll32 wmic regsvr32 schtasks vssadmin ssh scp rsync sudo crontab nmap strace gdb base64 "
         "htop rmt perf lsof mtr arping base32 bzip2 irb jq tshark zcat zgrep zless vimdiff visudo crictl bcdedit bcdboot diskpart fsutil icacls takeown setx qwinsta doskey cmdkey auditpol logman tracert pathping gdbserver ltrace pkexec journalctl dpkg rpm yarn pnpm composer bundle gem cpan openssl gpg xargs setfacl logname sysctl nft modprobe insmod fdisk mkfs losetup blkid printenv iptables python3 setarch unshare nsenter xxd hostid groupadd useradd adduser env "
-        "taskset ionice chroot stdbuf tcpdump sshpass rbash zsh ksh csh dash"},
-    {K_CMD, "cat cd comm fold ls id ps pwd dir echo ping sleep type net sh bash cmd nc perl python php ruby node lua awk gawk "
-        "sed grep egrep find head tail more less cp mv rm touch kill killall export set env printf which "
-        "whereis locate uptime w who last df du mount host dig arp route ip ss tee sort uniq cut tr wc od "
-        "tac nl rev vi vim ed nano tar zip gzip unzip ftp reg sc at del copy move ren rmdir md mkdir rd "
-        "start ver vol attrib tree true false test time timeout exec eval source su make gcc git apt yum "
-        "apk pip npm service systemctl docker kubectl mail mysql psql sqlite3 ldd file stat ln hostname "
-        "watch xargs nice read trap ulimit umask alias command while for if do then"},
+        "taskset ionice chroot stdbuf tcpdump sshpass rbash zsh ksh csh dash "
+        "7z agetty ansible apache2ctl aria2c bconsole bpftrace busctl byebug bzip2 capsh certbot chgrp clamscan "
+        "cpio csplit csvtool cupsfilter debugfs dmidecode dmsetup dnf dos2unix dosbox dstat dvips easy_install "
+        "efax elvish emacs eqn exiftool facter fping gawk gcloud gcore genisoimage ghci ginsh gtester hexdump "
+        "hping3 iconv iftop ispell jjs journalctl jrunscript ksu kubectl latexmk ldconfig lftp loginctl logsave "
+        "lspci lsusb lsblk lualatex luatex mawk minicom mosquitto msfconsole msgattrib msgconv msgfilter msguniq "
+        "multitime nasm nawk ncdu ncftp neofetch nroff openvpn openvt opkg pandoc pdflatex pdftex perlbug pexec "
+        "pidstat pinky pip3 pkexec posh psftp ptx readelf redcarpet restic rlogin rlwrap rpmdb rpmquery rsyslogd "
+        "rtorrent runscript rview rvim scanmem scrot setlock sftp shuf slsh smbclient socat soelim softlimit "
+        "sqlmap tasksh tclsh tdbtool timedatectl tmate tmux torify torsocks troff unexpand unsquashfs uudecode "
+        "uuencode valgrind vigr vipw virsh w3m whiptail xdotool xelatex xetex xmodmap xmore yash zathura zypper "
+        "zsoelim lsattr chattr dmesg findmnt pgrep pkill pstree pidof mkpasswd mktemp truncate nproc runlevel "
+        "rexec rsh printenv poweroff reboot sysinfo sshd systemctl initctl telinit usermod userdel passwd "
+        "chpasswd visudo setenforce getfacl gzexe ldd xz bzcat xzcat zmore arch tty stty hwclock iwconfig "
+        "ethtool ifup ifdown curlftpfs httpie wget2 axel nikto hydra john gobuster attrib cacls cmstp cscript "
+        "csc diskshadow dnscmd driverquery dsquery esentutl findstr fltmc forfiles ftype getmac gpresult "
+        "gpupdate ieexec installutil klist makecab mavinject mklink msbuild msiexec mstsc nbtstat nltest "
+        "odbcconf pnputil powercfg psexec quser rasdial regasm regini regsvcs robocopy runas rpcping taskkill "
+        "typeperf verclsid wbadmin wevtutil winrm winrs xcopy xwizard systeminfo vssadmin"},
+    {K_CMD,
+        "cat cd comm fold ls id ps pwd dir echo ping sleep type net sh bash cmd nc perl python php ruby node lua "
+        "awk gawk sed grep egrep find head tail more less cp mv rm touch kill killall export set env printf "
+        "which whereis locate uptime w who last df du mount host dig arp route ip ss tee sort uniq cut tr wc od "
+        "tac nl rev vi vim ed nano tar zip gzip unzip ftp reg sc at del copy move ren rmdir md mkdir rd start "
+        "ver vol attrib tree true false test time timeout exec eval source su make gcc git apt yum apk pip npm "
+        "service systemctl docker kubectl mail mysql psql sqlite3 ldd file stat ln hostname watch xargs nice "
+        "read trap ulimit umask alias command while for if do then aa ab ar ash aspell bc cowsay cpan csh dash "
+        "dd dnf dotnet eb emacs enscript espeak expr gimp halt hd julia ksh lp nm paste pax pdb pg pico pry rake "
+        "rc sash scp sum tbl tic umount unlink vagrant whois xpad yelp ansible getopts bg fg dirs pushd popd "
+        "shift compgen mapfile readarray coproc calc chcp chkdsk cls defrag fc mountvol msg rem"},
+    {K_CMD | K_SPOKEN,
+        "as aws bridge bundler cal cancel choom cmp column crash date dialog diff ex expand expect finger fish "
+        "flock fmt genie grc groups highlight history ionice install jobs joe join knife latex locale logger "
+        "login logname look man msgcat ncal octave openssl pic pr puppet red redis screen script sg shred "
+        "shutdown snap socket split stop strings sync task terraform tex top unset users view volatility wall "
+        "wish write yes typeset exit disown choice cipher comp compact control convert erase explorer format hh "
+        "label logoff mode notepad openfiles path pause print prompt query recover replace sfc subst title "
+        "verify waitfor where color"},
     {K_PHP, "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode file_get_contents "
         "file_put_contents fopen readfile include include_once require require_once assert create_function "
         "preg_replace call_user_func call_user_func_array array_map array_diff array_filter var_dump "
