@@ -17,6 +17,7 @@ from pihub.compose.alerts import teller
 from pihub.compose.jobs import ControlJobs
 from pihub.compose.local_models import start_local_watch
 from pihub.compose.machine import watch as watch_machine
+from pihub.compose.offline import start_wan_watch
 from pihub.compose.otel import otel_exporter
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
@@ -48,6 +49,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
     webhooks = ControlWebhooks(hub, serve)
     webhooks.start()
     jobs = ControlJobs(hub, serve)
+    wan = start_wan_watch(hub, stop)
     try:
         run_control(
             hub.settings,
@@ -65,8 +67,10 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             exporter=otel_exporter(hub),
             tell=teller(webhooks, hub.settings.server.public_url),
             jobs=partial(jobs.start, slot),
+            wan=wan,
         )
     finally:
+        wan.wake()
         jobs.finish()
         webhooks.finish()
         if local is not None:

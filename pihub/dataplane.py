@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pihub.compose.endpoints import Beside, manage_sink, with_faces
-from pihub.compose.jobs import worker_jobs
+from pihub.compose.jobs import deferring, job_resources
 from pihub.compose.lane import build_lane
+from pihub.compose.offline import later_of, offline_mode
 from pihub.compose.pools import Pools
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
@@ -103,27 +104,21 @@ class Worker:
         models = ModelList(
             clients["openai"], clients["anthropic"], hub.models, access, hub.started
         )
-        permit = Inspect(self._scopes)
-        deferred, jobs = worker_jobs(
-            hub,
-            self.connector,
-            waiter,
-            access,
-            self._intake,
-            permit,
-            pipeline.stages.route,
-            self._purse,
-        )
         app = build(
             Parts(
                 chats={
                     what: ChatEndpoint(
-                        clients[name], EDGE_ROUTES[path], pipeline, waiter, state.traces, deferred
+                        clients[name],
+                        EDGE_ROUTES[path],
+                        pipeline,
+                        waiter,
+                        state.traces,
+                        self._deferred,
                     )
                     for what, name, path in CHATS
                 }
                 | beside.posts,
-                resources=jobs
+                resources=job_resources(hub, self.connector, waiter, access)
                 | {
                     "models": models,
                     "model": OneModel(
@@ -222,6 +217,16 @@ class Worker:
             sharing=Sharing(shares.relay, settings.gateway.idempotency_ttl),
         )
 
+        offline = offline_mode(hub, slot, routing.planner, lookup)
+        self._deferred = deferred = deferring(
+            hub,
+            self.connector,
+            intake,
+            Inspect(self._scopes),
+            Router(hub.models, routing.planner, thoughts),
+            purse,
+        )
+
         def finish(x: Exchange) -> None:
             pipeline.finish(x)
 
@@ -230,7 +235,7 @@ class Worker:
                 admit=Admit(state, slot, limits.streams_per_worker, intake.__call__),
                 inspect=Inspect(self._scopes, tracker),
                 lookup=lookup,
-                route=Router(hub.models, routing.planner, thoughts),
+                route=Router(hub.models, routing.planner, thoughts, offline),
                 call=Call(
                     links,
                     self.connector,
@@ -276,6 +281,7 @@ class Worker:
                     settings.streams.ping,
                 ),
                 tracking=shares.tracking,
+                later=later_of(hub, offline, deferred),
             )
         )
         return pipeline

@@ -262,6 +262,11 @@ class BreakerOpen(UpstreamError):
     code, status, kind = "breaker_open", 503, "overloaded"
 
 
+class HubOffline(PihubError):
+    """Nothing outside is reached, and no local model may answer in its place."""
+    code, status, kind, retryable = "offline", 503, "overloaded", True
+
+
 class ChainExhausted(UpstreamError):
     """Every target of the model's chain failed; `detail` lists the reasons."""
     code = "chain_exhausted"

@@ -22,6 +22,7 @@ COMMANDS = {
     "edge": "write the configuration of a TLS proxy",
     "budgets": "set and watch limits of money",
     "prices": "show, check and update the price table",
+    "offline": "say or show whether the hub is offline",
     "route": "explain how the hub routes a prompt",
     "doctor": "check this machine and say what to do",
     "top": "watch the running hub",

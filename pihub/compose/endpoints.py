@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pihub.compose.offline import reached_by
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.gateway.count import Count
 from pihub.gateway.direct import Direct, DirectStages
@@ -61,8 +62,11 @@ class Beside:
     ) -> None:
         settings, chat = hub.settings, pipeline.stages
         limit = parse_size(settings.limits.answer)
-        paid = Direct(links, connector, hub.state, slot, limit=limit, purse=chat.purse)
-        free = Direct(links, connector, hub.state, slot, limit=limit)
+        reached = reached_by(hub)
+        paid = Direct(
+            links, connector, hub.state, slot, limit=limit, purse=chat.purse, reached=reached
+        )
+        free = Direct(links, connector, hub.state, slot, limit=limit, reached=reached)
         embed = Embed(
             paid,
             {kind: make() for kind, make in EMBEDDERS.items()},
@@ -91,6 +95,7 @@ class Beside:
 def _stages(chat: Stages, work: Embed | Count | Show) -> DirectStages:
     parts = {name: getattr(chat, name) for name in Stages.__dataclass_fields__}
     parts["patience"] = None  # nothing of the kind streams
+    parts["later"] = None  # nor becomes a job
     return DirectStages(**parts, inspects=work.inspect, works=work.__call__)
 
 

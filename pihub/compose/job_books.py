@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pihub.compose.routing import key_policies, local_upstreams
+from pihub.compose.routing import key_policies
 from pihub.domain.chat import Ask, Usage
 from pihub.domain.energy import Energy
 from pihub.domain.event import Reason
@@ -19,6 +19,7 @@ from pihub.gateway.purse import Purse
 from pihub.ops.budgets import window_now
 from pihub.protocols.registry import CLIENTS
 from pihub.security.standing import Standing
+from pihub.settings.routing_rules import local as local_upstreams
 from pihub.shared.budgets import Budgets, Hold
 from pihub.shared.events import Flag
 from pihub.shared.spending import PlanReader
@@ -106,7 +107,7 @@ class JobBooks:
             return -1
         if price.free:
             return self._energy.nano(seconds)
-        return cost(usage, price, batch=kind == "anthropic")
+        return cost(usage, price, batch=kind == "anthropic" and not job.soon)
 
     def recorded(self, rid: int) -> bool:
         return self._store.has_recent(rid)

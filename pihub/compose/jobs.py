@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pihub.compose.job_books import JobBooks
+from pihub.compose.offline import reached_by
 from pihub.compose.webhooks import listen
 from pihub.domain.ports import Waiter
 from pihub.gateway.inspect import Inspect
@@ -49,26 +50,27 @@ def take_socket(hub: Hub) -> Path:
     return hub.run_dir / "jobs.sock"
 
 
-def worker_jobs(
+def deferring(
     hub: Hub,
     connector: Connector,
-    waiter: Waiter,
-    access: Access,
     intake: Intake,
     inspect: Inspect,
     router: Router,
     purse: Purse,
-) -> tuple[Deferred | None, dict[str, object]]:
-    """What takes chats in (None if that is switched off), and the resources of /v1/jobs."""
+) -> Deferred | None:
+    """What takes a worker's chats in; None if that is switched off."""
+    if not hub.settings.jobs.enabled:
+        return None
     jobs = JobsSocket(connector, str(take_socket(hub)))
-    deferred = None
-    if hub.settings.jobs.enabled:
-        deferred = Deferred(
-            jobs, intake, inspect, router, purse, hub.settings.subscribers
-        )
-    return deferred, {
-        "jobs": JobList(jobs, access, waiter), "job": OneJob(jobs, access, waiter),
-    }  # fmt: skip
+    return Deferred(jobs, intake, inspect, router, purse, hub.settings.subscribers)
+
+
+def job_resources(
+    hub: Hub, connector: Connector, waiter: Waiter, access: Access
+) -> dict[str, object]:
+    """Of /v1/jobs."""
+    jobs = JobsSocket(connector, str(take_socket(hub)))
+    return {"jobs": JobList(jobs, access, waiter), "job": OneJob(jobs, access, waiter)}
 
 
 def _remotes(hub: Hub, connector: Connector) -> dict[str, Remote]:
@@ -130,6 +132,7 @@ class ControlJobs:
             hub.settings.jobs,
             JobBooks(hub, slot, metrics, stored, Standing(keys)),
             Teller(hub, connector),
+            reached=reached_by(hub),
         )
         socket = listen(take_socket(hub))
         largest = parse_size(hub.settings.limits.body) + 64 * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from pihub.compose.offline import reached_by
 from pihub.compose.routing import model_rules
 from pihub.domain.ports import Waiter
 from pihub.domain.pricing import Price, Rates
@@ -55,7 +56,7 @@ def build_lane(
         machine=state.machine.rows,
         share=SHARE,
     )
-    rules = model_rules(settings)
+    rules, reached = model_rules(settings), reached_by(hub)
     some = False
     for name, chain in hub.models.chains():
         target = chain[0]
@@ -63,7 +64,7 @@ def build_lane(
         for client in PROTOCOLS:
             if why_not_plain(settings, client, chain, link, price, rules.get(name, PLAIN)):
                 continue
-            way = _way(hub, connector, name, target, link, price, unpriced, open_for)
+            way = _way(hub, connector, name, target, link, price, unpriced, open_for, reached)
             lane.add(routes[client], name.encode(), way)
             some = True
     return lane if some else None
@@ -78,6 +79,7 @@ def _way(
     price: Price | None,
     unpriced: Callable[[Target], None],
     open_for: Callable[[Target], bool],
+    reached: Callable[[str], bool],
 ) -> Way:
     pool = connector.pool(link.origin, link.pool)
     row, number = hub.rows[target.upstream], hub.state.names.intern
@@ -100,8 +102,8 @@ def _way(
         unpriced=lambda: unpriced(target),
         headers=link.timers.headers,
         total=link.timers.total,
-        boards=(hub.state.spending,),
-        may=lambda: open_for(target),
+        boards=(hub.state.spending, hub.state.wan),
+        may=lambda: open_for(target) and reached(target.upstream),
     )
 
 

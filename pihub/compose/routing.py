@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from pihub.domain.ports import Waiter
 from pihub.gateway.care import Care, RetryBudget
@@ -13,7 +12,7 @@ from pihub.gateway.learn import Learner
 from pihub.gateway.plan import PLAIN, Planner, Rules
 from pihub.gateway.route import ModelTable
 from pihub.gateway.turns import Lane, Turns
-from pihub.settings.addresses import is_private
+from pihub.settings.routing_rules import local as local_upstreams
 from pihub.settings.schema import Settings
 from pihub.shared.difficulty import Difficulty, load
 from pihub.shared.routing import LocalState, Speeds
@@ -86,21 +85,14 @@ def model_rules(settings: Settings) -> dict[str, Rules]:
     }
 
 
-def local_upstreams(settings: Settings) -> frozenset[str]:
-    """Ollama's, and OpenAI-compatible servers on private addresses (llama.cpp, vLLM)."""
+def local_names(settings: Settings, models: ModelTable) -> frozenset[str]:
+    """The names of models that a local upstream may answer, if only while the hub is offline."""
+    local = local_upstreams(settings)
+    instead = {alias for alias, model in settings.models.items() if model.offline_model}
     return frozenset(
         name
-        for name, one in settings.upstreams.items()
-        if one.kind == "ollama"
-        or (one.kind == "openai" and is_private(urlsplit(one.url).hostname or ""))
-    )
-
-
-def local_names(settings: Settings, models: ModelTable) -> frozenset[str]:
-    """The names of models that a local upstream may answer."""
-    local = local_upstreams(settings)
-    return frozenset(
-        name for name, chain in models.chains() if any(t.upstream in local for t in chain)
+        for name, chain in models.chains()
+        if name in instead or any(t.upstream in local for t in chain)
     )
 
 

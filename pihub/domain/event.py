@@ -63,6 +63,8 @@ class Reason(IntEnum):
     UNSUPPORTED_BY_FIRST = 20
     """The first target cannot carry what the request asks for."""
 
+    QUEUED = 21
+    """Nothing outside was reached: it was made a job."""
     FALLBACK_DRAFT = 30
     """A local draft did not pass its checks."""
     FALLBACK_CONTEXT = 31

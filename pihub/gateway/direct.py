@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic_ns
 
 from pihub.domain.target import Target
-from pihub.errors import BudgetExceeded, PihubError, Unsupported, UpstreamError
+from pihub.errors import BudgetExceeded, PihubError, Unsupported, UpstreamError, UpstreamUnreachable
 from pihub.gateway.exchange import Exchange, Stage
 from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
@@ -36,7 +36,10 @@ class Direct:
         *,
         limit: int,
         purse: Purse | None = None,
+        reached: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """`reached`: whether an upstream may be called, or is outside while the hub is offline."""
+        self._reached = reached
         self.links = links
         self._connector = connector
         self._state = state
@@ -80,6 +83,8 @@ class Direct:
         body: bytes | None,
     ) -> bytes:
         """The body of a 200. Raises UpstreamError and ClientGone."""
+        if not self._reached(link.name):
+            raise UpstreamUnreachable(f"the hub is offline and does not reach {link.name}")
         if not link.health.allow():
             raise link.resting()
         outcome = Outcome(link.health)

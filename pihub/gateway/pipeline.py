@@ -55,6 +55,8 @@ class Stages:
     """Made with the stages that it runs, what comes after them, `finish` and `abandon`."""
     purse: Purse | None = None
     """Settles when the request is over; `call` takes."""
+    later: Callable[[Exchange, PihubError], Reply | None] | None = None
+    """Makes a job of what could not be sent, where that is wished for."""
     tracking: Tracking | None = None
     """Gives back what `call` and `render` opened."""
 
@@ -121,7 +123,7 @@ class Pipeline:
             if reply is None:
                 raise Internal("the pipeline made no answer")
         except PihubError as error:
-            return self._fail(x, error)
+            return self._later(x, error) or self._fail(x, x.error or error)
         except Exception:
             log.exception("request %s failed", request.rid_hex)
             return self._fail(x, Internal("the hub failed; its log knows why"))
@@ -143,6 +145,22 @@ class Pipeline:
                 # One defect must not keep the others from being freed, nor take away
                 # an answer that is already made.
                 log.exception("request %s could not be finished", x.request.rid_hex)
+
+    def _later(self, x: Exchange, error: PihubError) -> Reply | None:
+        """Sets `error` if making a job of it failed."""
+        later = self.stages.later
+        if later is None:
+            return None
+        try:
+            reply = later(x, error)
+        except PihubError as failed:
+            x.error = failed
+            return None
+        if reply is not None:
+            assert type(reply.body) is bytes
+            x.bytes_out = len(reply.body)
+            self.finish(x)
+        return reply
 
     def _fail(self, x: Exchange, error: PihubError) -> Reply:
         x.error = error

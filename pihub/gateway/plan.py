@@ -187,6 +187,11 @@ class Planner:
             raise PolicyRefused(f"{only or policy} leaves no target of the model {x.alias[:100]!r}")
         return left
 
+    def only(self, x: Exchange) -> str:
+        """One of ONLY that the request's policy is or its restrictions say, or ""."""
+        policy, only = self._policy(x, self._rules.get(x.alias, PLAIN))
+        return only or (policy if policy in ONLY else "")
+
     def _policy(self, x: Exchange, rules: Rules) -> tuple[str, str]:
         """(order, restriction or ""): a key's restriction cannot be asked away."""
         key = self._keys.get(x.request.principal.key, "")

@@ -30,6 +30,8 @@ _NO_USAGE = Usage()
 _STREAM, _ERROR, _GONE = int(Flag.STREAM), int(Flag.ERROR), int(Flag.CLIENT_GONE)
 _SIMULATED, _ESTIMATED = int(Flag.SIMULATED), int(Flag.ESTIMATED)
 _SHARED = CacheState.SHARED
+_TAKEN = 202
+"""Made a job (gateway/offline.py): its answer is recorded by itself."""
 _FIRST_CHOICE = Reason.FIRST_CHOICE
 
 
@@ -66,6 +68,8 @@ class Recorder:
             status = x.reply.status if x.reply is not None else 200
             plain = target is not None and x.moved_on is None and not x.hedge_won
             reason = _FIRST_CHOICE if plain else _why_not_first(x)
+            if status == _TAKEN:
+                reason = Reason.QUEUED
         self._write(
             request.t0_ns,
             x.marks,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pihub.domain.target import Target, parse_target
 from pihub.errors import ModelNotFound
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.offline import Offline
 from pihub.gateway.plan import Planner
 from pihub.gateway.thoughts import Thoughts
 
@@ -50,15 +51,20 @@ class ModelTable:
 
 
 class Router:
-    """Sets `targets`, and `plan` where one is wanted. Raises ModelNotFound and what the
-    planner raises."""
+    """Sets `targets`, `plan` where one is wanted, and `stored` while the hub is offline.
+    Raises ModelNotFound and what the planner and the offline mode raise."""
 
     def __init__(
-        self, models: ModelTable, planner: Planner | None = None, thoughts: Thoughts | None = None
+        self,
+        models: ModelTable,
+        planner: Planner | None = None,
+        thoughts: Thoughts | None = None,
+        offline: Offline | None = None,
     ) -> None:
         self.models = models
         self._planner = planner
         self._thoughts = thoughts
+        self._offline = offline
 
     def __call__(self, x: Exchange) -> None:
         if x.stored is not None or x.follows is not None:
@@ -68,6 +74,8 @@ class Router:
             self._planner(x, chain)
         if self._thoughts is not None:
             self._thoughts.pin(x)
+        if self._offline is not None:
+            self._offline(x)
 
     def allowed(self, x: Exchange) -> tuple[Target, ...]:
         """The chain of a request that is no chat, without what may not answer it.

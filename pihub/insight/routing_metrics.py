@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pihub.insight.family import Family, Metric, Scrape, Values, times
 from pihub.shared.metrics import Series
 from pihub.shared.routing import Cell, Event, LocalState, Speeds
+from pihub.shared.wan import Wan
 
 _DRAFT = "DRAFT_"
 
@@ -51,7 +52,19 @@ def _loaded(scrape: Scrape) -> Values:
             yield {"target": target.name}, int(seen.loaded)
 
 
+def _offline(scrape: Scrape) -> Values:
+    yield {}, int(Wan(scrape.state.wan).offline())
+
+
+def _changed(scrape: Scrape) -> Values:
+    yield {}, Wan(scrape.state.wan).state().since
+
+
 ROUTING: tuple[Family, ...] = (
+    Metric("pihub_offline", "gauge", "Whether nothing outside is reached, or it was said by hand",
+           _offline),
+    Metric("pihub_offline_changed_timestamp_seconds", "gauge",
+           "When the hub last went offline or came back, 0: never", _changed),
     Metric("pihub_routing_events_total", "counter", "Decisions of the router, by kind", _events),
     Metric("pihub_drafts_total", "counter", "Local drafts that were checked, by outcome", _drafts),
     Metric("pihub_queue_waiting", "gauge", "Requests that wait before a local upstream",

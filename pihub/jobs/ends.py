@@ -27,7 +27,11 @@ class Ends:
         books: Books,
         attempts: int,
         clock: Callable[[], float],
+        reached: Callable[[str], bool],
     ) -> None:
+        """`reached`: whether an upstream may be called, or is outside while nothing there is
+        reached."""
+        self.reached = reached
         self._store = store
         self.remotes = remotes
         self._books = books

@@ -41,6 +41,8 @@ class Sending:
     def send(self, now: float) -> None:
         groups: defaultdict[str, list[Job]] = defaultdict(list)
         for job in self._store.waiting(now):
+            if job.soon or not self._ends.reached(job.upstream):
+                continue
             if self._ends.kind(job) == "anthropic":
                 groups[job.upstream].append(job)
         for upstream, jobs in groups.items():
@@ -96,7 +98,7 @@ class Sending:
         for job in self._store.in_state("sending"):
             groups[job.upstream, job.sending].append(job)
         for (upstream, sending), jobs in groups.items():
-            if now - sending < STALE:
+            if now - sending < STALE or not self._ends.reached(upstream):
                 continue
             ids = [job.id for job in jobs]
             for batch in self._batches(upstream).newest():
@@ -113,7 +115,7 @@ class Sending:
 
     def poll(self, now: float) -> None:
         for id_, upstream in self._store.batches():
-            if self._polled.get(id_, 0.0) > now:
+            if self._polled.get(id_, 0.0) > now or not self._ends.reached(upstream):
                 continue
             self._polled[id_] = now + self._settings.poll
             batches = self._batches(upstream)

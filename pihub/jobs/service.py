@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pihub.domain.chat import Ask
-from pihub.errors import PihubError, UpstreamError
+from pihub.errors import PihubError, UpstreamError, UpstreamUnreachable
 from pihub.jobs.books import Books
 from pihub.jobs.ends import Ends
 from pihub.jobs.night import LAST_CALL, is_night, minutes
@@ -29,6 +29,8 @@ log = logging.getLogger("pihub.jobs")
 IDLE = 30.0
 """Seconds between two looks while nothing is open."""
 BUSY = 1.0
+SHORT = 3.0
+"""Seconds until an upstream that was not reached is tried again."""
 MOST_TRIES = 20
 """Deliveries of one webhook: over about 12 hours."""
 LONGEST_PAUSE = 3600.0
@@ -49,9 +51,11 @@ class JobService:
         books: Books,
         tell: Tell,
         clock: Callable[[], float] = time.time,
+        reached: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """`reached`: as of Ends."""
         self.store = store
-        self._ends = Ends(store, remotes, books, settings.attempts, clock)
+        self._ends = Ends(store, remotes, books, settings.attempts, clock, reached)
         self._sending = Sending(store, self._ends, settings)
         self._settings = settings
         self._books = books
@@ -135,9 +139,10 @@ class JobService:
         at = datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's night
         night = is_night(at, *self._night)
         for job in self.store.waiting(now):
-            if self._ends.kind(job) == "anthropic" or self._rest.get(job.upstream, 0.0) > now:
+            if self._rest.get(job.upstream, 0.0) > now or not self._ends.reached(job.upstream):
                 continue
-            if not night and job.deadline - now > LAST_CALL:
+            batched = self._ends.kind(job) == "anthropic"
+            if not job.soon and (batched or (not night and job.deadline - now > LAST_CALL)):
                 continue
             admitted = self._ends.admit(job, now)
             if admitted is None or not self._ends.begin({job.id: admitted[1]}, "running", now):
@@ -151,8 +156,10 @@ class JobService:
         try:
             answer = self._ends.remotes[job.upstream].ask(ask, job.model)
         except UpstreamError as error:
-            self._rest[job.upstream] = now + BACKOFF
-            self._ends.again(job, error.message)
+            # What was not reached has not failed, and costs nothing to try.
+            unreached = isinstance(error, UpstreamUnreachable)
+            self._rest[job.upstream] = now + (SHORT if unreached else BACKOFF)
+            self._ends.again(job, error.message, counts=not unreached)
         except PihubError as error:
             self._ends.fail(job, error.message)
         else:

@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 
 from pihub.ops.budgets import NANO, BudgetState
 from pihub.ops.health import Report
+from pihub.ops.wan import said
+from pihub.shared.wan import WanState
 from pihub.store.rows import Dimension, Step, UsageRow
 from pihub.store.sqlite import StoreFault
 
@@ -38,9 +40,14 @@ class SignalMaker:
     """Not thread-safe: the health watch's thread alone uses it."""
 
     def __init__(
-        self, store: Usage, dead_letters: Callable[[], int], lost: Callable[[], int]
+        self,
+        store: Usage,
+        dead_letters: Callable[[], int],
+        lost: Callable[[], int],
+        wan: Callable[[], WanState] = WanState,
     ) -> None:
         """`dead_letters`: deliveries that could be replayed. `lost`: records, in all."""
+        self._wan = wan
         self._store = store
         self._dead = dead_letters
         self._lost_total = lost
@@ -60,6 +67,7 @@ class SignalMaker:
             },
             "pace": dict(_paces(report)),
             "dead_letters": {"webhooks": _dead(self._dead())},
+            "offline": {"hub": _offline(self._wan())},
             "records_lost": {"recorder": self._lost(report.at)},
             **_forecast(report),
             **_budgets(report),
@@ -137,6 +145,10 @@ def _paces(report: Report) -> Iterator[tuple[str, Signal]]:
 def _dead(number: int) -> Signal:
     what = "delivery was" if number == 1 else "deliveries were"
     return Signal(float(number), f"{number} webhook {what} given up: look at the dead letters.")
+
+
+def _offline(state: WanState) -> Signal:
+    return Signal(float(state.offline), said(state))
 
 
 def _forecast(report: Report) -> dict[str, dict[str, Signal]]:

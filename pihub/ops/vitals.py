@@ -23,6 +23,7 @@ from pihub.shared.health import HealthBoard
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
 from pihub.shared.vitals import Sample, publish
+from pihub.shared.wan import Wan
 from pihub.store.alerts import AlertRows
 from pihub.store.health import HealthRows
 from pihub.store.metrics import MetricsStore
@@ -113,6 +114,7 @@ def open_vitals(
         store,
         lambda: state.counters.total(Column.HOOK_LETTERS),
         lambda: state.counters.total(Column.EVENTS_LOST),
+        Wan(state.wan).state,
     )
     return Vitals(watch, alerts, rows, signals, state, store)
 

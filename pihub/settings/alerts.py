@@ -11,7 +11,7 @@ from pihub.settings.section import Section
 Measure = Literal[
     "score", "failing", "breaker_open", "disk_days", "memory_hours", "temperature",
     "budget_soft", "budget_hard", "budget_ask", "budget_hours", "dead_letters", "cache_writes",
-    "unknown_price", "records_lost", "pace",
+    "unknown_price", "records_lost", "pace", "offline",
 ]  # fmt: skip
 Severity = Literal["note", "warning", "critical"]
 Hold = Annotated[float, msgspec.Meta(ge=0, le=86400)]
@@ -70,6 +70,7 @@ BUILT_IN: dict[str, AlertRule] = {
     "cache_writes": _rule("cache_writes", "note", 300, above=1, clear=0.8),
     "unknown_price": _rule("unknown_price", "note", 0, above=1, clear=0),
     "records_lost": _rule("records_lost", "critical", 0, above=1, clear=0),
+    "offline": _rule("offline", "warning", 0, above=1, clear=0),
     "slow_model": _rule("pace", "note", 600, below=50, clear=75),
 }
 """In force unless [alerts.rules.NAME] says otherwise; docs/alerts.md tells them one by one."""

@@ -36,6 +36,10 @@ class ModelRouting(Section, frozen=True, kw_only=True):
     """For `weighted`: one a target, in the chain's order."""
     strong_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     """For `difficulty`: the share of prompts for the strongest target."""
+    offline: Literal["refuse", "queue"] = "refuse"
+    """While the hub is offline and no local model may answer: an error, or a job."""
+    offline_model: str = ""
+    """A model whose local targets answer while the hub is offline, if no own target is local."""
     verify: list[str] = []
     """Checks of a local draft; if one fails, the next target answers."""
     verify_floor: Annotated[float, msgspec.Meta(ge=-100, le=0)] = -1.0

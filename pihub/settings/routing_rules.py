@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pihub.domain.routing import POLICIES
+from pihub.settings.addresses import is_private
 from pihub.settings.faults import Faults, Path
 
 if TYPE_CHECKING:
@@ -25,6 +27,28 @@ def check(settings: Settings, faults: Faults) -> None:
                 f'"{text[:40]}" must be NUMBER=policy, such as "3=local-only"; policies: '
                 + ", ".join(POLICIES),
             )
+
+
+def check_offline(path: Path, model: Model, settings: Settings, faults: Faults) -> None:
+    name = model.offline_model
+    if not name:
+        return
+    other = settings.models.get(name)
+    if other is None:
+        faults.add((*path, "offline_model"), f'there is no model "{name[:60]}"')
+    elif not any(target.partition("/")[0] in local(settings) for target in other.chain):
+        faults.add((*path, "offline_model"), f'"{name}" has no local target')
+
+
+def local(settings: Settings) -> frozenset[str]:
+    """Upstreams that need no line: Ollama's, and OpenAI-compatible servers on private
+    addresses (llama.cpp, vLLM)."""
+    return frozenset(
+        name
+        for name, one in settings.upstreams.items()
+        if one.kind == "ollama"
+        or (one.kind == "openai" and is_private(urlsplit(one.url).hostname or ""))
+    )
 
 
 def check_model(path: Path, model: Model, faults: Faults) -> None:

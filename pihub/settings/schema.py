@@ -17,6 +17,7 @@ from pihub.settings.jobs import Jobs
 from pihub.settings.limits import Limits
 from pihub.settings.machine import MachineSection
 from pihub.settings.money import Energy, Money
+from pihub.settings.offline import Offline
 from pihub.settings.ollama import OllamaManagement
 from pihub.settings.otel import Otel
 from pihub.settings.paging import Paging
@@ -183,6 +184,7 @@ class Settings(Section, frozen=True):
     energy: Energy = Energy()
     streams: Streams = Streams()
     jobs: Jobs = Jobs()
+    offline: Offline = Offline()
     machine: MachineSection = MachineSection()
     scanner: Scanner = Scanner()
     upstreams: dict[str, Upstream] = {}

@@ -253,3 +253,4 @@ def _models(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
                 faults.add(chain, f'"{target}" stands in the chain twice')
             seen.add(target)
         routing_rules.check_model(path, model, faults)
+        routing_rules.check_offline(path, model, settings, faults)

@@ -73,6 +73,16 @@ class Event(IntEnum):
     """The hedges' share of the calls was used up."""
     HEDGE_REFUSED = 26
     """Budgets, deadline or local upstreams left no target to ask."""
+    OFFLINE_STALE = 27
+    """While the hub was offline: answered by what was kept beyond its time,"""
+    OFFLINE_LOCAL = 28
+    """by a local target of the chain that was not its first,"""
+    OFFLINE_INSTEAD = 29
+    """by another model (`offline_model`),"""
+    OFFLINE_QUEUED = 30
+    """made a job,"""
+    OFFLINE_REFUSED = 31
+    """refused at once."""
 
 
 STALE = 30_000

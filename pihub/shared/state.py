@@ -41,6 +41,7 @@ from pihub.shared.metrics import (
     UpstreamColumn,
 )
 from pihub.shared.traces import CAPACITY, TraceLog
+from pihub.shared.wan import BOARD_BYTES as WAN_BYTES
 
 CONTROL = 0
 """Slot of the control process, which the recorder runs in: its eventfd is the rings'."""
@@ -62,8 +63,8 @@ STREAMS = 512
 """Live streams of a worker that are tracked: 512 x 128 B = 64 KiB a worker."""
 SPEEDS = 256
 """Models whose speed is learnt: 256 x 128 B = 32 KiB."""
-ROUTING = 32
-"""Counters of routing decisions (shared.routing.Event), a worker: 256 B."""
+ROUTING = 64
+"""Counters of routing decisions (shared.routing.Event), a worker: 512 B."""
 BOARD_BYTES = 64 * 1024
 """Largest published blob: two copies of 64 KiB a board."""
 
@@ -113,6 +114,7 @@ class Plan:
             ("allowed", Board.size_for(ALLOWED_BYTES)),
             ("lockouts", Board.size_for(LOCKOUT_BYTES)),
             ("vitals", Board.size_for(BOARD_BYTES)),
+            ("wan", Board.size_for(WAN_BYTES)),
             ("cache", Cache.size_for(self.cache_bytes)),
         ]
 
@@ -157,6 +159,7 @@ class SharedState:
         self.allowed = Board(arena, "allowed")
         self.lockouts = Board(arena, "lockouts")
         self.vitals = Board(arena, "vitals")
+        self.wan = Board(arena, "wan")
         self.cache = Cache(arena, "cache")
         self.events = EventLog(self.ring, n, wake)
 

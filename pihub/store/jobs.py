@@ -49,6 +49,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """nano-USD that the budgets hold for it while it is being sent and answered."""
     after: float = 0.0
     """It is not looked at before."""
+    soon: int = 0
+    """1: neither for a batch nor for the night, but as soon as its target is reached."""
 
     @property
     def over(self) -> bool:

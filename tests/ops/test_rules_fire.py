@@ -22,6 +22,7 @@ from pihub.settings.alerts import BUILT_IN, Alerts, merged
 from pihub.shared.health import UpstreamHealth
 from pihub.shared.machine import CONTROL, Gauge
 from pihub.shared.metrics import Column
+from pihub.shared.wan import Wan, WanState, publish
 from pihub.store.alerts import AlertRows
 from pihub.store.keys import KeyDatabase
 from tests.ops.test_health import GB, House, house
@@ -52,6 +53,7 @@ class World:
             house.store,
             lambda: self.letters,
             lambda: house.state.counters.total(Column.EVENTS_LOST),
+            Wan(house.state.wan).state,
         )
         patch.setattr(watching.shutil, "disk_usage", lambda _: Disk(100 * GB, 0, self.free))
         house.state.machine.put(CONTROL, Gauge.READ_AT, 1)
@@ -78,6 +80,7 @@ class World:
         self.claude.called()
         self.claude.record(ok=False)
         self.letters = 1
+        publish(house.state.wan, WanState(offline=True, since=house.now))
         house.watch.pace.stored([house.record(dur_us=60_000_000).pack()])
 
     def spend(self) -> None:

@@ -23,6 +23,7 @@ from pihub.ops.configuring import ConfigDesk
 from pihub.ops.lost_streams import LostStreams
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import open_vitals
+from pihub.ops.wan import WanWatch
 from pihub.security.egress import Egress
 from pihub.security.keys import KeyService
 from pihub.security.lockout import Lockout
@@ -72,6 +73,7 @@ def run_control(
     jobs: Callable[[MetricsStore, Callable[[], bool], KeyService], JobService | None] = (
         lambda *_: None
     ),
+    wan: WanWatch | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
@@ -132,6 +134,7 @@ def run_control(
         desk=CacheDesk(state, observers.study),
         egress=egress,
         jobs=jobs(store, observers.recorder.mark(), keys),
+        wan=wan,
     )
 
     def saved(number: int) -> None:

@@ -14,6 +14,7 @@ from pihub.ops.configuring import ConfigDesk
 from pihub.ops.tenant_budgets import TenantBudgets
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import Vitals
+from pihub.ops.wan import WanWatch
 from pihub.security.egress import Egress
 from pihub.security.keys import KeyService
 from pihub.security.opening import Control
@@ -63,6 +64,9 @@ class ControlServices:
 
     jobs: JobService | None = None
     """Deferred requests of all tenants: what uses it asks `actor.tenant`."""
+
+    wan: WanWatch | None = None
+    """None in tests of pages alone."""
 
     @property
     def cache(self) -> CacheDesk:

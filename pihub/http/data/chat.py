@@ -33,7 +33,7 @@ class Deferred(Protocol):
     """http/data/jobs.py"""
 
     def answer(
-        self, request: Incoming, deadline: str, webhook: str
+        self, request: Incoming, deadline: str
     ) -> tuple[int, list[tuple[str, str]], bytes]: ...
 
 
@@ -91,6 +91,10 @@ class ChatEndpoint:
             self._trace(env) if "HTTP_TRACEPARENT" in env else (),
             env.get("HTTP_CONTENT_ENCODING"),
         )
+        if "HTTP_X_PIHUB_OFFLINE" in env:
+            request.offline = env["HTTP_X_PIHUB_OFFLINE"]
+        if "HTTP_X_PIHUB_WEBHOOK" in env:
+            request.webhook = env["HTTP_X_PIHUB_WEBHOOK"]
         if self._deferred is not None and "HTTP_X_PIHUB_DEADLINE" in env:
             return self._defer(request, env, start_response)
         reply = self._handle(request)
@@ -114,9 +118,7 @@ class ChatEndpoint:
     ) -> Iterable[bytes]:
         """The answer may come later: 202 and where to ask for it."""
         assert self._deferred is not None
-        status, headers, body = self._deferred.answer(
-            request, env["HTTP_X_PIHUB_DEADLINE"], env.get("HTTP_X_PIHUB_WEBHOOK", "")
-        )
+        status, headers, body = self._deferred.answer(request, env["HTTP_X_PIHUB_DEADLINE"])
         headers.append(("content-length", str(len(body))))
         start_response(STATUS_LINES[status], headers)
         return (body,)

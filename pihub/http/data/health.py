@@ -11,6 +11,7 @@ import ujson
 from pihub.shared.access import Access
 from pihub.shared.health import HealthBoard
 from pihub.shared.state import SharedState
+from pihub.shared.wan import Wan
 
 
 class Healthz:
@@ -28,6 +29,7 @@ class Readyz:
         self._state = state
         self._board = board
         self._upstreams = upstreams
+        self._wan = Wan(state.wan)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         keys = self._state.keys.generation() > 0
@@ -43,6 +45,7 @@ class Readyz:
                 "keys": "loaded" if keys else "loading",
                 "store": "up" if control else "down",
                 "upstreams": states,
+                "offline": self._wan.offline(),
             }
         ).encode()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import time
 from collections.abc import Collection
-from secrets import token_hex
 from typing import Any
 
 import falcon
@@ -108,11 +108,11 @@ class Deferred:
         self._formats = {kind: make() for kind, make in UPSTREAMS.items()}
 
     def answer(
-        self, request: Incoming, deadline: str, webhook: str
+        self, request: Incoming, deadline: str
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """202 with the job as JSON, or an error in the client's protocol."""
         try:
-            status, body = self.take(request, deadline, webhook)
+            status, body = self.take(request, seconds(deadline))
         except PihubError as error:
             found, headers, body = request.client.error(error, request.rid_hex)
             return found, list(headers), body
@@ -123,10 +123,12 @@ class Deferred:
             ("x-pihub-request-id", request.rid_hex),
         ], body  # fmt: skip
 
-    def take(self, request: Incoming, deadline: str, webhook: str) -> tuple[int, bytes]:
-        """(202, the job as JSON). Raises what the pipeline raises before a call."""
-        x = Exchange(request)
-        span = seconds(deadline)
+    def take(
+        self, request: Incoming, span: float, *, soon: bool = False
+    ) -> tuple[int, bytes]:
+        """(202, the job as JSON). `soon`: it is not for a batch nor for the night, but as soon
+        as its target is reached. Raises what the pipeline raises before a call."""
+        x, webhook = Exchange(request), request.webhook
         if webhook and webhook not in self._subscribers:
             raise BadRequest(
                 "x-pihub-webhook names no [subscribers.NAME] of the configuration",
@@ -135,14 +137,16 @@ class Deferred:
         self._intake(x)
         self._inspect(x)
         self._router(x)
-        x.targets = preferred(x)
+        if not soon:
+            x.targets = preferred(x)
         target = self._first(x)
         now, who = time.time(), request.principal
         job = Job(
-            id=_id(request), rid=request.rid, tenant=who.tenant, key=who.key,
+            id=_id(request), rid=secrets.randbits(63) | 1 if soon else request.rid,
+            tenant=who.tenant, key=who.key,
             route=request.route, protocol=request.client.name, alias=x.alias,
             upstream=target.upstream, model=target.model, created=now, deadline=now + span,
-            webhook=webhook,
+            webhook=webhook, soon=int(soon),
         )  # fmt: skip
         data = msgspec.msgpack.encode(Taken(job, request.body))
         status, body = self._socket.ask("POST", "/jobs", data, request.client_fd)
@@ -185,7 +189,7 @@ def preferred(x: Exchange) -> tuple[Target, ...]:
 def _id(request: Incoming) -> str:
     """A new one; with an Idempotency-Key always the same, so that a repeat finds the job."""
     if request.once is None:
-        return "job_" + token_hex(16)
+        return "job_" + secrets.token_hex(16)
     check_once(request.once)
     who = request.principal
     named = f"{who.tenant}\0{who.key}\0{request.once}".encode()
