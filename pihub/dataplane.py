@@ -21,17 +21,19 @@ from pihub.domain.ports import Waiter
 from pihub.gateway.admit import Admit
 from pihub.gateway.api import ApiProxy
 from pihub.gateway.api.record import ApiRecorder
+from pihub.gateway.background import Background
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.intake import Intake
 from pihub.gateway.link import Link, auth_headers, chat_path
-from pihub.gateway.lookup import Lookup, Sharing
+from pihub.gateway.lookup import Lookup, Sharing, Stale
 from pihub.gateway.pace import Pace
 from pihub.gateway.patience import Patience
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.purse import Purse
 from pihub.gateway.record import Recorder
+from pihub.gateway.refresh import Refresh
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
@@ -89,6 +91,7 @@ class Worker:
             waiter, BoardResolver(state.dns), max_header=parse_size(settings.limits.header)
         )
         self.flights = Flights(state.inflight, slot, state.eventfds[slot], waiter)
+        self._background = Background(self.flights, waiter.spawn)
         self._answers = AnswerCache(state.cache, state.arena.secret, hub.loaded.epoch)
         clients = {name: make() for name, make in CLIENTS.items()}
         self._scopes = Scopes(state.scopes)
@@ -177,6 +180,8 @@ class Worker:
     def tick(self, leaving: bool) -> None:
         """About once a second: keep the leases of open flights, close idle connections."""
         self.leaving = leaving
+        if leaving:
+            self._background.stop()
         self._state.arena.beat(self._slot, int(time.monotonic() * 1000))
         self.flights.renew()
         self.connector.close_idle()
@@ -194,7 +199,7 @@ class Worker:
             state,
             slot,
             ttl=settings.cache.ttl,
-            stale=settings.cache.stale_if_error,
+            stale=max(settings.cache.stale_if_error, settings.cache.stale_while_revalidate),
             max_value=parse_size(settings.cache.max_value),
             warn=settings.gateway.warn_unknown_price,
             energy=Energy(settings.energy.watts, settings.energy.usd_per_kwh),
@@ -215,6 +220,11 @@ class Worker:
             temperature=settings.gateway.cache_temperature,
             patience=max((u.timers.total for u in settings.upstreams.values()), default=600.0),
             sharing=Sharing(shares.relay, settings.gateway.idempotency_ttl),
+            stale=Stale(
+                settings.cache.stale_if_error,
+                settings.cache.stale_while_revalidate,
+                Refresh(self._background, self._answers, lambda x: pipeline.refresh(x)),
+            ),
         )
 
         offline = offline_mode(hub, slot, routing.planner, lookup)
@@ -303,6 +313,7 @@ class Worker:
                 RateLimit(state, row) if api.requests_per_minute else None,
                 waiter=waiter,
                 max_cached=min(cache.max_value, parse_size(hub.settings.cache.max_value)),
+                background=self._background,
             )
             record = ApiRecorder(state, self._slot, name)
             sinks[api.prefix] = ApiSink(

@@ -62,6 +62,10 @@ class Reason(IntEnum):
     """The client left before the end."""
     UNSUPPORTED_BY_FIRST = 20
     """The first target cannot carry what the request asks for."""
+    STALE_MEANWHILE = 21
+    """An expired answer was given at once, while a new one is fetched."""
+    REFRESHED = 22
+    """The hub itself asked, for an answer that replaces an expired one."""
 
     QUEUED = 21
     """Nothing outside was reached: it was made a job."""

@@ -240,7 +240,9 @@ class Call:
         # timers see it live or dead.
         streams = x.streams or link.kind == "ollama"
         x.passes = streams == x.streams and self._is_own(x, link) and not x.drafts
-        x.goes_on = self._linger is not None and self._linger.may(x, target)
+        x.goes_on = (
+            self._linger is not None and not x.refreshes and self._linger.may(x, target)
+        )
         fd = x.request.client_fd
         if x.goes_on and (x.once is not None or (x.leads and not streams)):
             if x.race is None:

@@ -95,6 +95,8 @@ class Exchange:
     cache_reason: str = ""
     key: Key | None = None
     stored: Stored | None = None
+    refreshes: bool = False
+    """Nobody waits for its answer: it replaces a kept one that is past its time."""
     once: Key | None = None
     """Under which the answer is kept for the request's Idempotency-Key."""
     flights: list[int] = field(default_factory=list)

@@ -75,7 +75,8 @@ class Hedge:
 
     def wanted(self, x: Exchange, target: Target, rest: Sequence[Target]) -> bool:
         """Whether this call is to be watched. Once a request; never for `local-only`, for a
-        conversation that is bound to its model, or for an answer that is checked first."""
+        conversation that is bound to its model, for an answer that is checked first, or for
+        one that nobody waits for."""
         plan = x.plan
         return (
             plan is not None
@@ -83,6 +84,7 @@ class Hedge:
             and self._share > 0
             and not plan.local_only
             and not x.hedge
+            and not x.refreshes
             and not x.drafts
             and not x.pinned
             and x.request.begun is None

@@ -31,6 +31,16 @@ class Sharing:
     once_ttl: float = 86400.0
 
 
+@dataclass(frozen=True)
+class Stale:
+    """How long after its time a kept answer may still be given, in seconds."""
+
+    if_error: float = 0.0
+    meanwhile: float = 0.0
+    refresh: Callable[[Exchange], None] | None = None
+    """Fetches it anew, without waiting (refresh.py)."""
+
+
 class Lookup:
     """Sets `cache`, `cache_reason`, `key`, `once`, `flights` and either `stored` or `pieces`.
 
@@ -45,6 +55,7 @@ class Lookup:
         temperature: float,
         patience: float,
         sharing: Sharing | None = None,
+        stale: Stale | None = None,
     ) -> None:
         self._answers = answers
         self._flights = flights
@@ -52,8 +63,11 @@ class Lookup:
         self._patience = patience
         """Seconds that a follower waits for its leader."""
         self._sharing = sharing
+        self._stale = stale or Stale()
 
     def __call__(self, x: Exchange) -> None:
+        if x.refreshes:
+            return
         if x.request.once is not None and self._once(x):
             return
         reason = why_not_looked_up(x.temperature, x.wish, self._temperature)
@@ -70,7 +84,7 @@ class Lookup:
             x.cache, x.cache_reason = CacheState.BYPASS, "fields-unknown"
             return
         x.key = self._answers.key(ask)
-        if self._found(x, CacheState.HIT):
+        if self._found(x, CacheState.HIT) or self._meanwhile(x):
             return
         if x.wish.mode == "only":
             raise NotFound("no kept answer, and x-pihub-cache: only was asked")
@@ -80,17 +94,7 @@ class Lookup:
     def stale(self, x: Exchange) -> bool:
         """After every target has failed: an answer that is past its time, as far as
         `cache.stale_if_error` allows."""
-        if x.key is None:
-            return False
-        try:
-            found = self._answers.get_stale(x.key, x.request.principal.tenant)
-        except msgspec.DecodeError:
-            return False
-        if found is None:
-            return False
-        x.stored, past = found
-        x.cache, x.cache_reason = CacheState.STALE, f"{max(past, 0)} s past its time"
-        return True
+        return not x.refreshes and self._past(x, self._stale.if_error)
 
     def release(self, x: Exchange) -> None:
         """The leader is done, its answer kept or not: let the followers look."""
@@ -245,6 +249,31 @@ class Lookup:
         return 86400.0 if self._sharing is None else self._sharing.once_ttl
 
     # ---- what is kept --------------------------------------------------------------
+
+    def _meanwhile(self, x: Exchange) -> bool:
+        """An answer past its time, given at once while it is fetched anew."""
+        refresh = self._stale.refresh
+        if refresh is None or x.wish.mode == "only" or x.request.begun is not None:
+            return False
+        if not self._past(x, self._stale.meanwhile):
+            return False
+        x.cache_reason = "stale-while-revalidate"
+        refresh(x)
+        return True
+
+    def _past(self, x: Exchange, most: float) -> bool:
+        """A kept answer at most so many seconds past its time."""
+        if x.key is None or not most:
+            return False
+        try:
+            found = self._answers.get_stale(x.key, x.request.principal.tenant)
+        except msgspec.DecodeError:
+            return False
+        if found is None or found[1] > most:
+            return False
+        x.stored, past = found
+        x.cache, x.cache_reason = CacheState.STALE, f"{max(past, 0)} s past its time"
+        return True
 
     def _found(self, x: Exchange, state: CacheState) -> bool:
         assert x.key is not None

@@ -99,9 +99,10 @@ class Pipeline:
             last.append(stages.tracking.end)
         self._last = tuple(last)
 
-    def handle(self, request: Incoming) -> Reply:
-        """Never raises: an error is rendered in the client's own protocol."""
-        x = Exchange(request)
+    def handle(self, request: Incoming, x: Exchange | None = None) -> Reply:
+        """Never raises: an error is rendered in the client's own protocol. `x`: of a request
+        that the hub itself makes."""
+        x = x or Exchange(request)
         mark = x.marks.append
         stages = self._stages
         try:
@@ -109,7 +110,7 @@ class Pipeline:
                 for stage in stages[:FIRST]:
                     stage(x)
                     mark(monotonic_ns())
-                if self._patience.wanted(x):
+                if not x.refreshes and self._patience.wanted(x):
                     early = self._patience.handle(x)
                     if early is not None:
                         return early
@@ -131,6 +132,17 @@ class Pipeline:
             x.bytes_out = len(reply.body)
             self.finish(x)
         return reply
+
+    def refresh(self, x: Exchange) -> bool:
+        """For an answer that nobody waits for: whether there was a whole one. Never raises."""
+        body = self.handle(x.request, x).body
+        if not isinstance(body, bytes):
+            try:
+                for _ in body:
+                    pass
+            finally:
+                body.close()  # type: ignore[attr-defined]
+        return x.answer is not None and x.error is None
 
     def finish(self, x: Exchange) -> None:
         """After the last byte, once: free what was held, write the record. Never raises."""

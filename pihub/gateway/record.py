@@ -66,7 +66,8 @@ class Recorder:
             status, reason = error.status, _why_failed(x)
         else:
             status = x.reply.status if x.reply is not None else 200
-            plain = target is not None and x.moved_on is None and not x.hedge_won
+            plain = target is not None and x.moved_on is None
+            plain = plain and not x.hedge_won and not x.refreshes
             reason = _FIRST_CHOICE if plain else _why_not_first(x)
             if status == _TAKEN:
                 reason = Reason.QUEUED
@@ -144,6 +145,10 @@ def _why_failed(x: Exchange) -> Reason:
 def _why_not_first(x: Exchange) -> Reason:
     if x.hedge_won:
         return Reason.HEDGE_WON
+    if x.refreshes:
+        return Reason.REFRESHED
+    if x.cache is CacheState.STALE:
+        return Reason.STALE_MEANWHILE if x.moved_on is None else Reason.STALE_ON_ERROR
     if x.target is None or x.moved_on is None:
         return Reason.FLIGHT_SHARED if x.cache is _SHARED else Reason.CACHE_CANONICAL
     if isinstance(x.moved_on, Unsupported):

@@ -66,6 +66,8 @@ class Cache(Section, frozen=True):
     """How long a deterministic chat answer is kept."""
     stale_if_error: Annotated[float, msgspec.Meta(ge=0, le=2592000)] = 0.0
     """Seconds after that for which it is still given if every upstream of the chain fails."""
+    stale_while_revalidate: Annotated[float, msgspec.Meta(ge=0, le=2592000)] = 0.0
+    """Seconds after `ttl` for which it is given at once, while one request fetches a new one."""
     max_value: str = "1MB"
 
 
@@ -124,6 +126,8 @@ class ApiCache(Section, frozen=True):
     default_ttl: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
     """For answers without any freshness information."""
     stale_if_error: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 0.0
+    stale_while_revalidate: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 0.0
+    """Where the answer does not say it itself."""
     private: bool = False
     """Also keep answers to requests that carry the hub's own upstream credentials."""
 

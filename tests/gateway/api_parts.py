@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pihub.gateway.api import ApiAnswer, ApiProxy
+from pihub.gateway.api import ApiAnswer, ApiProxy, BackgroundFace
 from pihub.settings.schema import Api, ApiCache, Timers
 from pihub.upstream.connector import Connector
 from tests.upstream.raw_server import RawServer
@@ -120,6 +120,7 @@ class Bench:
         max_cached: int = 100_000,
         caching: ApiCache | None = None,
         url: str = "",
+        background: BackgroundFace | None = None,
         **settings: object,
     ) -> None:
         self.clock = Clock()
@@ -146,6 +147,7 @@ class Bench:
             waiter=self.waiter,
             max_cached=max_cached,
             clock=self.clock,
+            background=background,
         )
         self.now = NOW
 

@@ -18,15 +18,17 @@ from pihub.domain.pricing import Price, PriceTable, Rates
 from pihub.domain.target import Principal, Target
 from pihub.errors import ClientGone, UpstreamProtocol
 from pihub.gateway.admit import Admit
+from pihub.gateway.background import Background
 from pihub.gateway.call import Call
 from pihub.gateway.exchange import Exchange, Incoming, Reply
 from pihub.gateway.inspect import Inspect
 from pihub.gateway.intake import Intake
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, chat_path
-from pihub.gateway.lookup import Lookup, Sharing
+from pihub.gateway.lookup import Lookup, Sharing, Stale
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.record import Recorder
+from pihub.gateway.refresh import Refresh
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import ModelTable, Router
@@ -108,6 +110,7 @@ class FakeConnector:
         self.given: list[FakeResponse] = []
         self.waits = (0, 0)
         """ns that each request waits for a place and for a new connection, as it says."""
+        self.client_fds: list[int] = []
 
     def request(
         self, origin: Origin, method: str, target: str, headers: Any, body: bytes, timers: Timers,
@@ -118,6 +121,7 @@ class FakeConnector:
         if spent is not None:
             spent.queued_ns += self.waits[0]
             spent.dialed_ns += self.waits[1]
+        self.client_fds.append(client_fd)
         script = self.script[origin.host]
         said = script.pop(0) if len(script) > 1 else script[0]
         if isinstance(said, BaseException):
@@ -211,6 +215,7 @@ class Bench:
         energy: Energy = UNCOUNTED,
         linger: float = 0.0,
         ttl: float = 1000.0,
+        meanwhile: float = 0.0,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -260,6 +265,7 @@ class Bench:
         )
         self.admit = Admit(self.state, slot, limit, Intake(1 << 20, 64, 200_000).__call__)
         relay = Relay(self.state.cache, self.flights, self.state.arena, slot)
+        self.background = Background(self.flights, self.waiter.spawn)
         self.linger = Linger(linger, prices, self.answers, self.flights, self.waiter.spawn)
         self.lookup = Lookup(
             self.answers,
@@ -267,6 +273,11 @@ class Bench:
             temperature=0.0,
             patience=patience,
             sharing=Sharing(relay, 1000.0),
+            stale=Stale(
+                1000.0,
+                meanwhile,
+                Refresh(self.background, self.answers, lambda x: self.pipeline.refresh(x)),
+            ),
         )
         self.record = Recorder(self.state, slot)
         tracking = Tracking(

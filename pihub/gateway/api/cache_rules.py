@@ -64,13 +64,14 @@ def plan(
     delay: float,
     default_ttl: float,
     stale_if_error: float,
+    stale_while_revalidate: float = 0.0,
     authorized: bool,
 ) -> Plan | str:
     """How an answer to a GET may be stored, or why not (RFC 9111 section 3).
 
     `delay`: seconds between request and answer. `authorized`: the request held
-    credentials in the sense of section 3.5. `default_ttl`, `stale_if_error`: what
-    the configuration says where the answer says nothing.
+    credentials in the sense of section 3.5. `default_ttl`, `stale_if_error`
+    and `stale_while_revalidate`: what the configuration says where the answer says nothing.
     """
     said = Directives(headers)
     refusal = _refusal(status, headers, said, authorized)
@@ -83,7 +84,10 @@ def plan(
         name in said for name in ("must-revalidate", "proxy-revalidate", "s-maxage", "no-cache")
     )
     on_error = said.seconds("stale-if-error")
-    refreshing = said.seconds("stale-while-revalidate") or 0
+    meanwhile = said.seconds("stale-while-revalidate")
+    # The configuration lengthens a freshness; it gives none to what has none.
+    unsaid = stale_while_revalidate if lifetime > 0 else 0.0
+    refreshing = unsaid if meanwhile is None else float(meanwhile)
     tolerance = 0.0 if strict else float(stale_if_error if on_error is None else on_error)
     keep = max(FOR_VALIDATION if validator else 0.0, tolerance, 0 if strict else refreshing)
     age = _age(headers, now, delay)

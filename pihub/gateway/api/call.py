@@ -83,6 +83,20 @@ class Call:
         self.upstream_ns = 0
         """From the arrival to the head of the answer, ns."""
 
+    def again(self, client_fd: int) -> Call:
+        """The same GET anew, for whoever `client_fd` stands for."""
+        return Call(
+            "GET",
+            self.target,
+            (),
+            self.sent,
+            None,
+            body_length=-1,
+            client_fd=client_fd,
+            tenant=self.tenant,
+            now=self.now + self.elapsed(),
+        )
+
     def elapsed(self) -> float:
         """Seconds since the request arrived."""
         return (time.monotonic_ns() - self.started_ns) / 1e9

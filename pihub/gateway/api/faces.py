@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -52,3 +53,11 @@ class LimiterFace(Protocol):
 
     def hit(self) -> float:
         """0 if admitted, else seconds until it would be."""
+
+
+class BackgroundFace(Protocol):
+    """What goes on beside the requests (gateway.background)."""
+
+    def begin(self, flight: int, work: Callable[[int], bool]) -> bool:
+        """Run `work`, which gets a client's descriptor and says whether it succeeded, unless
+        one of the same `flight` runs in any worker."""

@@ -14,9 +14,10 @@ from pihub.gateway.api.cache import ApiCache, Entry
 from pihub.gateway.api.cache_rules import Plan, Use
 from pihub.gateway.api.call import Call, Caller
 from pihub.gateway.api.directives import Directives
-from pihub.gateway.api.faces import BreakerFace, CacheFace, LimiterFace
+from pihub.gateway.api.faces import BackgroundFace, BreakerFace, CacheFace, LimiterFace
 from pihub.gateway.api.headers import lowered, relocated, to_client, to_upstream, without
 from pihub.gateway.api.http_date import format_date
+from pihub.gateway.api.meanwhile import refresh
 from pihub.gateway.api.uri import safe_path, safe_query
 from pihub.settings.schema import Api
 from pihub.upstream.connector import Connector, Response
@@ -48,9 +49,12 @@ class ApiProxy:
         waiter: Waiter,
         max_cached: int = 1 << 20,
         clock: Callable[[], int] = time.monotonic_ns,
+        background: BackgroundFace | None = None,
     ) -> None:
         """`api_key`: injected into every call, never shown. `limiter` counts requests
         that go upstream. `max_cached`: bytes of the largest body that is stored.
+        `background`: where what is given stale is asked for anew; without it the first
+        request waits for that.
 
         Raises ConfigError for a bad URL or key.
         """
@@ -66,6 +70,7 @@ class ApiProxy:
             self._cache = ApiCache(name, cache, max_value=max_cached, clock=clock)
         self._clock = clock
         self._refreshing: set[tuple[str, int]] = set()
+        self._background = background
 
     def handle(
         self,
@@ -143,6 +148,9 @@ class ApiProxy:
                              "only-if-cached", length=0)  # fmt: skip
         if entry is None or use is not Use.REFRESH:
             return self._validate(call, cache, entry)
+        if self._background is not None:
+            refresh(self._background, cache, call, self._validate)
+            return self._stored(call, cache, entry, "STALE", "stale-while-revalidate")
         key = (call.target, call.tenant)
         if key in self._refreshing:
             return self._stored(call, cache, entry, "STALE", "stale-while-revalidate")
@@ -275,6 +283,7 @@ class ApiProxy:
             delay=call.elapsed() - begin,
             default_ttl=rules.default_ttl,
             stale_if_error=rules.stale_if_error,
+            stale_while_revalidate=rules.stale_while_revalidate,
             authorized=own or any(name in _CREDENTIALS for name, _ in call.sent),
         )
 

@@ -48,6 +48,8 @@ class ApiRecorder:
         cache, reason = CacheState.NONE, Reason.FAILED
         if answer is not None:
             cache, reason = _STATES[answer.cache_state]
+            if answer.reason == "stale-while-revalidate":
+                reason = Reason.STALE_MEANWHILE
         elif status < 500:
             reason = Reason.REFUSED
         if gone:
