@@ -10,7 +10,7 @@ CORE := $(wildcard pihub/_core/*.pyx pihub/_core/*.pxd pihub/_core/include/*.h p
 
 .DEFAULT_GOAL := help
 .PHONY: help run install test quicktest lint types law ready meinheld core bench bench-full trace asan lock clean security compat
-.PHONY: wheels bundle deb test-arm release
+.PHONY: wheels bundle deb test-arm test-boot release
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,11 @@ test-arm: $(STAMP)-dev  ## install the ARM archive under emulation and use it th
 	$(BIN)/python -m arm.bundle --machine aarch64
 	$(BIN)/python deploy/debian/build.py --machine aarch64
 	$(BIN)/python -m arm.prove $(ARGS)
+
+test-boot: $(STAMP)-dev  ## boot an emulated machine with systemd and prove the package there
+	$(BIN)/python -m arm.wheels --machine aarch64 --python 3.11 --python 3.13
+	$(BIN)/python deploy/debian/build.py --machine aarch64
+	$(BIN)/python -m arm.boot $(ARGS)
 
 release: $(STAMP)-dev  ## all that is published, with bill of materials and checksums
 	$(BIN)/python -m arm.release $(ARGS)

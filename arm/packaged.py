@@ -56,24 +56,33 @@ def package_root(version: str, machine: str, work: Path) -> Path:
     return root
 
 
-def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[str]:
-    """The command that proves the package of `dist` for one Python's suite; needs root.
+def newer(machine: str, dist: Path, work: Path) -> tuple[Path, Path]:
+    """The package of `dist`, and one of a later version with the same content.
 
-    Raises DebianError; WheelError if the package is missing.
+    Raises WheelError if the package is missing.
     """
     arch = DEBIAN_NAMES[machine]
     deb = dist / f"pihub_{__version__}_{arch}.deb"
     if not deb.exists():
         raise WheelError(f"{deb} is missing: run `make deb` first")
-    newer = work / f"pihub_{NEWER}_{arch}.deb"
-    if not newer.exists() or newer.stat().st_mtime < deb.stat().st_mtime:
+    upgrade = work / f"pihub_{NEWER}_{arch}.deb"
+    if not upgrade.exists() or upgrade.stat().st_mtime < deb.stat().st_mtime:
         subprocess.run(
             [sys.executable, str(ROOT / "deploy/debian/build.py"), "--machine", machine,
              "--wheels", str(dist / "wheels"), "--out", str(work), "--version", NEWER],
             check=True,
         )  # fmt: skip
+    return deb, upgrade
+
+
+def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[str]:
+    """The command that proves the package of `dist` for one Python's suite; needs root.
+
+    Raises DebianError; WheelError if the package is missing.
+    """
+    deb, upgrade = newer(machine, dist, work)
     root = package_root(version, machine, work)
     binds = {"mnt/dist": dist, "mnt/newer": work, "mnt/arm": ROOT / "arm"}
-    script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/newer/{newer.name}",
+    script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/newer/{upgrade.name}",
               NEWER]  # fmt: skip
     return inside(root, cpu, script, binds)

@@ -1,6 +1,7 @@
 """Starts a hub by a given command, asks it, and stops it (standard library only).
 
     python arm/serve_check.py [--demo] [--known FILE] [--sdk] -- COMMAND...
+    python arm/serve_check.py --at URL --known FILE        a hub that runs already
 
 Without --demo the simulated upstreams are started here, by this Python, so that an
 emulated hub need not start another program. --known keeps the key of the first start in
@@ -33,6 +34,9 @@ ENDS = 60.0
 
 
 def main() -> int:
+    if sys.argv[1] == "--at":
+        check(sys.argv[2], Path(sys.argv[4]).read_text().strip())
+        return 0
     at = sys.argv.index("--")
     command, own = sys.argv[at + 1 :], sys.argv[1:at]
     demo = "--demo" in own
