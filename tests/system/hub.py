@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -119,6 +120,8 @@ class HubProcess:
     port: int = 0
     key: str = ""
     process: subprocess.Popen[bytes] | None = None
+    data_mb: int = 0
+    """RLIMIT_DATA of each of its processes; 0: none."""
 
     def __enter__(self) -> Self:
         self.write_config()
@@ -192,9 +195,13 @@ class HubProcess:
             stdout=log,
             stderr=log,
             env={**os.environ, **self.env},
+            preexec_fn=self._limit if self.data_mb else None,
         )
         log.close()
         self.wait_ready()
+
+    def _limit(self) -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (self.data_mb << 20, self.data_mb << 20))
 
     def wait_ready(self, seconds: float = 30.0) -> None:
         end = time.monotonic() + seconds
