@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("core", "gateway", "recorder")
+NAMES = ("core", "gateway", "prompts", "recorder")
 LONG = ("ledger", "store", "suite", "webhooks")
 """Run only when named: they take minutes."""
 

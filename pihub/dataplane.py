@@ -11,6 +11,7 @@ from pihub.compose.jobs import deferring, job_resources
 from pihub.compose.lane import build_lane
 from pihub.compose.offline import later_of, offline_mode
 from pihub.compose.pools import Pools
+from pihub.compose.prompts import prompt_guard
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import Refused, scanner_gate, scanner_judge
@@ -97,6 +98,7 @@ class Worker:
         self._scopes = Scopes(state.scopes)
         access = Access(state.keys, state.limits, state.quotas, self._scopes)
         links = self._links(hub)
+        self._guard = prompt_guard(hub, slot)
         self._pools = Pools(hub, slot, self.connector, links)
         core, self._judge = scanner_judge(hub, slot)
         errors = ErrorMapper(clients)
@@ -232,8 +234,8 @@ class Worker:
             hub,
             self.connector,
             intake,
-            Inspect(self._scopes),
-            Router(hub.models, routing.planner, thoughts),
+            Inspect(self._scopes, guard=self._guard),
+            Router(hub.models, routing.planner, thoughts, guard=self._guard),
             purse,
         )
 
@@ -243,9 +245,9 @@ class Worker:
         pipeline = Pipeline(
             Stages(
                 admit=Admit(state, slot, limits.streams_per_worker, intake.__call__),
-                inspect=Inspect(self._scopes, tracker),
+                inspect=Inspect(self._scopes, tracker, self._guard),
                 lookup=lookup,
-                route=Router(hub.models, routing.planner, thoughts, offline),
+                route=Router(hub.models, routing.planner, thoughts, offline, self._guard),
                 call=Call(
                     links,
                     self.connector,

@@ -103,6 +103,11 @@ class PolicyRefused(Forbidden):
     code = "policy_refused"
 
 
+class PromptWithheld(Forbidden):
+    """The prompt holds what may not leave the house, and the model has no local target."""
+    code = "prompt_withheld"
+
+
 class ContextExceeded(BadRequest):
     """The prompt is longer than any target of the chain can read; nothing was cut."""
     code = "context_length_exceeded"

@@ -61,8 +61,12 @@ def build_lane(
     for name, chain in hub.models.chains():
         target = chain[0]
         link, price = links[target.upstream], hub.prices.find(target.kind, target.model)
+        wanted = settings.prompts
+        judged = {wanted.mode, wanted.of_model(settings, name)} != {"off"}
         for client in PROTOCOLS:
-            if why_not_plain(settings, client, chain, link, price, rules.get(name, PLAIN)):
+            if why_not_plain(
+                settings, client, chain, link, price, rules.get(name, PLAIN), judged=judged
+            ):
                 continue
             way = _way(hub, connector, name, target, link, price, unpriced, open_for, reached)
             lane.add(routes[client], name.encode(), way)

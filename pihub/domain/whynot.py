@@ -31,6 +31,8 @@ class WhyNot(IntEnum):
     """The client said `cache-control: no-store`."""
     SWITCHED_OFF = 9
     """The API's cache is off in the configuration."""
+    PROMPT_FOUND = 10
+    """The prompt holds what the key's or the model's policy looks for."""
     UNFINISHED = 11
     """The answer broke off, or the client left before its end."""
     FAILED = 12
@@ -71,6 +73,7 @@ BY_WORD = {
     "temperature": WhyNot.TEMPERATURE,
     "beta": WhyNot.BETA,
     "fields-unknown": WhyNot.FIELDS_UNKNOWN,
+    "prompt-found": WhyNot.PROMPT_FOUND,
     "empty": WhyNot.EMPTY,
     "refusal": WhyNot.REFUSAL,
     "pause_turn": WhyNot.REFUSAL,

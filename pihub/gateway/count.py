@@ -41,7 +41,10 @@ class Count:
         """None if the upstream is not Anthropic's or does not answer."""
         if link.kind != "anthropic":
             return None
-        body = counting.request(x.request.body, model)
+        body = x.request.body
+        if x.prompt is not None and x.prompt.hides_from(x.targets[0]):
+            body = x.prompt.outside()
+        body = counting.request(body, model)
         headers = link.pass_headers(x.request.forward)
         try:
             return counting.read(self._direct.send(x, link, "POST", counting.PATH, headers, body))

@@ -68,8 +68,12 @@ class Embed:
         if form is None:
             raise Unsupported("Anthropic has no embeddings: name another model", param="model")
         own = form.path == client.path
+        sent = x.request.body
+        if x.prompt is not None and x.prompt.hides_from(target):
+            sent = x.prompt.outside()
+            ask = client.parse_embed(sent)
         if own:
-            body, x.notes = form.patch(x.request.body, target.model), ()
+            body, x.notes = form.patch(sent, target.model), ()
         else:
             body, x.notes = form.request(ask, target.model), form.notes(ask)
         raw = self._direct.send(x, link, "POST", form.path, [JSON_BODY, *link.auth], body)
@@ -88,6 +92,8 @@ class Embed:
         target, usage = x.target, x.usage
         if x.request.exact is None or x.request.wish_header is not None or x.notes:
             return
+        if x.prompt is not None:
+            return  # the edge would answer without looking at the prompt
         assert target is not None
         assert usage is not None
         if self._ttl <= 0 or len(x.rendered) > self._remember.max_value:

@@ -23,6 +23,7 @@ from pihub.shared.streams import Live
 
 if TYPE_CHECKING:
     from pihub.gateway.plan import Plan
+    from pihub.gateway.prompts.prompt import Prompt
     from pihub.gateway.race import Racer
 
 NO_WISH = CacheWish()
@@ -90,6 +91,8 @@ class Exchange:
     wish: CacheWish = NO_WISH
     work: Any = None
     """What is asked, if it is no chat."""
+    prompt: Prompt | None = None
+    """What was found in it; None: nobody wants it judged."""
     # lookup
     cache: CacheState = CacheState.NONE
     cache_reason: str = ""

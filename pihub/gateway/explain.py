@@ -31,6 +31,8 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.cache is CacheState.SHARED and reason == "canonical":
             reason = "shared"
         out.append(("x-pihub-cache", _CACHE_WORDS[x.cache] + reason))
+    if x.prompt is not None and (told := x.prompt.told()):
+        out.append(("x-pihub-prompt", told))
     target = x.target
     if target is not None:
         out += target.shown

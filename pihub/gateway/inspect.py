@@ -9,19 +9,24 @@ from __future__ import annotations
 from pihub.domain.cacheable import parse_wish
 from pihub.errors import Forbidden
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.prompts.guard import Guard
 from pihub.shared.scopes import RESTRICTED, Scopes
 from pihub.shared.streams import StreamTracker
 
 
 class Inspect:
-    """Sets `wish`, `alias`, `streams` and `temperature`. Raises BadRequest, RateLimited for
-    one stream too many, and Forbidden for what a restricted key may not do: before any cache
-    is asked."""
+    """Sets `wish`, `alias`, `streams`, `temperature` and `prompt`. Raises BadRequest,
+    RateLimited for one stream too many, and Forbidden for what a restricted key may not do:
+    before any cache is asked."""
 
     def __init__(
-        self, scopes: Scopes | None = None, streams: StreamTracker | None = None
+        self,
+        scopes: Scopes | None = None,
+        streams: StreamTracker | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """`streams` knows how many a key has open."""
+        """`streams` knows how many a key has open; `guard` judges prompts."""
+        self._guard = guard
         self._scopes = scopes
         self._streams = streams
 
@@ -34,10 +39,12 @@ class Inspect:
             self._streams.require(x.request.principal.key)
 
     def permit(self, x: Exchange) -> None:
-        """Raises Forbidden for what a restricted key may not do."""
+        """Sets `prompt`. Raises Forbidden for what a restricted key may not do."""
         principal = x.request.principal
         if principal.flags & RESTRICTED:
             if self._scopes is None:
                 raise Forbidden("this API key is restricted")
             self._scopes.check_network(principal.key, x.request.address)
             self._scopes.check_model(principal.key, x.alias)
+        if self._guard is not None:
+            self._guard.check(x)

@@ -10,6 +10,7 @@ import msgspec
 
 from pihub.domain.cacheable import why_not_looked_up
 from pihub.domain.chat import Answer
+from pihub.domain.prompt_mode import MODES
 from pihub.errors import BadRequest, IdempotencyMismatch, NotFound
 from pihub.gateway.exchange import Exchange
 from pihub.protocols.canonical import carries_more
@@ -74,6 +75,9 @@ class Lookup:
         if not reason and any(name == "anthropic-beta" for name, _ in x.request.forward):
             # It may change the answer and stands in no body, so in no key.
             reason = "beta"
+        if x.prompt is not None and (x.prompt.found or x.prompt.signs):
+            # What was found is kept nowhere, and every such request is told of and counted.
+            reason = reason or "prompt-found"
         if reason:
             x.cache, x.cache_reason = CacheState.BYPASS, reason
             if x.once is None:
@@ -83,7 +87,7 @@ class Lookup:
         if carries_more(ask):
             x.cache, x.cache_reason = CacheState.BYPASS, "fields-unknown"
             return
-        x.key = self._answers.key(ask)
+        x.key = apart(self._answers.key(ask), x)
         if self._found(x, CacheState.HIT) or self._meanwhile(x):
             return
         if x.wish.mode == "only":
@@ -297,6 +301,13 @@ def check_once(name: str) -> None:
             f"an Idempotency-Key has 1 to {LONGEST_KEY} printable characters",
             param="idempotency-key",
         )
+
+
+def apart(key: Key, x: Exchange) -> Key:
+    """A key that keys of another prompt policy do not share."""
+    if x.prompt is None:
+        return key
+    return (key[0] ^ (MODES.index(x.prompt.mode) * 0x9E3779B97F4A7C15) & (2**64 - 1), key[1])
 
 
 def flight_of(x: Exchange, key: Key) -> int:

@@ -36,6 +36,21 @@ class Outgoing:
         self, x: Exchange, target: Target, link: Link, streams: bool
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         """(path, headers, body); sets `notes` and `stops`. Raises Unsupported, ContextExceeded."""
+        prompt, request = x.prompt, x.request
+        if prompt is None or not prompt.hides_from(target):
+            return self._made(x, target, link, streams)
+        body, ask = request.body, x.ask
+        request.body, x.ask = prompt.outside(), prompt.asked(request.client, ask)
+        try:
+            made = self._made(x, target, link, streams)
+        finally:
+            request.body, x.ask = body, ask
+        x.passes = False  # the answer's bytes hold stand-ins
+        return made
+
+    def _made(
+        self, x: Exchange, target: Target, link: Link, streams: bool
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         own = lean = None
         if x.plan is not None and self._care is not None:
             own = self._care.ask(x, target)

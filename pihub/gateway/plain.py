@@ -34,10 +34,13 @@ def why_not_plain(
     link: Link,
     price: Price | None,
     rules: Rules = PLAIN,
+    *,
+    judged: bool = False,
 ) -> str:
     """Why chats of the protocol `client` to this chain need the pipeline; empty: they do not.
 
-    `link` and `price` are the first target's.
+    `link` and `price` are the first target's. `judged`: whatever the key, prompts to this
+    model are looked at.
     """
     if not settings.gateway.lane:
         return "gateway.lane is off"
@@ -47,6 +50,8 @@ def why_not_plain(
         return "the connection is encrypted"
     if settings.routing.key_policies:
         return "a key has a policy"
+    if judged:
+        return "its prompts are judged"
     if any(settings.upstreams[target.upstream].queue.parallel for target in chain):
         return "an upstream has a queue"
     if not rules.plain:

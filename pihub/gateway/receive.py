@@ -24,6 +24,7 @@ from pihub.gateway.pieces import (
     read_pieces,
     until,
 )
+from pihub.gateway.prompts.restore import Restore
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.response import Response
@@ -58,6 +59,7 @@ class Receive:
         streams: bool,
         ended: Callable[[], None] | None,
     ) -> None:
+        restore = None if x.prompt is None else x.prompt.restore(target)
         try:
             if response.status != 200:
                 text = error_text(response)
@@ -66,7 +68,7 @@ class Receive:
                     raise ContextExceeded(f"the prompt is longer than {target.name} can read")
                 raise link.format.error(response.status, response.headers, text)
             if streams and is_stream(response):
-                self._stream(x, target, link, response, outcome, ended)
+                self._stream(x, target, link, response, outcome, ended, restore)
                 return
             x.raw = raw = response.read_all(self._limit)
             if x.passes and not streams and x.key is None and x.once is None:
@@ -75,6 +77,8 @@ class Receive:
                 x.answer = link.format.answer(200, response.headers, raw)
                 if x.stops:
                     x.answer = collect(enforced(replay(x.answer), x.stops))
+                if restore is not None:
+                    x.answer = restore.answer(x.answer)
             # An upstream may ignore `stream`; then its bytes are not what was asked for.
             x.passes = x.passes and not streams
             x.ttft_us = x.elapsed_us()
@@ -95,6 +99,7 @@ class Receive:
         response: Response,
         outcome: Outcome,
         ended: Callable[[], None] | None,
+        restore: Restore | None,
     ) -> None:
         client_fd = x.request.client_fd if x.race is None else x.race.client_fd
         pace = None
@@ -103,6 +108,8 @@ class Receive:
         source = read_pieces(link, response, outcome, self._malformed, pace, ended)
         if x.stops:
             source = until(source, x.stops, outcome)
+        if restore is not None:
+            source = restore.pieces(source)
         held: list[Piece] = [] if x.race is None else x.race.held
         try:
             for piece in source:

@@ -143,9 +143,12 @@ class Remember:
     def _keep_wire(self, x: Exchange, stored: Stored, tenant: int, ttl: float) -> None:
         """The rendered form too, so that the same bytes are answered by the edge.
 
-        Not for requests with a cache wish: the edge does not look at those.
+        Not for requests with a cache wish: the edge does not look at those, nor may it
+        answer for those whose prompts are judged.
         """
         if x.request.exact is None or not x.rendered or x.wish.mode != "auto":
+            return
+        if x.prompt is not None:
             return
         if ttl <= 0 or len(x.rendered) > self.max_value:
             return

@@ -9,6 +9,7 @@ from pihub.errors import ModelNotFound
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.offline import Offline
 from pihub.gateway.plan import Planner
+from pihub.gateway.prompts.guard import Guard
 from pihub.gateway.thoughts import Thoughts
 
 
@@ -52,7 +53,7 @@ class ModelTable:
 
 class Router:
     """Sets `targets`, `plan` where one is wanted, and `stored` while the hub is offline.
-    Raises ModelNotFound and what the planner and the offline mode raise."""
+    Raises ModelNotFound, PromptWithheld and what the planner and the offline mode raise."""
 
     def __init__(
         self,
@@ -60,7 +61,9 @@ class Router:
         planner: Planner | None = None,
         thoughts: Thoughts | None = None,
         offline: Offline | None = None,
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard
         self.models = models
         self._planner = planner
         self._thoughts = thoughts
@@ -74,16 +77,22 @@ class Router:
             self._planner(x, chain)
         if self._thoughts is not None:
             self._thoughts.pin(x)
+        if self._guard is not None:
+            x.targets = self._guard.bound(x, x.targets)
         if self._offline is not None:
             self._offline(x)
+            if self._guard is not None and x.stored is None:
+                x.targets = self._guard.bound(x, x.targets)
 
     def allowed(self, x: Exchange) -> tuple[Target, ...]:
         """The chain of a request that is no chat, without what may not answer it.
 
-        Raises ModelNotFound, PolicyRefused and BadRequest.
+        Raises ModelNotFound, PolicyRefused, PromptWithheld and BadRequest.
         """
         chain = self.models.find(x.alias)
-        return chain if self._planner is None else self._planner.allowed(x, chain)
+        if self._planner is not None:
+            chain = self._planner.allowed(x, chain)
+        return chain if self._guard is None else self._guard.bound(x, chain)
 
 
 def chain_targets(

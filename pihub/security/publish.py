@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pihub.errors import Overloaded, StartupError
@@ -42,7 +42,10 @@ class Publisher:
         limits: Limits,
         board: scopes.Published | None = None,
         quotas: Rows | None = None,
+        watches: Callable[[int], bool] = lambda _: False,
     ) -> None:
+        """`watches`: whether the prompts of a key are judged: then the edge may not answer."""
+        self._watches = watches
         self._table = table
         self._rows = rows
         self._board = board
@@ -104,7 +107,8 @@ class Publisher:
     def _rule(self, key: KeyRow) -> scopes.Rule | None:
         tenant = self._tenants.get(key.tenant)
         limits = (None, None) if tenant is None else (tenant.models, tenant.apis)
-        return scope.rule(scope.load(key.scope), *limits)
+        found = scope.rule(scope.load(key.scope), *limits)
+        return scopes.FREE if found is None and self._watches(key.id) else found
 
     def _publish(self, rules: dict[int, scopes.Rule]) -> None:
         if self._board is None or rules == self._rules:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pihub.domain.prompt_mode import PromptMode
 from pihub.settings.access import Access
 from pihub.settings.alerts import Alerts
 from pihub.settings.egress import Egress
@@ -21,6 +22,7 @@ from pihub.settings.offline import Offline
 from pihub.settings.ollama import OllamaManagement
 from pihub.settings.otel import Otel
 from pihub.settings.paging import Paging
+from pihub.settings.prompts import Prompts
 from pihub.settings.routing import ModelRouting, Queue, Routing
 from pihub.settings.scanner import Scanner
 from pihub.settings.section import Positive, Seconds, Section
@@ -119,6 +121,8 @@ class Model(ModelRouting, frozen=True, kw_only=True):
     """`upstream/model` targets in the order in which they are tried."""
     max_tokens: Positive | None = None
     """Sent to upstreams that demand a limit when the client names none."""
+    prompts: PromptMode = "off"
+    """What is done about what its prompts hold, at least."""
 
 
 class ApiCache(Section, frozen=True):
@@ -191,6 +195,7 @@ class Settings(Section, frozen=True):
     offline: Offline = Offline()
     machine: MachineSection = MachineSection()
     scanner: Scanner = Scanner()
+    prompts: Prompts = Prompts()
     upstreams: dict[str, Upstream] = {}
     models: dict[str, Model] = {}
     apis: dict[str, Api] = {}

@@ -17,6 +17,7 @@ from pihub.settings.addresses import (
     sqlite_path,
 )
 from pihub.settings.faults import Faults, Path, did_you_mean
+from pihub.settings.prompts import check as check_prompts
 from pihub.settings.schema import Api, Settings, Timers, Upstream
 from pihub.settings.sizes import parse_size
 from pihub.settings.web_rules import check as check_web
@@ -29,6 +30,7 @@ SIZES: Mapping[Path, tuple[str, str]] = {
     ("limits", "header"): ("1KB", "64KB"),
     ("limits", "answer"): ("64KB", "1GB"),
     ("machine", "write_budget"): ("1MB", "1024GB"),
+    ("prompts", "max_text"): ("1KB", "64MB"),
 }
 """Least and greatest of each size: a cache of 640 bytes is a slip, not a wish."""
 MAX_TARGETS = 32
@@ -65,6 +67,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     check_webhooks(settings, faults)
     check_web(settings, faults)
     alert_rules.check(settings, faults)
+    check_prompts(settings, faults)
     both = sorted(set(settings.upstreams) & set(settings.apis))
     for name in both:
         faults.add(

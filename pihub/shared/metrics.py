@@ -80,6 +80,14 @@ class Column(IntEnum):
     """What the input scanner found and let pass."""
     SCANNER_BLOCKED = 41
     """What it refused."""
+    PROMPTS_FOUND = 42
+    """Prompts in which something was found."""
+    PROMPTS_REDACTED = 43
+    """Those that left the house without it."""
+    PROMPTS_KEPT_LOCAL = 44
+    """Those whose targets outside were left out."""
+    PROMPTS_WITHHELD = 45
+    """Those that were refused, because there was no local target."""
 
 
 class Series(IntEnum):

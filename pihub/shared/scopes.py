@@ -28,6 +28,10 @@ class Rule(NamedTuple):
     networks: tuple[str, ...]
 
 
+FREE = Rule(None, None, ())
+"""Everything is allowed, but the edge asks: its prompts are judged."""
+
+
 class Published(Protocol):
     """A shared board (`_core.board.Board`)."""
 

@@ -27,6 +27,7 @@ from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, chat_path
 from pihub.gateway.lookup import Lookup, Sharing, Stale
 from pihub.gateway.pipeline import Pipeline, Stages
+from pihub.gateway.prompts.guard import Guard
 from pihub.gateway.record import Recorder
 from pihub.gateway.refresh import Refresh
 from pihub.gateway.remember import Remember
@@ -216,6 +217,7 @@ class Bench:
         linger: float = 0.0,
         ttl: float = 1000.0,
         meanwhile: float = 0.0,
+        guard: Callable[[Bench], Guard] | None = None,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -308,11 +310,12 @@ class Bench:
             thoughts=self.thoughts,
             tracking=tracking,
         )
+        judge = None if guard is None else guard(self)
         self.stages = Stages(
             admit=self.admit,
-            inspect=Inspect(),
+            inspect=Inspect(guard=judge),
             lookup=self.lookup,
-            route=Router(self.models, None, self.thoughts),
+            route=Router(self.models, None, self.thoughts, guard=judge),
             call=self.call,
             render=self.render,
             remember=self.remember,

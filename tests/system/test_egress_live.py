@@ -10,10 +10,17 @@ from tests.system.hub import HubProcess, Upstreams
 
 
 def test_what_left_is_shown_signed_and_verified(upstreams: Upstreams, tmp_path: Path) -> None:
+    upstreams.clear_log()
     env = {"PIHUB_ROUTING__KEY_POLICIES": '["1=local-only"]'}
     with HubProcess(tmp_path, upstreams, workers=1, env=env) as hub:
         body = {"model": "assistant", "messages": [{"role": "user", "content": "stay here"}]}
         assert hub.post("/v1/chat/completions", body).status == 200
+        # Every way to an upstream knows the policy, not only that of the chats.
+        said = {**body, "model": "cloud", "max_tokens": 9}
+        assert hub.post("/v1/messages/count_tokens", said).status == 403
+        assert hub.post("/v1/messages", said, x_pihub_deadline="30m").status == 403
+        assert hub.post("/v1/messages", said).status == 403
+        assert upstreams.log("claude") == []
         end = time.monotonic() + 10
         while True:
             signed = json.loads(hub.pihub("egress", "show", "--json").stdout)

@@ -85,7 +85,10 @@ def run_control(
     """
     control = open_control(
         settings,
-        Publisher(state.keys, state.limits, settings.limits, state.scopes, state.quotas),
+        Publisher(
+            state.keys, state.limits, settings.limits, state.scopes, state.quotas,
+            settings.prompts.watches,
+        ),
         Lockout(kept=state.lockouts),
     )
     keys = control.keys

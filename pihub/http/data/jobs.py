@@ -23,6 +23,7 @@ from pihub.errors import (
     Internal,
     ModelNotFound,
     PihubError,
+    PromptWithheld,
     Unsupported,
     UpstreamError,
 )
@@ -137,6 +138,7 @@ class Deferred:
         self._intake(x)
         self._inspect(x)
         self._router(x)
+        x.targets = _as_it_is(x)
         if not soon:
             x.targets = preferred(x)
         target = self._first(x)
@@ -176,6 +178,23 @@ class Deferred:
             finally:
                 self._purse.settle(x)  # the true cost comes later
         raise failed or ModelNotFound("the model's chain is empty")
+
+
+def _as_it_is(x: Exchange) -> tuple[Target, ...]:
+    """The targets that may get the body as it came: it is kept and sent so.
+
+    Raises PromptWithheld.
+    """
+    prompt = x.prompt
+    if prompt is None:
+        return x.targets
+    left = tuple(one for one in x.targets if not prompt.hides_from(one))
+    if not left:
+        raise PromptWithheld(
+            "the prompt holds what must be taken out before it leaves the house, which cannot be "
+            "done for a deferred request: ask without x-pihub-deadline"
+        )
+    return left
 
 
 def preferred(x: Exchange) -> tuple[Target, ...]:

@@ -8,7 +8,7 @@ import msgspec
 
 from pihub.domain.chat import Answer, Ask
 from pihub.errors import BadRequest
-from pihub.protocols.jsontext import encode
+from pihub.protocols.jsontext import edit, encode
 from pihub.protocols.openai.client import OpenAIClient
 from pihub.protocols.responses import parse, response
 from pihub.protocols.responses.response import Kept
@@ -48,18 +48,29 @@ class ResponsesClient(OpenAIClient):
 
     def parse(self, body: bytes) -> Ask:
         wire, own, extra = self._said = parse.decode(body)
-        earlier: list[msgspec.Raw] = []
-        if wire.previous_response_id:
-            kept = self._past.get(wire.previous_response_id)
-            if kept is None:
-                raise BadRequest(
-                    f"previous_response_id: {wire.previous_response_id[:80]!r} is not known "
-                    "(any more): send the conversation as input",
-                    param="previous_response_id",
-                )
-            earlier = kept.input + _OUTPUT.decode(kept.response).output
-        self._items = [*earlier, *own]
+        self._items = [*self._earlier(wire.previous_response_id), *own]
         return parse.parse(wire, self._items, extra)
+
+    def whole(self, body: bytes) -> bytes:
+        """A body that says itself what it refers to. Raises BadRequest."""
+        wire, own, _ = parse.decode(body)
+        if not wire.previous_response_id:
+            return body
+        items = encode([*self._earlier(wire.previous_response_id), *own])
+        return edit(body, {"input": items, "previous_response_id": b"null"})
+
+    def _earlier(self, id_: str | None) -> list[msgspec.Raw]:
+        """What was said up to a stored response, itself included. Raises BadRequest."""
+        if not id_:
+            return []
+        kept = self._past.get(id_)
+        if kept is None:
+            raise BadRequest(
+                f"previous_response_id: {id_[:80]!r} is not known "
+                "(any more): send the conversation as input",
+                param="previous_response_id",
+            )
+        return kept.input + _OUTPUT.decode(kept.response).output
 
     def render(self, answer: Answer, ask: Ask) -> bytes:
         assert self._said is not None
