@@ -19,6 +19,7 @@ from pihub.compose.local_models import start_local_watch
 from pihub.compose.machine import watch as watch_machine
 from pihub.compose.offline import start_wan_watch
 from pihub.compose.otel import otel_exporter
+from pihub.compose.routing import build_preview
 from pihub.compose.webhooks import ControlWebhooks
 from pihub.dashboard.pages import pages
 from pihub.dashboard.sources import Sources
@@ -68,6 +69,7 @@ def run(hub: Hub, slot: int, listener: socket.socket, stop: threading.Event) -> 
             tell=teller(webhooks, hub.settings.server.public_url),
             jobs=partial(jobs.start, slot),
             wan=wan,
+            preview=build_preview(hub, slot),
         )
     finally:
         wan.wake()

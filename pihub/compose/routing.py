@@ -10,8 +10,9 @@ from pihub.gateway.context import ContextGuard
 from pihub.gateway.hedge import Hedge
 from pihub.gateway.learn import Learner
 from pihub.gateway.plan import PLAIN, Planner, Rules
+from pihub.gateway.preview import Previewer
 from pihub.gateway.route import ModelTable
-from pihub.gateway.turns import Lane, Turns
+from pihub.gateway.turns import Lane, Turns, Waits
 from pihub.settings.routing_rules import local as local_upstreams
 from pihub.settings.schema import Settings
 from pihub.shared.difficulty import Difficulty, load
@@ -32,27 +33,9 @@ def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
     """RAM: some KiB a worker; the weights of the difficulty are the hub's, shared by fork."""
     settings, state = hub.settings, hub.state
     speeds, models = Speeds(state), LocalState(state)
-    lanes = {
-        name: Lane(hub.rows[name], one.queue.patience, one.queue.hold)
-        for name, one in settings.upstreams.items()
-        if one.queue.parallel
-    }
-    turns = Turns(lanes, speeds, models, waiter, state, slot)
+    turns = Turns(_lanes(hub), speeds, models, waiter, state, slot)
     local = local_upstreams(settings)
-    planner = Planner(
-        model_rules(settings),
-        local,
-        frozenset(lanes),
-        key_policies(settings),
-        speeds,
-        models,
-        turns,
-        hub.prices,
-        hub.difficulty,
-        state,
-        slot,
-        chain_seconds=settings.routing.chain_seconds,
-    )
+    planner = _planner(hub, slot, speeds, models, turns)
     guard = ContextGuard(models, state, slot)
     retries = RetryBudget(settings.routing.retry_share)
     care = Care(turns, guard, retries, local, hub.rows, state, slot)
@@ -66,6 +49,39 @@ def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
         share=settings.routing.hedge_share,
     )
     return RoutingParts(planner, care, Learner(speeds, state, slot), hedge)
+
+
+def build_preview(hub: Hub, slot: int) -> Previewer:
+    """The control process's look at the router of the workers."""
+    state = hub.state
+    planner = _planner(hub, slot, Speeds(state), LocalState(state), Waits(_lanes(hub), state))
+    return Previewer(hub.models, planner, hub.health.snapshot, lambda: hub.difficulty or load())
+
+
+def _lanes(hub: Hub) -> dict[str, Lane]:
+    return {
+        name: Lane(hub.rows[name], one.queue.patience, one.queue.hold)
+        for name, one in hub.settings.upstreams.items()
+        if one.queue.parallel
+    }
+
+
+def _planner(hub: Hub, slot: int, speeds: Speeds, models: LocalState, waits: Waits) -> Planner:
+    settings = hub.settings
+    return Planner(
+        model_rules(settings),
+        local_upstreams(settings),
+        frozenset(_lanes(hub)),
+        key_policies(settings),
+        speeds,
+        models,
+        waits,
+        hub.prices,
+        hub.difficulty,
+        hub.state,
+        slot,
+        chain_seconds=settings.routing.chain_seconds,
+    )
 
 
 def model_rules(settings: Settings) -> dict[str, Rules]:

@@ -36,6 +36,22 @@ WHY = {
     "refused": "The hub itself said no: the key, a limit, the size or the input.",
     "failed": "The hub or the only upstream failed.",
     "client-gone": "The client left before the end.",
+    "fallback-unreachable": "The target before could not be reached, so the next one was asked.",
+    "fallback-timeout": "The target before was too slow, so the next one was asked.",
+    "fallback-error": "The target before answered with an error, so the next one was asked.",
+    "fallback-busy": "The target before was busy or its queue full, so the next one was asked.",
+    "fallback-breaker": "The target before rests after failures, so the next one was asked.",
+    "fallback-protocol": "The target before gave a broken answer, so the next one was asked.",
+    "fallback-incomplete": "The target before broke off its answer, so the next one was asked.",
+    "fallback-rejected": "The target before refused the request, so the next one was asked.",
+    "fallback-draft": "The local model's draft did not pass its checks, so the next one was asked.",
+    "fallback-context": "The prompt is longer than the target before can read.",
+    "unsupported-by-first": "The first target cannot do what was asked for.",
+    "hedge-won": "The first target was late; a second one was asked, too, and was faster.",
+    "budget-downgrade": "A budget is near its limit, so a cheaper target of the chain answered.",
+    "stale-on-error": "The upstream failed, and an old answer was allowed to stand in.",
+    "revalidated": "The upstream confirmed the kept answer.",
+    "passed-through": "The answer of the API, as it came.",
 }
 """Plain words for x-pihub-reason; other reasons speak for themselves."""
 CHATS = {

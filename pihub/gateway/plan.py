@@ -144,7 +144,7 @@ class Planner:
             deadline = rules.deadline_ms
         policy, only = self._policy(x, rules)
         ask = x.parsed()
-        found = [self._candidate(x, ask, chain, place, rules) for place in range(len(chain))]
+        found = self.weigh(chain, rules, len(x.request.body), ask.max_tokens)
         if only:
             found, _ = order(only, found)
         hard = False
@@ -203,13 +203,28 @@ class Planner:
             )
         return policy, restriction(key, rules.policy)
 
+    def rules(self, alias: str) -> Rules:
+        return self._rules.get(alias, PLAIN)
+
+    def figures(self, target: Target) -> predict.Figures:
+        """What was learnt of it."""
+        return self._speeds.figures(target)
+
+    def weigh(
+        self, chain: Sequence[Target], rules: Rules, size: int, most: int | None
+    ) -> list[Candidate]:
+        """Each target as it stands now, for a request of `size` bytes that wants at most
+        `most` tokens."""
+        return [
+            self._candidate(target, place, rules, size, most) for place, target in enumerate(chain)
+        ]
+
     def _candidate(
-        self, x: Exchange, ask: Ask, chain: Sequence[Target], place: int, rules: Rules
+        self, target: Target, place: int, rules: Rules, size: int, most: int | None
     ) -> Candidate:
-        target = chain[place]
         figures = self._speeds.figures(target)
-        prompt = predict.prompt_tokens(len(x.request.body), figures)
-        output = predict.output_tokens(figures, ask.max_tokens)
+        prompt = predict.prompt_tokens(size, figures)
+        output = predict.output_tokens(figures, most)
         local = target.upstream in self._local
         ms = predict.service_ms(figures, prompt, output)
         if ms is not None and target.kind == "ollama":

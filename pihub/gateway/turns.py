@@ -57,7 +57,20 @@ class Turn:
             self._table.queues.leave(self._row, ticket, now_ms())
 
 
-class Turns:
+class Waits:
+    """What a newcomer to each queue would wait, as any process sees it."""
+
+    def __init__(self, lanes: Mapping[str, Lane], state: SharedState) -> None:
+        self._lanes = lanes
+        self._state = state
+
+    def wait_ms(self, upstream: str) -> int:
+        """Predicted for a newcomer; 0 without a queue."""
+        lane = self._lanes.get(upstream)
+        return 0 if lane is None else self._state.queues.load(lane.row, now_ms())[2]
+
+
+class Turns(Waits):
     """The queues of all local upstreams, as one worker uses them."""
 
     def __init__(
@@ -69,17 +82,11 @@ class Turns:
         state: SharedState,
         slot: int,
     ) -> None:
-        self._lanes = lanes
+        super().__init__(lanes, state)
         self._speeds = speeds
         self._models = models
         self._waiter = waiter
-        self._state = state
         self._slot = slot
-
-    def wait_ms(self, upstream: str) -> int:
-        """Predicted for a newcomer; 0 without a queue."""
-        lane = self._lanes.get(upstream)
-        return 0 if lane is None else self._state.queues.load(lane.row, now_ms())[2]
 
     def take(self, x: Exchange, target: Target) -> Turn | None:
         """Wait for a turn and for the model; None where there is no queue.

@@ -117,17 +117,6 @@ def test_a_live_stream_is_seen_and_ended(
         upstreams.pace(0.0)
 
 
-def test_two_models_answer_side_by_side(house: HubProcess, olga: Page) -> None:
-    olga.goto(f"{house.url}/dashboard/playground")
-    olga.fill("[name=key]", house.key)
-    olga.select_option("[data-side=right] select", "cloud")
-    olga.click("text=Ask both")
-    for side in ("left", "right"):
-        until(olga, f"document.querySelector('[data-side={side}] .answer').textContent.length > 5")
-        olga.wait_for_selector(f"[data-side={side}] th:has-text('route')")
-    assert "claude/" in (olga.text_content("[data-side=right] tbody") or "")
-
-
 def test_a_viewer_gets_no_buttons(house: HubProcess, chromium: Browser) -> None:
     control = open_control(Settings(store=Store(url=f"sqlite://{house.folder}/pihub.db")))
     control.accounts.create("vera", PASSWORD, "analyst")

@@ -53,7 +53,10 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 ("Name", "Chain, in the order of trying", "Input/output, USD a million tokens"),
                 tuple(chains),
                 "No model is configured: add [models.NAME] with a chain to pihub.toml.",
-                links=(("Why did it choose that? Filter the requests", "/dashboard/requests"),),
+                links=(
+                    ("Why would it choose that? Try a prompt", "/dashboard/playground"),
+                    ("Why did it choose that? Open a request", "/dashboard/requests"),
+                ),
             ),
             Table(
                 "Models that answered, 7 days",

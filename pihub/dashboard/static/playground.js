@@ -1,39 +1,112 @@
-// Two streamed chats side by side. Answers are put in as text only.
+// Two conversations side by side, streamed. Answers are put in as text only; what is said stays
+// in this page, and goes with the next question, until a new conversation begins.
 
+import { csrf } from "./screen.js";
+
+const API = "/admin/api/v1";
 const form = document.querySelector("#ask");
-const TOLD = ["x-pihub-route", "x-pihub-reason", "x-pihub-cache", "x-pihub-cost", "x-pihub-predicted-ms", "x-pihub-request-id"];
-let running = [];
+const stopper = form.querySelector("[data-do=stop]");
+const TOLD = [["route", "x-pihub-route"], ["reason", "x-pihub-reason"], ["cache", "x-pihub-cache"], ["predicted ms", "x-pihub-predicted-ms"]];
+const LOOKS = 8, PAUSE = 700;
+let stop = null;
 
-function row(body, name, text) {
+const money = (usd) => usd === null ? "unknown" : usd === 0 ? "$0" : `$${usd < 0.01 ? usd.toPrecision(2) : usd.toFixed(3)}`;
+const time = (ms) => ms === null ? "not measured" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+
+function row(body, ...texts) {
   const line = body.insertRow();
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.textContent = name;
-  line.append(head);
-  line.insertCell().textContent = text;
+  texts.forEach((text, index) => {
+    const cell = index ? line.insertCell() : document.createElement("th");
+    if (!index) { cell.scope = "row"; line.append(cell); }
+    cell.append(text);
+  });
+  return line;
 }
 
-async function ask(side, stop) {
-  const out = side.querySelector(".answer"), facts = side.querySelector("tbody");
-  out.textContent = "";
-  facts.replaceChildren();
+function bubble(side, who, text) {
+  const box = document.createElement("p");
+  box.className = who;
+  box.textContent = text;
+  side.log.append(box);
+  side.log.scrollTop = side.log.scrollHeight;
+  return box;
+}
+
+const sides = [...document.querySelectorAll("[data-side]")].map((element) => ({
+  element, turns: [],
+  log: element.querySelector(".answer"),
+  facts: element.querySelector("table.numbers tbody"),
+  whys: element.querySelector(".whys"),
+  get model() { return element.querySelector("select").value; },
+}));
+
+async function explain(side, question) {
+  const answer = await fetch(`${API}/models/${encodeURIComponent(side.model)}/preview`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-csrf-token": csrf() },
+    body: JSON.stringify({ prompt: question, max_tokens: Number(form.elements.max.value) || null }),
+  }).catch(() => null);
+  const [text, note] = side.whys.querySelectorAll("p");
+  const body = side.whys.querySelector("tbody");
+  side.whys.hidden = false;
+  body.replaceChildren();
+  note.textContent = "";
+  side.whys.querySelector("table").hidden = !answer?.ok;
+  if (!answer?.ok) {
+    const told = await answer?.json().catch(() => ({}));
+    text.textContent = answer?.status === 403 ? "Log in to see how the router decides." : told?.detail ?? "The hub does not answer.";
+    return;
+  }
+  const told = await answer.json();
+  text.textContent = told.text;
+  for (const one of told.targets) {
+    row(body, one.target, money(one.cost_usd), time(one.predicted_ms), one.state).querySelectorAll("td:not(:last-child)").forEach((cell) => cell.classList.add("num"));
+  }
+  const hard = told.difficulty, causes = hard.causes.map((one) => one.what).slice(0, 4).join(", ");
+  note.textContent = `Predicted for ${told.prompt_tokens} tokens in and ${told.output_tokens} out. As a prompt it is ${hard.verdict}: ${Math.round(hard.rank * 100)} % of known prompts gain less by a strong model${hard.decides ? "" : "; this model's policy does not ask for that"}. What weighs most: ${causes}.`;
+}
+
+// The record tells the cost of a stream, which is not known when its header is sent.
+async function recorded(side, id) {
+  for (let look = 0; look < LOOKS; look++) {
+    await new Promise((done) => setTimeout(done, PAUSE));
+    const answer = await fetch(`${API}/requests?limit=50`).catch(() => null);
+    if (!answer?.ok) return;
+    const found = (await answer.json()).items.find((one) => one.request_id === id);
+    if (!found) continue;
+    row(side.facts, "cost", `${money(found.cost_usd)}${found.saved_usd ? `, saved ${money(found.saved_usd)}` : ""}${found.simulated ? " (simulated)" : ""}`);
+    row(side.facts, "tokens", `${found.tokens.input} in, ${found.tokens.output} out`);
+    const link = document.createElement("a");
+    link.href = `/dashboard/requests/${found.id}`;
+    link.textContent = "where its time went";
+    row(side.facts, "request", link);
+    return;
+  }
+}
+
+async function ask(side, question, signal) {
+  side.facts.replaceChildren();
+  bubble(side, "asked", question);
+  const out = bubble(side, "told", "");
+  const messages = [...side.turns, { role: "user", content: question }];
   const began = performance.now();
-  let first = 0, answer;
+  let first = 0, answer, said = "", failed = "";
   try {
     answer = await fetch("/v1/chat/completions", {
       method: "POST",
-      signal: stop,
+      signal,
       headers: { "content-type": "application/json", authorization: `Bearer ${form.elements.key.value.trim()}` },
       body: JSON.stringify({
-        model: side.querySelector("select").value,
+        model: side.model,
         stream: true,
         temperature: Number(form.elements.temperature.value),
         max_tokens: Number(form.elements.max.value),
-        messages: [{ role: "user", content: form.elements.text.value }],
+        messages,
       }),
     });
-  } catch { out.textContent = "The hub does not answer."; return; }
-  for (const name of TOLD) if (answer.headers.get(name)) row(facts, name.slice(8), answer.headers.get(name));
+  } catch { out.textContent = signal.aborted ? "[stopped]" : "The hub does not answer."; return; }
+  for (const [name, header] of TOLD) if (answer.headers.get(header)) row(side.facts, name, answer.headers.get(header));
+  const id = answer.headers.get("x-pihub-request-id");
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
     out.textContent = told.error?.message ?? `Refused (${answer.status})`;
@@ -50,22 +123,48 @@ async function ask(side, stop) {
     for (const line of lines) {
       if (!line.startsWith("data: ") || line === "data: [DONE]") continue;
       const event = JSON.parse(line.slice(6));
-      if (event.error) out.append(`\n[${event.error.message}]`);
+      if (event.error) failed = event.error.message;
       const text = event.choices?.[0]?.delta?.content;
-      if (text && !first) first = performance.now() - began;
-      if (text) out.append(text);
+      if (!text) continue;
+      first ||= performance.now() - began;
+      said += text;
+      out.append(text);
     }
   }
-  row(facts, "first token", `${Math.round(first)} ms`);
-  row(facts, "in all", `${Math.round(performance.now() - began)} ms`);
+  if (signal.aborted) out.append(" [stopped]");
+  if (failed) out.append(`\n[${failed}]`);
+  // What was said so far is a turn; a question without any answer may be asked again.
+  if (said) side.turns = [...messages, { role: "assistant", content: said }];
+  row(side.facts, "first token", first ? time(first) : "none");
+  row(side.facts, "in all", time(performance.now() - began));
+  await recorded(side, id);
 }
 
-form.addEventListener("submit", (event) => {
+const open = () => sides.filter((side) => side.model);
+
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  for (const one of running) one.abort();
-  running = [...document.querySelectorAll("[data-side]")].map((side) => {
-    const stop = new AbortController();
-    ask(side, stop.signal);
-    return stop;
-  });
+  stop?.abort();
+  const mine = stop = new AbortController();
+  const question = form.elements.text.value.trim();
+  stopper.disabled = false;
+  const talks = open().map((side) => { explain(side, question); return ask(side, question, mine.signal); });
+  form.elements.text.value = "";
+  await Promise.allSettled(talks);
+  if (stop === mine) stopper.disabled = true;
+});
+
+form.addEventListener("click", (event) => {
+  const what = event.target.closest("[data-do]")?.dataset.do;
+  if (what === "stop") stop?.abort();
+  if (what === "explain" && form.elements.text.reportValidity()) for (const side of open()) explain(side, form.elements.text.value.trim());
+  if (what !== "anew") return;
+  stop?.abort();
+  for (const side of sides) {
+    side.turns = [];
+    side.log.replaceChildren();
+    side.facts.replaceChildren();
+    side.whys.hidden = true;
+  }
+  form.elements.text.focus();
 });

@@ -70,6 +70,9 @@ class Operation:
     alone: bool = True
     """As a write it has the hub's configuration to itself; False: it may take long (it asks
     another machine), and changes nothing that an If-Match could guard."""
+    audited: bool = True
+    """Has a line in the audit log as a write; False: it only looks, with a body for what must
+    not stand in a URL."""
     media: str = JSON
     """Of the answer; a handler of another one returns bytes."""
     tags: tuple[str, ...] = field(default=())

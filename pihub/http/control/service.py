@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from pihub.errors import StartupError
+from pihub.gateway.preview import Previewer
 from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
@@ -74,6 +75,7 @@ def run_control(
         lambda *_: None
     ),
     wan: WanWatch | None = None,
+    preview: Previewer | None = None,
 ) -> None:
     """Blocks until `stop`; then what the rings hold is stored, within 8 seconds.
 
@@ -138,6 +140,7 @@ def run_control(
         egress=egress,
         jobs=jobs(store, observers.recorder.mark(), keys),
         wan=wan,
+        preview=preview,
     )
 
     def saved(number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from pihub.gateway.preview import Previewer
 from pihub.insight.cache_desk import CacheDesk
 from pihub.insight.tenant_picture import TenantPicture
 from pihub.jobs.service import JobService
@@ -67,6 +68,14 @@ class ControlServices:
 
     wan: WanWatch | None = None
     """None in tests of pages alone."""
+    preview: Previewer | None = None
+    """What the router would do; None in tests of pages alone. What uses it asks
+    `actor.tenant` for its models."""
+
+    @property
+    def router(self) -> Previewer:
+        assert self.preview is not None
+        return self.preview
 
     @property
     def cache(self) -> CacheDesk:
