@@ -392,6 +392,38 @@ def test_a_body_that_breaks_is_a_bad_request() -> None:
     assert b'"bad_request"' in hub.call(environ(**body))[0]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"PATH_INFO": b"/v1/chat/completions"},
+        {"PATH_INFO": None},
+        {"CONTENT_LENGTH": "\u0664"},
+        {"CONTENT_LENGTH": "4", "wsgi.input": None},
+    ],
+)
+def test_an_environ_that_no_server_makes_is_a_bad_request(odd: dict[str, Any]) -> None:
+    hub = Hub()
+    assert b'"bad_request"' in hub.call(environ(b"body", **odd))[0]
+    assert hub.reached == []
+
+
+def test_a_refusal_is_sent_though_the_rest_of_the_body_breaks() -> None:
+    hub = Hub()
+    pieces: list[bytes | Exception] = [b"x" * 100, OSError("gone")]
+    body = {"wsgi.input": Trickle(pieces), "CONTENT_LENGTH": "500"}
+    assert b'"invalid_api_key"' in hub.call(environ(HTTP_AUTHORIZATION="Bearer no", **body))[0]
+    assert pieces == []
+
+
+def test_a_status_without_a_name() -> None:
+    hub = Hub()
+    facts = {"model": 1, "upstream": 1, "alias": 1, "stream": False, "saved_nano": 1}
+    packed = pack_wire(299, b"t", [], b"answer", **facts, in_tok=0, out_tok=0)
+    assert hub.cache.put(*wire_key(hub.secret, 77, 1, b"q"), 7, packed, 60)
+    assert hub.call(environ(b"q")) == [b"answer"]
+    assert hub.sent[0][0] == "299 Unknown"
+
+
 @pytest.mark.parametrize("length", [MAX_BODY, MAX_BODY + 1])
 def test_the_largest_body(length: int) -> None:
     hub = Hub()
@@ -483,6 +515,8 @@ def test_construction_refuses() -> None:
         Edge(**{**hub.parts, "slot": 1})
     with pytest.raises(ValueError, match="32 bytes"):
         hub.build({}, secret=b"short")
+    with pytest.raises(ValueError, match="bad max_body -1"):
+        hub.build({}, max_body=-1)
     with pytest.raises(ValueError, match="route numbers"):
         hub.build({"/x": 64})
     for path in ("x", "", "/\n", "/\u0100"):
@@ -529,6 +563,17 @@ def test_an_answer_to_spread_json_is_kept_under_the_compact_key() -> None:
     assert hub.reached[-1]["pihub.body"] == SPREAD, "the upstream gets what the client sent"
     hub.call(environ(b'{"a": tr ue}'))
     assert hub.reached[-1]["pihub.exact"] == wire_key(hub.secret, 77, 1, b'{"a": tr ue}')
+
+
+def test_a_body_that_is_too_long_to_be_respelled_has_its_own_key() -> None:
+    hub = Hub()
+    hub.edge = hub.build(ROUTES, max_body=1 << 20)
+    for size, shorter in ((256 << 10, True), ((256 << 10) + 1, False)):
+        spread = b"[1," + b" " * (size - 5) + b"2]"
+        assert len(spread) == size
+        hub.call(environ(spread))
+        key = wire_key(hub.secret, 77, 1, b"[1,2]" if shorter else spread)
+        assert hub.reached[-1]["pihub.exact"] == key
 
 
 def test_whitespace_within_a_string_is_another_question() -> None:

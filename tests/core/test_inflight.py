@@ -101,6 +101,22 @@ def test_leading_following_waking(fds: tuple[int, ...]) -> None:
     assert woken(fds) == set(), "once"
 
 
+def test_a_leader_tells_its_followers_and_they_stay(fds: tuple[int, ...]) -> None:
+    table = make(fds)
+    assert table.leader(7, 0) == -1
+    assert table.begin(7, 1, 1_000, 0) is True
+    assert table.leader(7, 1) == 1
+    assert not table.followed(7, 1) and not table.tell(7, 1)
+    assert table.begin(7, 2, 1_000, 1) is False
+    assert table.followed(7, 1) and not table.followed(7, 2) and not table.tell(7, 2)
+    assert woken(fds) == set()
+    for _ in range(2):
+        assert table.tell(7, 1)
+        assert woken(fds) == {2}
+    table.end(7, 1)
+    assert not table.followed(7, 1) and not table.tell(7, 1)
+
+
 def test_a_hung_leader_is_replaced_and_its_followers_stay(fds: tuple[int, ...]) -> None:
     table = make(fds)
     assert table.begin(7, 1, 100, 0)

@@ -2,9 +2,10 @@
  *
  *   crash KILLS SECONDS-AT-MOST
  *
- * Four processes read and write a small shared cache. Every second one kills itself at a
- * test point inside of a shard's lock (PH_POINT), the others are killed by the parent at any
- * instant. Each death is recovered as the arbiter does it, and the place is taken by a new
+ * Four processes read and write a small shared cache. Two of them kill themselves at a test
+ * point inside of a shard's lock (PH_POINT), the other two are killed by the parent at any
+ * instant. The parent kills and waits for a death of the first kind by turns, so that each kind
+ * is half of all, however little of the processor the workers get. Each death is recovered as the arbiter does it, and the place is taken by a new
  * process. Prints: kills, kills inside of a lock, hits, races caught, torn, foreign, locks
  * stuck, shards whose counters differ from a recount. With -DPH_NO_REVALIDATION the same
  * program must find torn values.
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,7 +108,8 @@ static void work(unsigned slot, unsigned incarnation, uint64_t seed) {
 static pid_t start(unsigned slot, unsigned incarnation, uint64_t seed, int armed) {
     pid_t pid = fork();
     if (pid == 0) {
-        fuse = armed ? 200 + seed % 4000 : 0;
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* else they would go on for ever without the parent */
+        fuse = armed ? 50 + seed % 2000 : 0;
         work(slot, incarnation, seed);
         _exit(0);
     }
@@ -127,7 +130,7 @@ int main(int argc, char **argv) {
     cache.owner = 1;
     ph_cache_start(&cache);
     pid_t pid[WORKERS + 1] = {0};
-    unsigned life[WORKERS + 1] = {0};
+    unsigned life[WORKERS + 1] = {0}, turn = 0;
     uint64_t seed = 1;
     while (done < kills && ph_mono_ns() < end) {
         for (unsigned slot = 1; slot <= WORKERS; slot++) {
@@ -136,12 +139,18 @@ int main(int argc, char **argv) {
                 pid[slot] = start(slot, ++life[slot], mix(seed), slot & 1);
             }
         }
-        usleep(1000 + (useconds_t)(mix(seed + done) % 4000));
-        unsigned victim = 2 + 2 * (done & 1);
-        kill(pid[victim], SIGKILL);
         int status;
+        pid_t gone;
+        if (turn++ & 1) {
+            gone = waitpid(-1, &status, 0);       /* who burns down first */
+        } else {
+            usleep(1000 + (useconds_t)(mix(seed + done) % 4000));
+            gone = pid[2 + (turn & 2)];
+            kill(gone, SIGKILL);
+            waitpid(gone, &status, 0);
+        }
         for (unsigned slot = 1; slot <= WORKERS; slot++) {
-            if (slot == victim ? waitpid(pid[slot], &status, 0) > 0 : waitpid(pid[slot], &status, WNOHANG) > 0) {
+            if (pid[slot] == gone) {
                 if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
                     fprintf(stderr, "a worker ended with status %d\n", status);
                     return 3;

@@ -1,6 +1,6 @@
 """The cache under 300 kill -9, its negative control, sanitizers, and an ARM build.
 
-crash.c has the processes; half of the deaths are at a test point inside of a shard's lock.
+crash.c has the processes; every second death is at a test point inside of a shard's lock.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sound(result: Result, kills: int, inside: int) -> None:
 
 def test_300_kills(tmp_path: Path) -> None:
     result = crash(build(tmp_path / "crash", "crash.c", "-O2"), kills=300)
-    sound(result, 300, 30)
+    sound(result, 300, 100)
     assert result.races > 0, "no reader met a writer: the test proved nothing"
 
 
@@ -67,7 +67,7 @@ def test_under_sanitizers(tmp_path: Path) -> None:
         tmp_path / "crash", "crash.c", "-O1", "-g", "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all", compiler="cc",
     )  # fmt: skip
-    sound(crash(program, kills=60), 60, 5)
+    sound(crash(program, kills=60), 60, 20)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def qemu() -> str:
 def test_on_arm(tmp_path: Path, qemu: str) -> None:
     """Emulated on x86 this proves the code, not the weak memory order."""
     program = build(tmp_path / "crash", "crash.c", "-O2", "-static", compiler=CROSS)
-    sound(crash(qemu, program, kills=40), 40, 3)
+    sound(crash(qemu, program, kills=40), 40, 12)
 
 
 @pytest.mark.parametrize(("what", "at_least"), [("leaders", 1_000), ("probes", 100_000)])

@@ -14,9 +14,12 @@ INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
 
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("points") / "points"
+    return build(tmp_path_factory.mktemp("points") / "points", "-O2")
+
+
+def build(program: Path, *more: str) -> Path:
     compiler = os.environ.get("CC", "cc").split()
-    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-unused-function", f"-I{INCLUDE}"]
+    flags = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function", f"-I{INCLUDE}", *more]
     subprocess.run([*compiler, *flags, "-o", program, HERE / "points.c"], check=True)
     return program
 
@@ -35,3 +38,9 @@ def test_one_leader_and_every_follower_woken(points: Path) -> None:
 
 def test_one_probe_a_lease(points: Path) -> None:
     assert run(points, "probes")[2] == 100_000
+
+
+@pytest.mark.parametrize(("what", "at_least"), [("leaders", 1_000), ("probes", 100_000)])
+def test_under_sanitizers(tmp_path: Path, what: str, at_least: int) -> None:
+    more = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    assert max(run(build(tmp_path / "points", *more), what)) >= at_least
