@@ -82,6 +82,9 @@ release: $(STAMP)-dev  ## all that is published, with bill of materials and chec
 trace: $(STAMP)-dev  ## coverage of Python and Cython lines
 	deploy/coverage.sh $(BIN)/python $(ARGS)
 
+asan: $(STAMP)-dev  ## the core and its C programs under AddressSanitizer and UBSan
+	deploy/asan.sh $(BIN)/python $(ARGS)
+
 lock: $(STAMP)-dev  ## pin every dependency by hash
 	deploy/lock.sh $(BIN)/python
 
