@@ -7,7 +7,7 @@ import importlib
 import sys
 
 NAMES = ("core", "gateway", "prompts", "recorder")
-LONG = ("ledger", "store", "suite", "webhooks")
+LONG = ("ledger", "store", "streams", "suite", "webhooks")
 """Run only when named: they take minutes."""
 
 

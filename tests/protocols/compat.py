@@ -248,11 +248,18 @@ def proofs(tests: Path = ROOT / "tests") -> dict[int, list[str]]:
     return found
 
 
-def page(failed: Collection[str] = ()) -> str:
-    """`failed`: tests that did not pass, as `path::name`."""
-    proven = {
-        number: names for number, names in proofs().items() if not set(names) & set(failed)
-    }
+def wanted() -> set[str]:
+    """Every test on which a tick stands, as `path::name`, of faults `path::name[fault]`."""
+    names = {name for tests in proofs().values() for name in tests}
+    names |= {name for _, tests in INVARIANTS.values() for name in tests}
+    return names | {f"{MATRIX}::test_fault[{fault}]" for fault in FAULTS}
+
+
+def page(passed: Collection[str] | None = None) -> str:
+    """`passed`: the tests that ran and passed; None: all that are wanted. What did not run
+    has no tick."""
+    fine = wanted() if passed is None else set(passed)
+    proven = {number: names for number, names in proofs().items() if fine.issuperset(names)}
     parts = [HEAD]
     total = 0
     for title, cases in SECTIONS.items():
@@ -264,40 +271,48 @@ def page(failed: Collection[str] = ()) -> str:
     parts.append(f"\n{total} of {sum(map(len, SECTIONS.values()))} cases are proven.\n")
     parts.append(FAULT_HEAD)
     for fault, text in FAULTS.items():
-        fine = f"{MATRIX}::test_fault[{fault}]" not in failed
-        parts.append(f"| {fault} | {text} |" + f" {'✓' if fine else ''} |" * 6 + "\n")
+        tick = "✓" if f"{MATRIX}::test_fault[{fault}]" in fine else ""
+        parts.append(f"| {fault} | {text} |" + f" {tick} |" * 6 + "\n")
     parts.append(INVARIANT_HEAD)
     for number, (text, names) in INVARIANTS.items():
-        fine = bool(names) and not set(names) & set(failed)
+        held = bool(names) and fine.issuperset(names)
         parts.append(
-            f"| {number} | {text} | {'✓' if fine else ''} | {len(names) if fine else ''} |\n"
+            f"| {number} | {text} | {'✓' if held else ''} | {len(names) if held else ''} |\n"
         )
     parts.append(RULES)
     return "".join(parts)
 
 
-class _Failures:
-    """A pytest plugin: which tests did not pass, whatever their parameters; faults by name."""
+class Seen:
+    """A pytest plugin: which tests ran and passed with all their parameters; faults by name."""
 
     def __init__(self) -> None:
-        self.found: set[str] = set()
+        self._ran: set[str] = set()
+        self._failed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed or report.skipped:
-            matrix = report.nodeid.startswith(MATRIX)
-            self.found.add(report.nodeid if matrix else report.nodeid.partition("[")[0])
+        matrix = report.nodeid.startswith(MATRIX)
+        name = report.nodeid if matrix else report.nodeid.partition("[")[0]
+        if report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
+            self._ran.add(name)
+        elif not report.passed or hasattr(report, "wasxfail"):
+            self._failed.add(name)
+
+    @property
+    def passed(self) -> set[str]:
+        return self._ran - self._failed
 
 
-def failures() -> set[str]:
-    """Run the tests of all cases and faults."""
-    names = sorted({name for names in proofs().values() for name in names})
-    names += sorted({name for _, tests in INVARIANTS.values() for name in tests})
-    plugin = _Failures()
-    pytest.main(["-q", "-p", "no:cacheprovider", MATRIX, *names], plugins=[plugin])
-    return plugin.found
+def run() -> set[str]:
+    """Run the tests of all cases, faults and invariants; those that passed."""
+    files = sorted({name for name in wanted() if not name.startswith(MATRIX)})
+    seen = Seen()
+    pytest.main(["-q", "-p", "no:cacheprovider", MATRIX, *files], plugins=[seen])
+    return seen.passed
 
 
 if __name__ == "__main__":
-    broken = failures()
-    PAGE.write_text(page(broken))
-    sys.exit(f"not proven: {sorted(broken)}" if broken else 0)
+    found = run()
+    PAGE.write_text(page(found))
+    missing = sorted(wanted() - found)
+    sys.exit(f"not proven: {missing}" if missing else 0)
