@@ -15,7 +15,7 @@ from pihub.compose.prompts import prompt_guard
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import Refused, scanner_gate, scanner_judge
-from pihub.compose.sharing import build_shares
+from pihub.compose.sharing import build_shares, negatives
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
 from pihub.domain.ports import Waiter
@@ -227,6 +227,7 @@ class Worker:
                 settings.cache.stale_while_revalidate,
                 Refresh(self._background, self._answers, lambda x: pipeline.refresh(x)),
             ),
+            negatives=negatives(hub),
         )
 
         offline = offline_mode(hub, slot, routing.planner, lookup)

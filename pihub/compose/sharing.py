@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from pihub.domain.ports import Waiter
 from pihub.gateway.linger import Linger
+from pihub.gateway.negatives import Negatives
 from pihub.gateway.promptcache import PromptCache
 from pihub.gateway.track import Tracking
 from pihub.shared.answers import AnswerCache, ByteCache
 from pihub.shared.flights import Flights
+from pihub.shared.negatives import NegativeCache
 from pihub.shared.relay import Relay
 from pihub.shared.routing import Speeds
 from pihub.shared.streams import StreamTracker
@@ -25,6 +27,15 @@ class Shares:
     linger: Linger
     tracking: Tracking
     prompt_cache: PromptCache | None
+
+
+def negatives(hub: Hub) -> Negatives | None:
+    """What upstreams refused; None: every request is asked."""
+    ttl, state = hub.settings.cache.negative_ttl, hub.state
+    if not ttl:
+        return None
+    kept = NegativeCache(state.cache, state.arena.secret, hub.loaded.epoch)
+    return Negatives(kept, ttl, state.names.intern)
 
 
 def build_shares(

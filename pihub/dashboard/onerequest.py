@@ -32,6 +32,7 @@ WHY = {
     "flight-shared": "An identical request was in flight; its answer served both.",
     "stale-meanwhile": "A kept answer past its time, given at once while a new one is fetched.",
     "refreshed": "The hub asked by itself, to replace a kept answer that is past its time.",
+    "kept-refusal": "An upstream refused the very same a moment ago and was not asked again.",
     "chain-exhausted": "Every target of the chain failed.",
     "refused": "The hub itself said no: the key, a limit, the size or the input.",
     "failed": "The hub or the only upstream failed.",

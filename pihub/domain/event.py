@@ -66,6 +66,8 @@ class Reason(IntEnum):
     """An expired answer was given at once, while a new one is fetched."""
     REFRESHED = 22
     """The hub itself asked, for an answer that replaces an expired one."""
+    KEPT_REFUSAL = 23
+    """An upstream refused the very same a moment ago; it was not asked again."""
 
     QUEUED = 21
     """Nothing outside was reached: it was made a job."""

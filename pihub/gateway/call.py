@@ -32,6 +32,7 @@ from pihub.gateway.exchange import Exchange
 from pihub.gateway.hedge import Hedge
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link
+from pihub.gateway.negatives import final
 from pihub.gateway.outcome import Outcome
 from pihub.gateway.outgoing import Outgoing
 from pihub.gateway.pace import Pace
@@ -132,6 +133,7 @@ class Call:
             if errors:
                 self._state.counters.add(self._slot, Column.FALLBACKS, 1)
             return
+        x.refused = final(errors)
         own = bool(x.targets) and self._is_own(
             x, self._links[x.targets[-1].upstream].facing(x.request.client.name)
         )

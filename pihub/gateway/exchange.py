@@ -134,6 +134,8 @@ class Exchange:
     failures: tuple[str, ...] = ()
     moved_on: PihubError | None = None
     """How the last target before the one that answered failed."""
+    refused: bool = False
+    """No target will take it, however often it is asked (negatives.py)."""
     lost: tuple[tuple[Target, Collector], ...] = ()
     """Parts of answers that targets gave before they failed: nobody sees them, but they
     are paid for."""

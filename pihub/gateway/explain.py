@@ -14,6 +14,7 @@ _CACHE_WORDS = {
     CacheState.BYPASS: "BYPASS; ",
     CacheState.SHARED: "HIT; ",
     CacheState.STALE: "STALE; ",
+    CacheState.NEGATIVE: "NEGATIVE; ",
 }
 _FIRST_CHOICE = ("x-pihub-reason", "first choice")
 _PINNED = ("x-pihub-reason", "its signed thinking is this model's")

@@ -13,6 +13,7 @@ from pihub.domain.chat import Answer
 from pihub.domain.prompt_mode import MODES
 from pihub.errors import BadRequest, IdempotencyMismatch, NotFound
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.negatives import Negatives
 from pihub.protocols.canonical import carries_more
 from pihub.shared.answers import AnswerCache, Key, Once, Stored
 from pihub.shared.events import CacheState
@@ -45,7 +46,7 @@ class Stale:
 class Lookup:
     """Sets `cache`, `cache_reason`, `key`, `once`, `flights` and either `stored` or `pieces`.
 
-    Raises NotFound (`only`), IdempotencyMismatch and BadRequest.
+    Raises NotFound (`only`), IdempotencyMismatch, BadRequest, and what an upstream refused.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Lookup:
         patience: float,
         sharing: Sharing | None = None,
         stale: Stale | None = None,
+        negatives: Negatives | None = None,
     ) -> None:
         self._answers = answers
         self._flights = flights
@@ -65,10 +67,13 @@ class Lookup:
         """Seconds that a follower waits for its leader."""
         self._sharing = sharing
         self._stale = stale or Stale()
+        self._negatives = negatives
 
     def __call__(self, x: Exchange) -> None:
         if x.refreshes:
             return
+        if self._negatives is not None:
+            self._negatives.find(x)
         if x.request.once is not None and self._once(x):
             return
         reason = why_not_looked_up(x.temperature, x.wish, self._temperature)
@@ -93,7 +98,7 @@ class Lookup:
         if x.wish.mode == "only":
             raise NotFound("no kept answer, and x-pihub-cache: only was asked")
         x.cache, x.cache_reason = CacheState.MISS, "not-kept"
-        self._share(x, flight_of(x, x.key), lambda: self._found(x, CacheState.SHARED))
+        self._share(x, flight_of(x, x.key), lambda: self._left(x))
 
     def stale(self, x: Exchange) -> bool:
         """After every target has failed: an answer that is past its time, as far as
@@ -105,6 +110,8 @@ class Lookup:
         flights, x.flights = x.flights, []
         if flights and x.once is not None:
             self._settle_once(x, x.once)
+        if x.refused and self._negatives is not None:
+            self._negatives.keep(x)
         for flight in flights:
             self._flights.end(flight)
 
@@ -253,6 +260,12 @@ class Lookup:
         return 86400.0 if self._sharing is None else self._sharing.once_ttl
 
     # ---- what is kept --------------------------------------------------------------
+
+    def _left(self, x: Exchange) -> bool:
+        """Whether the leader left an answer. Raises the refusal that it left."""
+        if self._negatives is not None:
+            self._negatives.find(x)
+        return self._found(x, CacheState.SHARED)
 
     def _meanwhile(self, x: Exchange) -> bool:
         """An answer past its time, given at once while it is fetched anew."""

@@ -137,6 +137,8 @@ def _why_not(x: Exchange) -> WhyNot:
 
 def _why_failed(x: Exchange) -> Reason:
     assert x.error is not None
+    if x.cache is CacheState.NEGATIVE:
+        return Reason.KEPT_REFUSAL
     if isinstance(x.error, ChainExhausted):
         return Reason.CHAIN_EXHAUSTED
     return Reason.FAILED if x.error.status >= 500 else Reason.REFUSED

@@ -15,6 +15,7 @@ _RESULTS = {
     "bypass": Column.BYPASSES,
     "shared": Column.SHARED,
     "stale": Column.STALE,
+    "negative": Column.NEGATIVE,
 }
 _SIZES = ("half", "same", "double")
 

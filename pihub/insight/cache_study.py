@@ -63,6 +63,8 @@ class Tally:
     """From the cache or another request's flight."""
     misses: int = 0
     bypasses: int = 0
+    refusals: int = 0
+    """Negative entries: what an upstream refused before."""
     fills: int = 0
     """Answers kept."""
     filled_bytes: int = 0
@@ -185,7 +187,7 @@ class CacheStudy:
         tenant, cache, look = row[_TENANT], row[_CACHE], row[_LOOK] & _U64
         answered = cache in ANSWERED_HERE
         took = 0.0
-        if look:
+        if look and cache != CacheState.NEGATIVE:
             took = self._look(row, look, tenant, cache == CacheState.MISS) / self._reuse.rate
             self._answered += answered
             self._warm(row, look, tenant, answered)
@@ -201,6 +203,8 @@ class CacheStudy:
                 one.misses += 1
                 one.fills += row[_KEPT] > 0
                 one.filled_bytes += row[_KEPT]
+            elif cache == CacheState.NEGATIVE:
+                one.refusals += 1
             else:
                 one.bypasses += 1
 

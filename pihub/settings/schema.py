@@ -70,6 +70,8 @@ class Cache(Section, frozen=True):
     """Seconds after that for which it is still given if every upstream of the chain fails."""
     stale_while_revalidate: Annotated[float, msgspec.Meta(ge=0, le=2592000)] = 0.0
     """Seconds after `ttl` for which it is given at once, while one request fetches a new one."""
+    negative_ttl: Annotated[float, msgspec.Meta(ge=0, le=300)] = 0.0
+    """Seconds for which an upstream's refusal of a chat is told again without asking."""
     max_value: str = "1MB"
 
 
@@ -132,6 +134,8 @@ class ApiCache(Section, frozen=True):
     stale_if_error: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 0.0
     stale_while_revalidate: Annotated[float, msgspec.Meta(ge=0, le=604800)] = 0.0
     """Where the answer does not say it itself."""
+    negative_ttl: Annotated[float, msgspec.Meta(ge=0, le=300)] = 0.0
+    """For 404 and 410 without any freshness information, instead of `default_ttl`."""
     private: bool = False
     """Also keep answers to requests that carry the hub's own upstream credentials."""
 

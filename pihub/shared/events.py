@@ -24,6 +24,8 @@ class CacheState(IntEnum):
     BYPASS = 3
     SHARED = 4
     STALE = 5
+    NEGATIVE = 6
+    """What was kept is an upstream's refusal."""
 
 
 ANSWERED_HERE = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)

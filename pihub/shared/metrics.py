@@ -88,6 +88,8 @@ class Column(IntEnum):
     """Those whose targets outside were left out."""
     PROMPTS_WITHHELD = 45
     """Those that were refused, because there was no local target."""
+    NEGATIVE = 46
+    """Refusals that were told again from the cache."""
 
 
 class Series(IntEnum):
@@ -154,7 +156,8 @@ STATUS_CLASSES = 6
 """Per route: 1xx..5xx by the first digit, and 0 for 499 (client gone)."""
 
 ROUTE_CACHE = 6
-"""Within a route's columns: where the states of the cache (shared.events) begin."""
+"""Within a route's columns: where the states of the cache (shared.events) begin. The last of
+them lies where reason 0 would, which is never counted."""
 ROUTE_WHY = 12
 """Where the reasons of domain.whynot begin."""
 ROUTE_COLUMNS = 40

@@ -26,6 +26,7 @@ from pihub.gateway.intake import Intake
 from pihub.gateway.linger import Linger
 from pihub.gateway.link import Link, chat_path
 from pihub.gateway.lookup import Lookup, Sharing, Stale
+from pihub.gateway.negatives import Negatives
 from pihub.gateway.pipeline import Pipeline, Stages
 from pihub.gateway.prompts.guard import Guard
 from pihub.gateway.record import Recorder
@@ -42,6 +43,7 @@ from pihub.shared.events import Record
 from pihub.shared.flights import Flights
 from pihub.shared.health import UpstreamHealth, configure_breaker
 from pihub.shared.metrics import Column, Route, UpstreamColumn, upstream_column
+from pihub.shared.negatives import NegativeCache
 from pihub.shared.relay import Relay
 from pihub.shared.state import Plan, SharedState
 from pihub.shared.streams import StreamTracker
@@ -218,6 +220,7 @@ class Bench:
         ttl: float = 1000.0,
         meanwhile: float = 0.0,
         guard: Callable[[Bench], Guard] | None = None,
+        negative_ttl: float = 0.0,
         **chains: Sequence[str],
     ) -> None:
         self.state = state or SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
@@ -280,6 +283,13 @@ class Bench:
                 meanwhile,
                 Refresh(self.background, self.answers, lambda x: self.pipeline.refresh(x)),
             ),
+            negatives=Negatives(
+                NegativeCache(self.state.cache, self.state.arena.secret, epoch),
+                negative_ttl,
+                self.state.names.intern,
+            )
+            if negative_ttl
+            else None,
         )
         self.record = Recorder(self.state, slot)
         tracking = Tracking(

@@ -691,3 +691,25 @@ def test_an_open_breaker_and_a_used_up_rate() -> None:
             bench.ask("/")
         assert limited.value.retry_after == 2.5
         assert server.requests == []
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
+def test_what_is_not_there_is_not_asked_for_again(status: str) -> None:
+    with serving(says("", status=status)) as server:
+        bench = Bench(server, caching=ApiCache(negative_ttl=30.0, stale_if_error=100.0))
+        assert bench.state("/") == "MISS"
+        answer, body = bench.ask("/")
+        assert (answer.cache_state, body) == ("NEGATIVE", b"body1")
+        assert answer.status == int(status[:3])
+        assert bench.state("/", tenant=2) == "MISS", "another tenant's"
+        bench.pass_time(31)
+        assert bench.state("/") == "MISS", "never after its time"
+        assert bench.state("/", method="HEAD") == "NEGATIVE"
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "401 No", "403 No", "429 Many", "500 No", "503 No"])
+def test_other_refusals_are_asked_for_again(status: str) -> None:
+    with serving(says("retry-after: 99", status=status)) as server:
+        bench = Bench(server, caching=ApiCache(negative_ttl=30.0))
+        assert bench.state("/") == bench.state("/") == "MISS"
+        assert len(server.requests) == 2

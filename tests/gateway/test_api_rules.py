@@ -26,6 +26,22 @@ def fields(text: str) -> list[tuple[str, str]]:
     return [(n.strip(), v.strip()) for n, _, v in (x.partition(":") for x in text.split("|") if x)]
 
 
+def test_refusals_have_a_time_of_their_own() -> None:
+    for status in (404, 410):
+        found = planned("", status=status, negative_ttl=20.0, default_ttl=60.0,
+                        stale_if_error=50.0, stale_while_revalidate=50.0)  # fmt: skip
+        assert isinstance(found, Plan)
+        assert (found.lifetime, found.stale_if_error, found.stale_while_revalidate) == (20, 0, 0)
+        said = planned("cache-control: max-age=5", status=status, negative_ttl=20.0)
+        assert isinstance(said, Plan) and said.lifetime == 5, "the upstream's word counts more"
+        assert planned("cache-control: no-store", status=status, negative_ttl=20.0) == "no-store"
+        assert planned("", status=status, negative_ttl=20.0, authorized=True) == "authorization"
+    for status in (200, 301, 405):
+        assert planned("", status=status, negative_ttl=20.0) == "no freshness"
+    for status in (400, 401, 403, 429, 500, 503):
+        assert isinstance(planned("", status=status, negative_ttl=20.0), str)
+
+
 def planned(text: str, **more: object) -> Plan | str:
     given: dict[str, object] = {
         "now": NOW,

@@ -25,6 +25,7 @@ COLUMNS = {
     CacheState.BYPASS: Column.BYPASSES,
     CacheState.SHARED: Column.SHARED,
     CacheState.STALE: Column.STALE,
+    CacheState.NEGATIVE: Column.NEGATIVE,
 }
 TIMED = (
     Series.INSPECT, Series.LOOKUP, Series.ROUTE, Series.CALL, Series.RENDER, Series.REMEMBER,

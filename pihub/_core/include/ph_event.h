@@ -30,7 +30,7 @@ typedef struct ph_event {
     uint16_t model;          /* names index of the served model, 0: none */
     uint16_t upstream;       /* names index, 0: none */
     uint16_t alias;          /* names index of the model the client asked for */
-    uint8_t cache;           /* 0 none 1 hit 2 miss 3 bypass 4 shared 5 stale */
+    uint8_t cache;           /* 0 none 1 hit 2 miss 3 bypass 4 shared 5 stale 6 negative */
     uint8_t flags;           /* 1 stream 2 error 4 client gone 8 simulated 16 estimated */
     uint8_t attempts;        /* upstream calls made */
     uint8_t reason;          /* see domain/event.py */

@@ -31,7 +31,8 @@ enum {
     PH_COLUMN_COST_NANO = 16,
     PH_COLUMN_SAVED_NANO = 17,
     PH_COLUMN_CLIENT_GONE = 19,
-    PH_JOURNAL_COLUMNS = 20    /* the counters have at least so many */
+    PH_COLUMN_NEGATIVE = 46,
+    PH_JOURNAL_COLUMNS = 47    /* the counters have at least so many */
 };
 
 enum {
@@ -52,7 +53,7 @@ enum {
     PH_ROUTE_COLUMNS = 40,
     PH_CACHE_HIT = 1,
     PH_CACHE_BYPASS = 3,
-    PH_CACHE_STALE = 5,
+    PH_CACHE_NEGATIVE = 6,     /* the last: its column is that of reason 0, which nobody counts */
     PH_FLAG_STREAM = 1,
     PH_FLAG_ERROR = 2,
     PH_FLAG_CLIENT_GONE = 4,
@@ -75,9 +76,12 @@ typedef struct ph_journal {
     uint64_t wall_ahead;       /* ns from one clock to the other, modulo 2**64 */
 } ph_journal;
 
-static const uint8_t ph_journal_cache[PH_CACHE_STALE + 1] = {
+static const uint8_t ph_journal_cache[PH_CACHE_NEGATIVE + 1] = {
     0, PH_COLUMN_HITS, PH_COLUMN_MISSES, PH_COLUMN_BYPASSES, PH_COLUMN_SHARED, PH_COLUMN_STALE,
+    PH_COLUMN_NEGATIVE,
 };
+
+_Static_assert(PH_ROUTE_CACHE + PH_CACHE_NEGATIVE <= PH_ROUTE_WHY, "a state has its own column");
 
 static inline uint32_t ph_clamp32(uint64_t n) {
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
@@ -102,7 +106,7 @@ static inline void ph_journal_write(const ph_journal *j, const ph_event *e) {
     uint32_t column = ph_route_column(e->route, e->status);
 #define PH_COUNT(column, n) ph_counter_add(&j->counters, j->slot, column, (int64_t)(n))
     PH_COUNT(PH_COLUMN_REQUESTS, 1);
-    if (e->cache > 0 && e->cache <= PH_CACHE_STALE)
+    if (e->cache > 0 && e->cache <= PH_CACHE_NEGATIVE)
         PH_COUNT(ph_journal_cache[e->cache], 1);
     if (e->reason == PH_REASON_REFUSED)
         PH_COUNT(PH_COLUMN_REFUSED, 1);
@@ -124,7 +128,7 @@ static inline void ph_journal_write(const ph_journal *j, const ph_event *e) {
     if (column < j->routes.columns) {
         uint32_t row = e->route * PH_ROUTE_COLUMNS;
         ph_counter_add(&j->routes, j->slot, column, 1);
-        if (e->cache > 0 && e->cache <= PH_CACHE_STALE)
+        if (e->cache > 0 && e->cache <= PH_CACHE_NEGATIVE)
             ph_counter_add(&j->routes, j->slot, row + PH_ROUTE_CACHE + e->cache, 1);
         if (e->why > 0 && e->why < PH_ROUTE_COLUMNS - PH_ROUTE_WHY)
             ph_counter_add(&j->routes, j->slot, row + PH_ROUTE_WHY + e->why, 1);

@@ -205,13 +205,14 @@ def _hot_line(one: HotKey, desk: CacheDesk, tenants: Mapping[int, str]) -> Line:
 def _uses(title: str, first: str, rows: Mapping[str, Tally]) -> Table:
     return Table(
         title,
-        (first, "#Answered", "#Missed", "#Not asked", "#Kept", "#Saved"),
+        (first, "#Answered", "#Missed", "#Not asked", "#Refusals", "#Kept", "#Saved"),
         tuple(
             Line((
                 Cell(name),
                 Cell(words.count(one.hits)),
                 Cell(words.count(one.misses)),
                 Cell(words.count(one.bypasses)),
+                Cell(words.count(one.refusals), "told again"),
                 Cell(words.count(one.fills), words.size(one.filled_bytes)),
                 Cell(words.money(one.saved_nano / 1e9), words.age(one.saved_us / 1e6)),
             ))

@@ -9,7 +9,7 @@ from pihub.errors import ClientGone, PihubError
 from pihub.gateway.api.call import Call
 from pihub.upstream.connector import Response
 
-CacheState = Literal["HIT", "MISS", "BYPASS", "REVALIDATED", "STALE"]
+CacheState = Literal["HIT", "MISS", "BYPASS", "REVALIDATED", "STALE", "NEGATIVE"]
 
 
 class ApiAnswer:

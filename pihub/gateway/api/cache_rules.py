@@ -19,6 +19,8 @@ from pihub.gateway.api.http_date import parse_date
 _BY_DEFAULT: Final = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 """Statuses cacheable without explicit freshness (RFC 9110 section 15.1), but 206."""
 _UNDERSTOOD: Final = _BY_DEFAULT | {302, 303, 307, 400, 403}
+REFUSALS: Final = frozenset({404, 410})
+"""An entry of these is a negative one: there is nothing here."""
 FOR_VALIDATION: Final = 86400.0
 """Seconds beyond its freshness that an entry with a validator is kept."""
 _DELTA = re.compile(r"[0-9]{1,10}")
@@ -65,15 +67,19 @@ def plan(
     default_ttl: float,
     stale_if_error: float,
     stale_while_revalidate: float = 0.0,
+    negative_ttl: float = 0.0,
     authorized: bool,
 ) -> Plan | str:
     """How an answer to a GET may be stored, or why not (RFC 9111 section 3).
 
     `delay`: seconds between request and answer. `authorized`: the request held
     credentials in the sense of section 3.5. `default_ttl`, `stale_if_error`
-    and `stale_while_revalidate`: what the configuration says where the answer says nothing.
+    and `stale_while_revalidate`: what the configuration says where the answer says nothing;
+    `negative_ttl` takes their place for `REFUSALS`.
     """
     said = Directives(headers)
+    if negative_ttl and status in REFUSALS:
+        default_ttl, stale_if_error, stale_while_revalidate = negative_ttl, 0.0, 0.0
     refusal = _refusal(status, headers, said, authorized)
     if refusal:
         return refusal

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pihub.errors import PihubError
 from pihub.gateway.api.answer import ApiAnswer
 from pihub.gateway.api.cache import ApiCache, Entry
-from pihub.gateway.api.cache_rules import Use, usable
+from pihub.gateway.api.cache_rules import REFUSALS, Use, usable
 from pihub.gateway.api.call import Call
 from pihub.gateway.api.faces import BackgroundFace
 
-GONE = frozenset({404, 410})
 Ask = Callable[[Call, ApiCache, Entry | None], ApiAnswer]
 
 
@@ -34,7 +33,7 @@ def refresh(background: BackgroundFace, cache: ApiCache, call: Call, ask: Ask) -
         if not _taken(answer):
             return False
         if not again.kept[0] and answer.cache_state == "MISS":
-            if answer.status < 400 or answer.status in GONE:
+            if answer.status < 400 or answer.status in REFUSALS:
                 cache.invalidate(again.target, again.tenant)
             return False
         return answer.cache_state != "STALE"

@@ -11,7 +11,7 @@ from pihub.errors import MethodNotAllowed, PihubError, UpstreamError
 from pihub.gateway.api import cache_rules, conditional
 from pihub.gateway.api.answer import ApiAnswer, BodyStream, CacheState
 from pihub.gateway.api.cache import ApiCache, Entry
-from pihub.gateway.api.cache_rules import Plan, Use
+from pihub.gateway.api.cache_rules import REFUSALS, Plan, Use
 from pihub.gateway.api.call import Call, Caller
 from pihub.gateway.api.directives import Directives
 from pihub.gateway.api.faces import BackgroundFace, BreakerFace, CacheFace, LimiterFace
@@ -140,7 +140,8 @@ class ApiProxy:
         if entry is not None:
             use = cache_rules.usable(call.asked, entry.plan, cache.resident(entry))
             if use is Use.SERVE:
-                return self._stored(call, cache, entry, "HIT", "fresh")
+                word: CacheState = "NEGATIVE" if entry.status in REFUSALS else "HIT"
+                return self._stored(call, cache, entry, word, "fresh")
             if use is Use.SERVE_STALE:
                 return self._stored(call, cache, entry, "STALE", "max-stale")
         if "only-if-cached" in Directives(call.asked):
@@ -284,6 +285,7 @@ class ApiProxy:
             default_ttl=rules.default_ttl,
             stale_if_error=rules.stale_if_error,
             stale_while_revalidate=rules.stale_while_revalidate,
+            negative_ttl=rules.negative_ttl,
             authorized=own or any(name in _CREDENTIALS for name, _ in call.sent),
         )
 

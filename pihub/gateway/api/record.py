@@ -19,6 +19,7 @@ _STATES = {
     "BYPASS": (CacheState.BYPASS, Reason.PASSED_THROUGH),
     "REVALIDATED": (CacheState.HIT, Reason.REVALIDATED),
     "STALE": (CacheState.STALE, Reason.STALE_ON_ERROR),
+    "NEGATIVE": (CacheState.NEGATIVE, Reason.KEPT_REFUSAL),
 }
 _ERROR, _GONE = int(Flag.ERROR), int(Flag.CLIENT_GONE)
 _API = int(Route.API)

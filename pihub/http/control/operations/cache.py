@@ -36,6 +36,7 @@ class UseView(Output, frozen=True):
     hits: int
     misses: int
     bypasses: int
+    refusals: int
     kept: int
     kept_bytes: int
     saved_usd: float
@@ -127,6 +128,7 @@ def _uses(rows: Iterable[tuple[str, Tally]]) -> list[UseView]:
             hits=one.hits,
             misses=one.misses,
             bypasses=one.bypasses,
+            refusals=one.refusals,
             kept=one.fills,
             kept_bytes=one.filled_bytes,
             saved_usd=one.saved_nano / 1e9,
