@@ -130,7 +130,7 @@ class Worker:
                         clients["openai"], clients["anthropic"], hub.models, access, hub.started
                     ),
                     "response": OneResponse(beside.stored, access),
-                    "ollama_ps": OllamaRunning(beside.running, access, waiter),
+                    "ollama_ps": OllamaRunning(beside.running, hub.models, access, waiter),
                     "tags": Tags(hub.models, LocalState(state), access, hub.started),
                     "ollama_version": OllamaVersion(),
                     "root": Root(),

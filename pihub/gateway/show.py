@@ -83,6 +83,11 @@ def described(target: Target) -> bytes:
     )  # fmt: skip
 
 
+def _plain(one: dict[str, Any]) -> str:
+    """A loaded model's name as chains write it."""
+    return str(one.get("model") or one.get("name") or "").removesuffix(":latest")
+
+
 class Running:
     """The models that the Ollamas hold in memory, all together."""
 
@@ -91,8 +96,9 @@ class Running:
         self._client = client
         self._links: list[Link] = [k for k in direct.links.values() if k.kind == "ollama"]
 
-    def __call__(self, client_fd: int) -> bytes:
-        """The body of /api/ps; an Ollama that does not answer adds nothing."""
+    def __call__(self, client_fd: int, only: frozenset[str] | None = None) -> bytes:
+        """The body of /api/ps; an Ollama that does not answer adds nothing. `only`: the names
+        of models that may be told of; None: all."""
         x = Exchange(Incoming(self._client, 0, b"", Principal(), 0, "", 0, client_fd))
         models: list[dict[str, Any]] = []
         for link in self._links:
@@ -103,4 +109,6 @@ class Running:
                 raise
             except (PihubError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
+        if only is not None:
+            models = [one for one in models if _plain(one) in only]
         return encode({"models": models})

@@ -101,7 +101,8 @@ class Plane:
                     "jobs": Pages(),
                     "job": Pages(),
                     "ollama_ps": OllamaRunning(
-                        lambda fd: b'{"models":[]}',  # type: ignore[arg-type]
+                        lambda fd, only: b'{"models":[]}',  # type: ignore[arg-type]
+                        models,
                         self.access,
                         PollWaiter(),
                     ),

@@ -95,6 +95,7 @@ def test_readyz() -> None:
         "keys": "loading",
         "store": "down",
         "upstreams": {"up": "closed"},
+        "offline": False,
     }
     plane.load_keys()
     assert plane.call("GET", "/readyz").status == 503, "control does not live yet"

@@ -106,10 +106,13 @@ class OneModel:
 
 
 class OllamaRunning:
-    """GET /api/ps: what the Ollamas hold in memory."""
+    """GET /api/ps: what the Ollamas hold in memory, of what the key may use."""
 
-    def __init__(self, running: Running, access: Access, waiter: Waiter) -> None:
+    def __init__(
+        self, running: Running, models: ModelTable, access: Access, waiter: Waiter
+    ) -> None:
         self._running = running
+        self._models = models
         self._access = access
         self._waiter = waiter
 
@@ -120,7 +123,15 @@ class OllamaRunning:
         self._access.permit(who, env.get("REMOTE_ADDR", ""))
         resp.content_type = "application/json"
         resp.set_header("x-pihub-request-id", env["pihub.rid_hex"])
-        resp.data = self._running(self._waiter.client_fd(env))
+        scopes, only = self._access.scopes(who), None
+        if scopes is not None:
+            names = scopes.models(who.key, self._models.names)
+            only = frozenset(
+                target.model.removesuffix(":latest")
+                for name in names
+                for target in self._models.find(name)
+            )
+        resp.data = self._running(self._waiter.client_fd(env), only)
 
 
 class OllamaVersion:
