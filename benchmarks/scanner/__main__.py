@@ -12,7 +12,7 @@ from benchmarks.scanner import measure
 from benchmarks.scanner.data import HALVES, Record, records
 from benchmarks.scanner.engines import Engine, Hub, Regexes
 from benchmarks.scanner.native import installed
-from benchmarks.scanner.speed import adversarial, mean_ns, request_us
+from benchmarks.scanner.speed import adversarial, in_c, mean_ns, mixed_rate, request_us
 
 
 def main() -> int:
@@ -119,9 +119,12 @@ def speed(hub: Hub, values: list[Record], figures: dict[str, Any]) -> None:
         "request, headers seen before, us": request_us(hub.core, True),
         "request, three new headers, us": request_us(hub.core, False),
     }
+    for name, ns in in_c([v for v in clean if usual(v)]).items():
+        found[f"plain value under 64 B, {name} in C, ns"] = ns
+    found["random mixture of anchors, slowest, MB/s"] = mixed_rate(hub.core)
     print("\nspeed: processor time, one thread")
     for name, figure in found.items():
-        print(f"  {name:<34}{figure:9.1f}" if figure >= 10 else f"  {name:<34}{figure:9.2f}")
+        print(f"  {name:<45}{figure:9.1f}" if figure >= 10 else f"  {name:<45}{figure:9.2f}")
     worst = sorted(adversarial(hub.core).items(), key=lambda item: item[1][0])
     for anchor, (rate, twice) in worst[:12]:
         print(f"  nothing but {anchor!r:<22}{rate:9.1f} MB/s, twice as long: {twice:.2f} times")

@@ -1,13 +1,22 @@
 """What judging costs: processor time of this thread, the call from Python taken off where it is
-not part of the work."""
+not part of the work; the first stages also in C (prefilter.c)."""
 
 from __future__ import annotations
 
+import os
+import random
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from pihub.security.scanner.keywords import FILE
 from pihub.shared.scanning import Scanner
+
+HERE = Path(__file__).resolve().parent
+INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
 
 ANCHORS = (
     "'", '"', "`", "<", "<a ", "<!--", "/*", "*/", "--", "(", ")", ";", "|", "&", "&#", "%", "%u",
@@ -42,6 +51,33 @@ def mean_ns(core: Scanner, values: Sequence[bytes], encoded: bool = True) -> flo
             value(b"", "query", encoded)
 
     return max(0.0, spent(judged) - spent(called)) / len(values) * 1e9
+
+
+def in_c(values: Sequence[bytes]) -> dict[str, float]:
+    """Nanoseconds a value of the prefilter alone ("prefilter") and of all stages ("value"), called
+    from C. {} without a C compiler; values with a newline are left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        program, lines = Path(folder, "prefilter"), Path(folder, "values")
+        lines.write_bytes(b"\n".join(v for v in values if v and b"\n" not in v) + b"\n")
+        words = os.environ.get("CC", "cc").split()
+        flags = ["-std=gnu11", "-O2", "-fsigned-char", "-fno-strict-aliasing", f"-I{INCLUDE}"]
+        try:
+            subprocess.run([*words, *flags, HERE / "prefilter.c", "-o", program], check=True)
+        except OSError:
+            return {}
+        said = subprocess.run([program, FILE, lines], capture_output=True, text=True, check=True)
+    return {name: float(ns) for name, ns in (line.split() for line in said.stdout.splitlines())}
+
+
+def mixed_rate(core: Scanner, size: int = 1 << 18) -> float:
+    """MB/s of 16 random mixtures of three anchors each; the slowest."""
+    worst = float("inf")
+    draw = random.Random(2)
+    for _ in range(16):
+        some = draw.sample(ANCHORS, 3)
+        one = "".join(draw.choice(some) for _ in range(size // 2)).encode("latin-1")[:size]
+        worst = min(worst, len(one) / spent(lambda data=one: core.value(data, "json"), 2) / 1e6)  # type: ignore[misc]
+    return worst
 
 
 def adversarial(core: Scanner, size: int = 1 << 20) -> dict[str, tuple[float, float]]:

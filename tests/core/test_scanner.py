@@ -159,6 +159,19 @@ def test_what_lies_far_behind_is_seen(scanner: Scanner) -> None:
     assert found[5] >= len(padding) - 10
 
 
+@pytest.mark.parametrize("pattern", [b"abc ", b"'", b"${", b"x%27y", b"0123456789abcdef. "])
+def test_repeats_hide_nothing_between_them(scanner: Scanner, pattern: bytes) -> None:
+    """Their middles are not judged: what begins or ends them, or stands between, is."""
+    many = pattern * (200_000 // len(pattern))
+    hidden = many + b"<script>alert(5)</script> " + many[: len(many) // 2]
+    found = scanner.value(hidden, "json")
+    assert found is not None
+    assert found[1] == "xss" or found[0] >= 60
+    clean = scanner.value(b"abc " * 50_000 + b"<script>x</script>" + b"abc " * 50_000, "query")
+    assert clean is not None
+    assert (clean[1], clean[5]) == ("xss", 200_001)
+
+
 def test_leaves_of_json_are_judged_by_themselves(scanner: Scanner) -> None:
     body = b'{"name": "x\\u0027 or 1=1--", "deep": [[{"a": 1}]]}'
     found, depth, values = scanner.body(body, "json", "json")

@@ -13,6 +13,9 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
     int j = i, found = 0, json = 0, deep = 0;
     for (; j < i + 24 && t[j].type != TK_END && (t[j].type != '}' || deep); j++) {
         deep += t[j].type == '{' ? 1 : t[j].type == '}' ? -1 : 0;
+        if (deep > 3) {
+            break;
+        }
         uint8_t c = t[j].type, d = t[j + 1].type;
         if (ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
             found = 2;                                    /* 'a'.method */

@@ -25,12 +25,19 @@ typedef struct ph_worst {
 
 static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name,
     size_t name_len, ph_worst *w) {
+    w->values++;
+    if (n < 2 && (n == 0 || ph_alnum(p[0] | 32))) {
+        return;
+    }
+    uint32_t classes = ph_class_scan(p, n);
     ph_verdict v;
     int cls = 0;
+    if (ph_usual(s, p, n, classes)) {
+        return;
+    }
     memset(&v, 0, sizeof v);
     v.where = where;
-    w->values++;
-    w->memory &= ph_value(s, p, n, encoded, &v);
+    w->memory &= ph_value(s, p, n, encoded, classes, &v);
     unsigned total = ph_total(&v, &cls);
     if (where == PH_W_HEADER && encoded) {                  /* of a URL in a header: as strict as a query */
         total = total * 7 / 6 > 100 ? 100 : total * 7 / 6;
@@ -91,11 +98,15 @@ static int ph_base64(ph_scanner *s, const uint8_t *p, size_t n, int where, const
     ph_worst *w) {
     const uint8_t *value = ph_base64_values();
     uint8_t first[9];
-    while (n && (p[n - 1] == '=' || (n > 2 && p[n - 3] == '%' && p[n - 2] == '3' && (p[n - 1] | 32) == 'd'))) {
+    for (int pad = 0; n && pad < 4 && (p[n - 1] == '=' || (n > 2 && p[n - 3] == '%' && p[n - 2] == '3' && (p[n - 1] | 32) == 'd')); pad++) {
         n -= p[n - 1] == '=' ? 1 : 3;
     }
     if (n < 12 || n % 4 == 1) {
         return 0;
+    }
+    uint32_t begin = (uint32_t)value[p[0]] << 18 | (uint32_t)value[p[1]] << 12 | (uint32_t)value[p[2]] << 6 | value[p[3]];
+    if ((value[p[0]] | value[p[1]] | value[p[2]] | value[p[3]]) & 0x80 || begin & 0x808080) {
+        return 0;                                         /* most: a word's first letters say no text */
     }
     uint8_t *text = first;
     for (int pass = 0; pass < 2; pass++) {

@@ -24,9 +24,12 @@ typedef struct ph_scanner {
 
 /* The lowest index that fits counts, so the order of `names` (NULL ends it) matters. 0: no memory. */
 static int ph_names_build(ph_teddy *t, const char *const *names) {
-    size_t used = 0;
-    t->lits = (ph_literal *)calloc(32, sizeof *t->lits);
-    t->text = (uint8_t *)calloc(1, 512);
+    size_t used = 0, count = 0, bytes = 0;
+    for (; names[count]; count++) {
+        bytes += strlen(names[count]);
+    }
+    t->lits = (ph_literal *)calloc(count + 1, sizeof *t->lits);
+    t->text = (uint8_t *)calloc(1, bytes + 1);
     if (!t->lits || !t->text) {
         return 0;
     }
@@ -61,16 +64,18 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
 
 enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32 };
 
+#define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
+
 /* Which verifiers have a question at this token. The marks are the cases of their switches. */
 static inline unsigned ph_asks(const ph_lexer *x, const ph_tok *t) {
     unsigned line = t->flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
     if (t->type == TK_WORD) {
         const uint8_t *w = x->p + t->at;
-        if (t->kinds) {
-            return 63;
-        }
+        uint32_t k = t->kinds;
         return line | (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT : 0) | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o'
-            || w[0] == 'd' ? A_CODE : 0) | (t->len >= 9 ? A_NAME : 0);
+            || w[0] == 'd' ? A_CODE : 0) | (t->len >= 9 || k & (K_FILE | K_SCHEME) ? A_NAME : 0)
+            | (k & PH_SQL_WORDS ? A_SQL : 0) | (k & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (k & (K_CMD | K_TOOL) ? A_SHELL : 0)
+            | (k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ) ? A_CODE : 0);
     }
     static const uint8_t marks[128] = {
         [TK_NUM] = A_SQL, [TK_CMT] = A_SQL, ['\''] = A_SQL | A_SHELL, ['"'] = A_SQL | A_SHELL, ['`'] = A_SQL | A_SHELL,
@@ -184,18 +189,34 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     return n;
 }
 
-/* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
-static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_verdict *v) {
-    uint32_t classes = ph_class_scan(p, n);
-    if (!(classes & (PH_C_UNUSUAL | PH_C_HIGH)) && (n < 2 || ph_teddy_find(&s->keys, p, n, 0).index == UINT32_MAX)) {
-        return 1;
+/* Of usual bytes, and no keyword in it: what most values are. */
+static inline int ph_usual(const ph_scanner *s, const uint8_t *p, size_t n, uint32_t classes) {
+    if (classes & (PH_C_UNUSUAL | PH_C_HIGH)) {
+        return 0;
     }
+    return (n <= PH_TEDDY_FEW && ph_teddy_absent(&s->keys, p, n, (classes & (PH_C_EQ | PH_C_SLASH)) != 0))
+        || ph_teddy_find(&s->keys, p, n, 0).index == UINT32_MAX;
+}
+
+/* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
+static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint32_t classes, ph_verdict *v) {
     if (!ph_reserve(&s->scratch, &s->room, 2 * n)) {
         return 0;
     }
     unsigned flags = 0;
     uint8_t *one = s->scratch, *two = s->scratch + n + 16;
+    ph_cuts cuts;
+    size_t whole = n;
+    cuts.count = 0;
+    if (n > 2 * PH_REPEATS) {
+        memcpy(one, p, n);
+        n = ph_unrepeated(one, n, &cuts);
+        p = one;
+    }
     size_t m = ph_decode_round(p, n, one, encoded, classes, &flags);
+    if (m > 2 * PH_REPEATS) {
+        m = ph_unrepeated(one, m, &cuts);
+    }
     unsigned first = flags;
     memcpy(two, one, m);
     size_t k = m;
@@ -236,7 +257,10 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, ph_v
     if (ph_probe(two, k)) {
         ph_add(v, PH_S_SQL, 60, "syntax-probe", 0);
     }
-    if (k == 1 && two[0] == '<' && n > 3) {
+    for (int c = 0; cuts.count && c < PH_S_CLASSES; c++) {
+        v->at[c] = (uint32_t)ph_uncut(&cuts, v->at[c]);
+    }
+    if (k == 1 && two[0] == '<' && whole > 3) {
         ph_add(v, PH_S_XSS, 60, "hidden-bracket", 0);
     }
     if (flags & PH_D_CTRL && v->where != PH_W_JSON) {       /* beacons separate their fields so */

@@ -11,6 +11,58 @@
 
 #define PH_TAG_MOST 8           /* bytes of a tag that hides in a word */
 
+#define PH_PERIOD 64            /* bytes of the longest pattern whose repeats are looked for */
+#define PH_REPEATS 16384        /* bytes of repeats that are kept: more than any rule looks at */
+#define PH_STRIDE 4096          /* where a repeat is looked for */
+#define PH_CUTS 32
+
+typedef struct ph_cuts {
+    size_t at[PH_CUTS], dropped[PH_CUTS];
+    unsigned count;
+} ph_cuts;
+
+/* Without the middle of what is one pattern again and again, in place: of that, rules see the same at its beginning,
+ * at its end and in between. No more than PH_CUTS times. What does not repeat costs a copy of itself. */
+static size_t ph_unrepeated(uint8_t *p, size_t n, ph_cuts *cuts) {
+    size_t m = 0, i = 0;
+    while (i + 2 * PH_REPEATS <= n && cuts->count < PH_CUTS) {
+        size_t period = 1, end = i + PH_STRIDE;
+        while (period <= PH_PERIOD && memcmp(p + i, p + i + period, 4 * PH_PERIOD) != 0) {
+            period++;
+        }
+        if (period <= PH_PERIOD) {
+            end = i + period + 4 * PH_PERIOD;
+            while (end + 64 <= n && memcmp(p + end, p + end - period, 64) == 0) {
+                end += 64;
+            }
+        }
+        size_t drop = end - i > 2 * PH_REPEATS ? (end - i - PH_REPEATS) / period * period : 0;
+        size_t keep = drop ? PH_REPEATS / 2 : end - i;
+        if (m != i) {
+            memmove(p + m, p + i, keep);
+        }
+        m += keep;
+        i += keep + drop;
+        if (drop) {
+            cuts->at[cuts->count] = m;
+            cuts->dropped[cuts->count++] = drop;
+        }
+    }
+    if (m != i) {
+        memmove(p + m, p + i, n - i);
+    }
+    return m + n - i;
+}
+
+/* Where what stands at `at` stood before. */
+static inline size_t ph_uncut(const ph_cuts *cuts, size_t at) {
+    size_t more = 0;
+    for (unsigned k = 0; k < cuts->count; k++) {
+        more += at >= cuts->at[k] ? cuts->dropped[k] : 0;
+    }
+    return at + more;
+}
+
 static size_t ph_stripped(const uint8_t *p, size_t n, uint8_t *out) {
     size_t m = 0;
     int no_close = 0;

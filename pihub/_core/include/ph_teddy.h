@@ -7,7 +7,7 @@
  * confirmed against the bucket's literals, folded, so what is told is exact.
  * Without a byte shuffle (SSE2 alone) a two-byte bitmap finds the candidates.
  *
- * Process memory, read-only once built: 17 KiB + 24 bytes a literal + their bytes.
+ * Process memory, read-only once built: 25 KiB + 24 bytes a literal + their bytes.
  */
 #ifndef PH_TEDDY_H
 #define PH_TEDDY_H
@@ -30,6 +30,8 @@ typedef struct ph_teddy {
     uint8_t lo[PH_TEDDY_BYTES][16], hi[PH_TEDDY_BYTES][16];
     uint8_t pairs[8192];        /* bitmap of folded first two bytes */
     uint8_t quads[8192];        /* bitmap of hashes of their folded first four bytes */
+    uint8_t shorts[8192];       /* as `pairs`, of the literals of fewer than four bytes */
+    uint8_t plain;              /* a literal of fewer than four has none of - . / = */
     uint8_t longs;              /* buckets without a literal of fewer */
     uint16_t bucket[9];         /* first literal of each bucket */
     uint32_t count;
@@ -60,7 +62,17 @@ static uint32_t ph_teddy_confirm(const ph_teddy *t, const uint8_t *p, size_t n, 
     while (buckets) {
         unsigned b = (unsigned)__builtin_ctz(buckets);
         buckets &= buckets - 1;
-        for (unsigned i = t->bucket[b]; i < t->bucket[b + 1]; i++) {
+        unsigned from = t->bucket[b], end = t->bucket[b + 1], to = end;
+        int sorted = t->longs >> b & 1;                   /* then equal words are neighbours */
+        while (sorted && from < to) {
+            unsigned middle = (from + to) / 2;
+            if (__builtin_bswap32(t->lits[middle].word) < __builtin_bswap32(w)) {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        for (unsigned i = from; i < end && (!sorted || t->lits[i].word == w); i++) {
             const ph_literal *l = &t->lits[i];
             if ((w & l->mask) != l->word || l->len > n - at || l->index >= best) {
                 continue;
@@ -94,12 +106,17 @@ static inline int ph_teddy_quad(const ph_teddy *t, const uint8_t *p) {
     return t->quads[hash >> 3] >> (hash & 7) & 1;
 }
 
+static inline int ph_teddy_short(const ph_teddy *t, const uint8_t *p) {
+    unsigned pair = (unsigned)ph_fold(p[0]) << 8 | ph_fold(p[1]);
+    return t->shorts[pair >> 3] >> (pair & 7) & 1;
+}
+
 /* The first of the candidates at `p + at` (four bytes each at least): `bits` has `shift` + 1 bits a place, `buckets` a byte. */
 static inline int ph_teddy_first(const ph_teddy *t, const uint8_t *p, size_t n, size_t at, uint64_t bits, int shift,
     const uint8_t *buckets, ph_hit *hit) {
     for (; bits; bits &= bits - 1) {
         unsigned j = (unsigned)__builtin_ctzll(bits) >> shift;
-        if (buckets[j] & ~t->longs || ph_teddy_quad(t, p + at + j)) {
+        if (ph_teddy_quad(t, p + at + j) || (buckets[j] & ~t->longs && ph_teddy_short(t, p + at + j))) {
             uint32_t index = ph_teddy_confirm(t, p, n, at + j, buckets[j]);
             if (index != UINT32_MAX) {
                 *hit = (ph_hit){at + j, index};
@@ -113,7 +130,7 @@ static inline int ph_teddy_first(const ph_teddy *t, const uint8_t *p, size_t n, 
 /* The first place from `from` where a literal begins; of several there, the lowest index. */
 static ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
     for (size_t i = from; i + 2 <= n; i++) {
-        if (ph_teddy_pair(t, p + i)) {
+        if (ph_teddy_pair(t, p + i) && (i + 4 > n || ph_teddy_quad(t, p + i) || ph_teddy_short(t, p + i))) {
             uint32_t found = ph_teddy_confirm(t, p, n, i, 0xFF);
             if (found != UINT32_MAX) {
                 return (ph_hit){i, found};
@@ -121,6 +138,53 @@ static ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, siz
         }
     }
     return (ph_hit){n, UINT32_MAX};
+}
+
+#define PH_TEDDY_FEW 64
+
+/* In at most PH_TEDDY_FEW bytes no literal occurs, for sure: a look at a bitmap for each place, and at the one of
+ * short literals if there are `marks` (one of - . / =). */
+static inline int ph_teddy_absent(const ph_teddy *t, const uint8_t *p, size_t n, int marks) {
+    uint8_t pad[PH_TEDDY_FEW + 8];
+    uint32_t any = 0;
+    if (n >= 32) {
+        memcpy(pad, p, 32);
+        memcpy(pad + n - 32, p + n - 32, 32);
+    } else if (n >= 16) {
+        memcpy(pad, p, 16);
+        memcpy(pad + n - 16, p + n - 16, 16);
+    } else if (n >= 8) {
+        memcpy(pad, p, 8);
+        memcpy(pad + n - 8, p + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(pad, p, 4);
+        memcpy(pad + n - 4, p + n - 4, 4);
+    } else {
+        for (size_t k = 0; k < n; k++) {
+            pad[k] = p[k];
+        }
+    }
+    memset(pad + n, 0, 8);
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t w, heavy;
+        memcpy(&w, pad + i, 8);
+        heavy = w & 0x7F7F7F7F7F7F7F7Full;
+        w |= ((heavy + 0x3F3F3F3F3F3F3F3Full) & ~(heavy + 0x2525252525252525ull) & ~w & 0x8080808080808080ull) >> 2;
+        memcpy(pad + i, &w, 8);
+    }
+    for (size_t i = 0; i + 4 <= n; i++) {
+        uint32_t w;
+        memcpy(&w, pad + i, 4);
+        unsigned hash = ph_quad_hash(w);
+        any |= (uint32_t)t->quads[hash >> 3] >> (hash & 7);
+    }
+    if (marks || t->plain) {
+        for (size_t i = 0; i + 2 <= n; i++) {
+            unsigned pair = (unsigned)pad[i] << 8 | pad[i + 1];
+            any |= (uint32_t)t->shorts[pair >> 3] >> (pair & 7);
+        }
+    }
+    return !(any & 1);
 }
 
 #if defined(__x86_64__)
@@ -147,13 +211,56 @@ PH_AVX2 static inline int ph_teddy_check(const ph_teddy *t, const uint8_t *p, si
     return ph_teddy_first(t, p, n, at, ~none, 0, found, hit);
 }
 
+/* Fewer bytes than a step reads: behind them zeros, at which nothing begins. */
+PH_AVX2 static ph_hit ph_teddy_padded(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
+    __m256i lo[PH_TEDDY_BYTES], hi[PH_TEDDY_BYTES];
+    uint8_t pad[80], found[32];
+    size_t m = n - from;
+    memset(pad, 0, sizeof pad);
+    if (m >= 16) {
+        memcpy(pad, p + from, 16);
+        memcpy(pad + m - 16, p + n - 16, 16);
+        if (m > 32) {
+            memcpy(pad + 16, p + from + 16, 16);
+        }
+    } else if (m >= 8) {
+        memcpy(pad, p + from, 8);
+        memcpy(pad + m - 8, p + n - 8, 8);
+    } else if (m >= 4) {
+        memcpy(pad, p + from, 4);
+        memcpy(pad + m - 4, p + n - 4, 4);
+    } else {
+        for (size_t k = 0; k < m; k++) {
+            pad[k] = p[from + k];
+        }
+    }
+    for (int k = 0; k < PH_TEDDY_BYTES; k++) {
+        lo[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)t->lo[k]));
+        hi[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)t->hi[k]));
+    }
+    for (size_t at = 0; at + 2 <= m; at += 32) {
+        ph_hit hit;
+        __m256i all = ph_teddy_step(lo, hi, pad + at);
+        uint32_t some = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, _mm256_setzero_si256()));
+        some &= m - 1 - at < 32 ? (1u << (m - 1 - at)) - 1 : UINT32_MAX;     /* a literal has two bytes */
+        if (some) {
+            _mm256_storeu_si256((__m256i *)found, all);
+            if (ph_teddy_first(t, pad, m, at, some, 0, found, &hit)) {
+                hit.at += from;
+                return hit;
+            }
+        }
+    }
+    return (ph_hit){n, UINT32_MAX};
+}
+
 PH_AVX2 static ph_hit ph_teddy_avx2(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
     enum { STEP = 32, READ = STEP + PH_TEDDY_BYTES - 1 };
     __m256i lo[PH_TEDDY_BYTES], hi[PH_TEDDY_BYTES];
     ph_hit hit;
     size_t i = from;
     if (n < from + READ) {
-        return ph_teddy_scalar(t, p, n, from);
+        return ph_teddy_padded(t, p, n, from);
     }
     for (int k = 0; k < PH_TEDDY_BYTES; k++) {
         lo[k] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)t->lo[k]));
@@ -275,7 +382,12 @@ static inline void ph_teddy_free(ph_teddy *t) {
     free(t->text);
 }
 
+/* Short literals last: they let anything follow, which would spoil the tables of a bucket of long ones. */
 static int ph_literal_order(const void *a, const void *b) {
+    int s = ((const ph_literal *)a)->len < 4, z = ((const ph_literal *)b)->len < 4;
+    if (s != z) {
+        return s - z;
+    }
     uint32_t x = __builtin_bswap32(((const ph_literal *)a)->word);
     uint32_t y = __builtin_bswap32(((const ph_literal *)b)->word);
     return x < y ? -1 : x > y;
@@ -285,9 +397,15 @@ static int ph_literal_order(const void *a, const void *b) {
  * Sorted, so that neighbours share a bucket and its tables stay selective. */
 static inline void ph_teddy_build(ph_teddy *t) {
     qsort(t->lits, t->count, sizeof *t->lits, ph_literal_order);
-    for (unsigned b = 0; b <= 8; b++) {
-        t->bucket[b] = (uint16_t)(t->count * b / 8);
+    unsigned shorts = 0;
+    for (unsigned i = 0; i < t->count; i++) {
+        shorts += t->lits[i].len < 4;
     }
+    unsigned own = shorts && shorts < t->count;             /* a bucket of their own */
+    for (unsigned b = 0; b <= 8; b++) {
+        t->bucket[b] = (uint16_t)((t->count - (own ? shorts : 0)) * b / (8 - own));
+    }
+    t->bucket[8] = (uint16_t)t->count;
     t->longs = 0xFF;
     for (unsigned b = 0; b < 8; b++) {
         for (unsigned i = t->bucket[b]; i < t->bucket[b + 1]; i++) {
@@ -295,8 +413,15 @@ static inline void ph_teddy_build(ph_teddy *t) {
             unsigned pair = (unsigned)s[0] << 8 | s[1];
             unsigned hash = ph_quad_hash(t->lits[i].word);
             t->pairs[pair >> 3] |= (uint8_t)(1 << (pair & 7));
-            t->quads[hash >> 3] |= (uint8_t)(1 << (hash & 7));
-            if (t->lits[i].len < 4) {
+            if (t->lits[i].len >= 4) {
+                t->quads[hash >> 3] |= (uint8_t)(1 << (hash & 7));
+            } else {
+                t->shorts[pair >> 3] |= (uint8_t)(1 << (pair & 7));
+                int marked = 0;
+                for (unsigned k = 0; k < t->lits[i].len; k++) {
+                    marked |= s[k] == '-' || s[k] == '.' || s[k] == '/' || s[k] == '=';
+                }
+                t->plain |= (uint8_t)!marked;
                 t->longs &= (uint8_t)~(1 << b);
             }
             for (unsigned k = 0; k < PH_TEDDY_BYTES; k++) {
