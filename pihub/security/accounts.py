@@ -19,6 +19,7 @@ from pihub.security.actor import Actor
 from pihub.security.lockout import Lockout, network
 from pihub.security.passwords import LONGEST, Passwords, require_strong
 from pihub.security.permissions import ROLES, unknown
+from pihub.security.seal import opened, sealed
 from pihub.store.people import People, UserRow
 
 LOCAL = "local"
@@ -26,6 +27,10 @@ LINK_SECONDS = 86400
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 WRONG = "the name, the password or the code is wrong"
+
+
+def _owner(number: int) -> bytes:
+    return b"totp %d" % number
 
 
 class Enrolment(NamedTuple):
@@ -154,8 +159,20 @@ class Accounts:
         """Switch the second factor on, or renew it."""
         user = self.get(number)
         secret, codes = totp.new_secret(), totp.recovery_codes()
-        self.people.set_totp(number, secret, [totp.recovery_hash(self._secret, c) for c in codes])
+        hashes = [totp.recovery_hash(self._secret, c) for c in codes]
+        self.people.set_totp(number, sealed(self._secret, secret, _owner(number)), hashes)
         return Enrolment(totp.uri(secret, user.subject, host), codes)
+
+    def seal_all(self) -> int:
+        """Seals secrets of one-time codes that an older version kept as they were; how many."""
+        plain = [
+            (user.id, user.totp)
+            for user in self.people.users()
+            if user.totp is not None and len(user.totp) == totp.SECRET_BYTES
+        ]
+        for number, secret in plain:
+            self.people.reseal(number, sealed(self._secret, secret, _owner(number)))
+        return len(plain)
 
     def forget_totp(self, number: int, by: Actor | None = None) -> UserRow:
         self._may_give(by, self.get(number).role)
@@ -237,7 +254,11 @@ class Accounts:
     def _second(self, user: UserRow, code: str, right: bool) -> bool:
         """A code is used up only by a login that succeeds."""
         assert user.totp is not None
-        step = totp.verify(user.totp, code, self._clock(), user.totp_step)
+        secret = opened(self._secret, user.totp, _owner(user.id))
+        # Without its secret (another pepper) only a recovery code could help.
+        step = None
+        if secret is not None:
+            step = totp.verify(secret, code, self._clock(), user.totp_step)
         if not right:
             return False
         if step is not None:

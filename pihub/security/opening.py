@@ -52,6 +52,7 @@ def open_control(
     accounts = Accounts(
         People(store.database), derived(pepper, "accounts"), lockout=lockout
     )
+    accounts.seal_all()
     return Control(
         KeyService(store, pepper, publisher),
         accounts,

@@ -30,6 +30,7 @@ class UserRow(NamedTuple):
     password: str
     """argon2id, encoded; empty: none."""
     totp: bytes | None
+    """Sealed (security/seal.py); None: no second factor."""
     totp_step: int
     created: int
     disabled: int
@@ -118,6 +119,12 @@ class People:
             connection.executemany(
                 "INSERT INTO recovery_codes VALUES (?, ?)", [(number, code) for code in codes]
             )
+
+    def reseal(self, number: int, secret: bytes) -> None:
+        """The same second factor in another form."""
+        with self.database.write() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("UPDATE users SET totp = ? WHERE id = ?", (secret, number))
 
     def use_step(self, number: int, step: int) -> bool:
         """False if a code of that step or a later one was used already."""

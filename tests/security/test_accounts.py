@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pihub.security.actor import LOCAL
 from pihub.security.audit import AuditLog, hidden
 from pihub.security.lockout import MOST, Lockout, network
 from pihub.security.passwords import Passwords, require_strong
+from pihub.security.seal import opened, sealed
 from pihub.security.sessions import Sessions
 from pihub.shared.state import LOCKOUT_BYTES
 from pihub.store.audit import AuditStore
@@ -117,11 +119,48 @@ def test_weak_passwords_are_refused(weak: str) -> None:
         require_strong(weak, ("ann of the hub",))
 
 
+def told(uri: str) -> bytes:
+    """The secret as an authenticator app reads it."""
+    text = uri.partition("secret=")[2].partition("&")[0]
+    return base64.b32decode(text + "=" * (-len(text) % 8))
+
+
+def test_a_secret_of_codes_is_sealed_and_an_older_one_becomes_so(
+    accounts: Accounts, database: KeyDatabase, clock: Clock, tmp_path: Path
+) -> None:
+    user = accounts.create("ann", PASSWORD)
+    old = totp.new_secret()
+    accounts.people.set_totp(user.id, old, ())
+    assert (accounts.seal_all(), accounts.seal_all()) == (1, 0)
+    right = totp.code(old, int(clock.now) // 30)
+    assert accounts.login("ann", PASSWORD, right, "10.0.0.1").id == user.id
+    other = Accounts(People(database.database), b"x" * 32, clock, Lockout(clock))
+    clock.now += 60
+    with pytest.raises(LoginRequired):
+        other.login("ann", PASSWORD, totp.code(old, int(clock.now) // 30), "10.0.0.1")
+    database.close()
+    assert old not in (tmp_path / "control.db").read_bytes()
+
+
+def test_a_seal_opens_for_its_owner_and_key_alone() -> None:
+    for size in (0, 1, 20, 32, 33, 100):
+        plain = bytes(range(size))
+        data = sealed(KEY, plain, b"ann")
+        assert opened(KEY, data, b"ann") == plain
+        assert data != sealed(KEY, plain, b"ann"), "each has a nonce of its own"
+        assert opened(KEY, data, b"ben") is None
+        assert opened(b"x" * 32, data, b"ann") is None
+        for at in range(len(data)):
+            changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+            assert opened(KEY, changed, b"ann") is None
+    assert opened(KEY, b"", b"ann") is None
+
+
 def test_the_second_factor_is_asked_and_good_once(accounts: Accounts, clock: Clock) -> None:
     user = accounts.create("ann", PASSWORD)
     made = accounts.enrol(user.id, "hub")
-    secret = accounts.get(user.id).totp
-    assert secret is not None and made.uri.startswith("otpauth://totp/")
+    secret = told(made.uri)
+    assert made.uri.startswith("otpauth://totp/")
     with pytest.raises(LoginRequired):
         accounts.login("ann", PASSWORD, "", "10.0.0.1")
     right = totp.code(secret, int(clock.now) // 30)
@@ -240,11 +279,13 @@ def test_the_database_holds_no_secret_of_a_login(
     user = accounts.create("ann", PASSWORD)
     made = Sessions(accounts, KEY, time.time).begin(user, "10.0.0.1", "agent")
     link = accounts.new_link()
-    codes = accounts.enrol(user.id, "hub").recovery_codes
+    enrolled = accounts.enrol(user.id, "hub")
+    codes = [*enrolled.recovery_codes, enrolled.uri.partition("secret=")[2].partition("&")[0]]
     database.close()
     found = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     for secret in (PASSWORD, made.cookie, link, *codes):
         assert secret.encode() not in found
+    assert told(enrolled.uri) not in found
 
 
 @pytest.fixture
