@@ -172,6 +172,7 @@ class Worker:
                 self._remember.unpriced,
                 self._purse.open_for,
             ),
+            [name for name, model in settings.models.items() if model.any_order],
         )
         self.app = with_cors(
             scanner_gate(edge, core, self._judge, errors, access, Refused(hub, slot)),

@@ -52,7 +52,8 @@ cdef class Direct:
         self, app, *, unsigned slot, bytes secret not None, uint64_t epoch, Cache cache not None,
         KeyTable keys not None, Limiter limiter not None, Journal journal not None,
         dict routes not None, int64_t max_body, Limiter quotas=None,
-        refusals=None, lane=None,   # the edge's; named, so that an unknown one is a TypeError
+        # The edge's; named, so that an unknown one is a TypeError.
+        refusals=None, lane=None, any_order=(),
     ):
         if PyBytes_GET_SIZE(secret) != 32:
             raise ValueError("the secret has 32 bytes")

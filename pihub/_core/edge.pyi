@@ -29,7 +29,8 @@ class Edge(Direct):
     and pihub.route, and pihub.begun if the `lane` has begun its call. A request with an
     x-pihub-cache header, or of a key with the flag RESTRICTED, is never answered from the
     cache, nor by the lane. quotas: a row a tenant, asked for keys with the flag QUOTA
-    (shared/scopes.py).
+    (shared/scopes.py). any_order: names of models, as they stand in JSON, for whose requests
+    the order of the members at the top of the body makes no other key.
     """
 
     def __new__(
@@ -50,6 +51,7 @@ class Edge(Direct):
         max_body: int,
         lane: Lane | None = None,
         quotas: Limiter | None = None,
+        any_order: Iterable[bytes] = (),
     ) -> Self: ...
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]

@@ -26,7 +26,7 @@ from pihub._core.journal cimport PH_FLAG_ERROR, PH_REASON_REFUSED, ph_clamp32, p
 from pihub._core.keytable cimport PH_KEY_RESTRICTED
 from pihub._core.wire cimport (
     PH_WIRE_BLOCK, Refusal, alias_of, ph_bearer, ph_hex16, ph_minify, ph_path_ok, ph_request_id,
-    ph_wire, ph_wire_body, ph_wire_find, ph_wire_hash,
+    ph_sorted, ph_wire, ph_wire_body, ph_wire_find, ph_wire_hash,
 )
 
 from pihub._core.wire import pack_wire, wire_key  # no-cython-lint
@@ -74,7 +74,8 @@ cdef class Edge(Direct):
     """See edge.pyi."""
 
     def __cinit__(
-        self, app, *, dict routes not None, dict refusals not None, Lane lane=None, **_parts,
+        self, app, *, dict routes not None, dict refusals not None, Lane lane=None,
+        any_order=(), **_parts,
     ):
         missing = [code for code in CODES if (0, code) not in refusals]
         if missing:
@@ -84,6 +85,7 @@ cdef class Edge(Direct):
         self.app = app
         self.lane = lane
         self.routes = dict(routes)
+        self.any_order = frozenset(any_order)
         self.refusals = {at: Refusal(*form) for at, form in refusals.items()}
 
     def __call__(self, dict environ not None, start_response):
@@ -147,13 +149,12 @@ cdef class Edge(Direct):
                     return value
                 h1, h2 = ask.h1, ask.h2
                 if self.respelled(&ask, <bytes> body):
-                    value = self.hit(&ask, start_response)
+                    value = self.respelt(&ask, h1, h2, start_response)
                     if value is not None:
-                        # The next request of these very bytes hits at once.
-                        self.cache.put(
-                            h1, h2, ask.tenant, alias_of(ask.h1, ask.h2), ALIAS_TTL, 0.0, 0,
-                            ALIAS_WORTH,
-                        )
+                        return value
+                if self.any_order and self.reordered(&ask, <bytes> body):
+                    value = self.respelt(&ask, h1, h2, start_response)
+                    if value is not None:
                         return value
                 if (self.lane is not None
                         and PyDict_GetItemWithError(environ, "HTTP_X_PIHUB_POLICY") is NULL
@@ -186,6 +187,42 @@ cdef class Edge(Direct):
             <const uint8_t *> PyBytes_AS_STRING(body), size, <uint8_t *> PyBytes_AS_STRING(out),
         )
         if n == 0 or n == size:
+            return False
+        ph_wire_hash(
+            self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(out), n, &ask.h1, &ask.h2,
+        )
+        return True
+
+    cdef object respelt(self, Ask *ask, uint64_t h1, uint64_t h2, object start_response):
+        """A hit under another spelling's keys; the next request of these very bytes (h1, h2)
+        then hits at once."""
+        value = self.hit(ask, start_response)
+        if value is not None:
+            self.cache.put(
+                h1, h2, ask.tenant, alias_of(ask.h1, ask.h2), ALIAS_TTL, 0.0, 0, ALIAS_WORTH,
+            )
+        return value
+
+    cdef bint reordered(self, Ask *ask, bytes body):
+        """Whether the body is of a model whose members may come in any order, and not in that
+        of their names; `ask` then has the keys of that order."""
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(body)
+        cdef size_t n
+        cdef int64_t model, length
+        cdef bytes compact, out
+        if size > RESPELL:
+            return False
+        compact = PyBytes_FromStringAndSize(NULL, size)
+        n = ph_minify(
+            <const uint8_t *> PyBytes_AS_STRING(body), size,
+            <uint8_t *> PyBytes_AS_STRING(compact),
+        )
+        out = PyBytes_FromStringAndSize(NULL, size)
+        n = ph_sorted(
+            <const uint8_t *> PyBytes_AS_STRING(compact), n, <uint8_t *> PyBytes_AS_STRING(out),
+            &model, &length,
+        )
+        if n == 0 or model < 0 or compact[model:model + length] not in self.any_order:
             return False
         ph_wire_hash(
             self.seeds[ask.route], <const uint8_t *> PyBytes_AS_STRING(out), n, &ask.h1, &ask.h2,

@@ -79,6 +79,11 @@ cdef extern from "ph_wire.h" nogil:
 cdef extern from "ph_minify.h" nogil:
     size_t ph_minify(const uint8_t *p, size_t n, uint8_t *out)
 
+
+cdef extern from "ph_sorted.h" nogil:
+    size_t ph_sorted(
+        const uint8_t *p, size_t n, uint8_t *out, int64_t *model, int64_t *model_len)
+
 cdef bytes alias_of(uint64_t h1, uint64_t h2)
 
 

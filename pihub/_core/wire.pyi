@@ -7,6 +7,10 @@ def minify(text: bytes) -> bytes:
     """A JSON text without whitespace between its tokens (include/ph_minify.h); empty if that
     could change its meaning, or if it has none."""
 
+def sorted_members(text: bytes) -> tuple[bytes, bytes | None]:
+    """(a compact JSON object with its top-level members in the order of their names, the raw
+    text of its member "model") (include/ph_sorted.h); empty if it is left alone."""
+
 def pack_wire(
     status: int,
     content_type: bytes,

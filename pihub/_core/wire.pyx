@@ -52,6 +52,16 @@ def minify(bytes text not None):
     return out[:n]
 
 
+def sorted_members(bytes text not None):
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(text))
+    cdef int64_t model, model_len
+    cdef size_t n = ph_sorted(
+        <const uint8_t *> PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text),
+        <uint8_t *> PyBytes_AS_STRING(out), &model, &model_len,
+    )
+    return out[:n], text[model:model + model_len] if model >= 0 else None
+
+
 cdef bytes alias_of(uint64_t h1, uint64_t h2):
     """The value under another spelling's key."""
     cdef ph_alias a

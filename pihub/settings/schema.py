@@ -123,6 +123,8 @@ class Model(ModelRouting, frozen=True, kw_only=True):
     """`upstream/model` targets in the order in which they are tried."""
     max_tokens: Positive | None = None
     """Sent to upstreams that demand a limit when the client names none."""
+    any_order: bool = False
+    """Whether the order of a request's top-level members makes no other key."""
     prompts: PromptMode = "off"
     """What is done about what its prompts hold, at least."""
 

@@ -26,8 +26,10 @@ def build_edge(
     refusals: Refusals,
     max_body: int,
     lane: Lane | None = None,
+    any_order: Iterable[str] = (),
 ) -> WSGI:
-    """One worker's edge in front of `app`; the lane beside it takes chats that pass."""
+    """One worker's edge in front of `app`; the lane beside it takes chats that pass.
+    `any_order`: models for whose requests the order of the top-level members is nothing."""
     return Edge(
         app,
         slot=slot,
@@ -42,4 +44,5 @@ def build_edge(
         max_body=max_body,
         lane=lane,
         quotas=state.quotas,
+        any_order=[name.encode() for name in any_order],
     )

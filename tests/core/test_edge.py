@@ -21,6 +21,7 @@ from pihub._core.journal import Journal
 from pihub._core.keytable import KeyTable
 from pihub._core.limiter import Limiter
 from pihub._core.ring import Ring
+from pihub.shared.metrics import Column
 from pihub.shared.scopes import QUOTA, RESTRICTED
 from tests.model.edge import MAX_BODY, ROUTES, Twin
 
@@ -45,7 +46,7 @@ class Hub:
     """An edge with all its parts, and an application that notes what reaches it."""
 
     def __init__(
-        self, routes: dict[str, int] | None = None, publish: bool = True, columns: int = 20
+        self, routes: dict[str, int] | None = None, publish: bool = True, columns: int = len(Column)
     ) -> None:
         arena = Arena.create(
             [
@@ -591,3 +592,66 @@ def test_an_alias_is_checked_like_any_entry() -> None:
         hub.cache.put(*exact, 7, value, 60)
         hub.call(environ(SPELT))
     assert len(hub.reached) == 3, "nonsense, nowhere, and itself"
+
+
+ORDERED = b'{"input":"x","model":"m"}'
+REORDERED = b'{ "model": "m", "input": "x" }'
+
+
+def any_order(hub: Hub, *models: bytes) -> Hub:
+    hub.edge = hub.build(ROUTES, any_order=models)
+    return hub
+
+
+def test_members_in_another_order_hit_where_that_is_allowed_and_then_at_once() -> None:
+    hub = any_order(Hub(), b"m")
+    hub.remember(ORDERED, 7, b"answer")
+    assert hub.call(environ(REORDERED)) == [b"answer"]
+    alias = hub.cache.get(*wire_key(hub.secret, 77, 1, REORDERED), 7)
+    assert alias is not None and len(alias) == 24, "the next time these bytes hit at once"
+    assert hub.call(environ(REORDERED)) == [b"answer"]
+    assert [event["cache"] for event in hub.events()] == [1, 1]
+    hub.call(environ(REORDERED.replace(b'"m"', b'"other"')))
+    assert len(hub.reached) == 1
+
+
+@pytest.mark.parametrize("models", [(), (b"other",), (b"",)])
+def test_and_miss_where_it_is_not(models: tuple[bytes, ...]) -> None:
+    hub = any_order(Hub(), *models)
+    hub.remember(ORDERED, 7, b"answer")
+    hub.call(environ(REORDERED))
+    assert hub.reached[-1]["pihub.exact"] == wire_key(
+        hub.secret, 77, 1, b'{"model":"m","input":"x"}'
+    )
+
+
+def test_what_is_asked_in_any_order_is_kept_under_one_key() -> None:
+    hub = any_order(Hub(), b"m")
+    for body in (REORDERED, ORDERED):
+        hub.call(environ(body))
+        assert hub.reached[-1]["pihub.exact"] == wire_key(hub.secret, 77, 1, ORDERED)
+        assert hub.reached[-1]["pihub.body"] == body, "the upstream gets what the client sent"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","input":"x","input":"x"}',
+        b'{"model":"m","input":"\\u0078"}',
+        b'{"model":"m","inp\\u0075t":"x"}',
+        b'{"model":"m","input":"x","input2":1}',
+        b'{"model":"m","input":"x"} ]',
+    ],
+)
+def test_another_spelling_is_another_question(body: bytes) -> None:
+    hub = any_order(Hub(), b"m")
+    hub.remember(ORDERED, 7, b"answer")
+    hub.call(environ(body))
+    assert len(hub.reached) == 1
+
+
+def test_another_tenant_s_answer_is_not_found_by_any_order() -> None:
+    hub = any_order(Hub(), b"m")
+    hub.remember(ORDERED, 9, b"answer")
+    hub.call(environ(REORDERED))
+    assert len(hub.reached) == 1
