@@ -16,6 +16,7 @@ from pihub.domain.pricing import Price, cost
 from pihub.domain.target import Target
 from pihub.errors import BudgetExceeded, PriceUnknown
 from pihub.gateway.exchange import Exchange
+from pihub.gateway.explain import nano_text
 from pihub.shared.budgets import Budgets, Window
 from pihub.shared.spending import PlanReader
 
@@ -88,9 +89,11 @@ class Purse:
                 f"the budget of the {where[0]} for this {where[1]} is nearly spent", goes_on=True
             )
         # Amounts are for the owner, who sees the budgets; the caller learns which one it is.
-        words = "; its owner can approve more" if plan.modes[label] == "ask" else ""
+        words = ""
+        if plan.modes[label] == "ask":
+            words = _asks(where[0], most)
         raise BudgetExceeded(
-            f"the budget of the {where[0]} for this {where[1]} is spent{words}",
+            f"the budget of the {where[0]} for this {where[1]} has no room for it{words}",
             goes_on=downgrades,
         )
 
@@ -141,3 +144,13 @@ class Purse:
             if found is not None and found.rates.output < price.rates.output:
                 return True
         return False
+
+
+def _asks(scope: str, most: int) -> str:
+    """What whoever was refused by a budget that asks first can do."""
+    if scope == "hub":
+        return "; its owner can raise [money] in the hub's configuration"
+    return (
+        f"; it may cost up to {nano_text(most)} USD: its owner can approve so much more (on the "
+        "page under Costs, or by `pihub budgets approve`), then send it again"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -118,10 +119,26 @@ def test_near_its_limit_only_what_is_cheaper_is_called() -> None:
     assert s.bench.whole(model="oa/gpt", max_tokens=100)[0].status == 200
 
 
-def test_ask_says_who_can_help() -> None:
-    s = Spending({"user:ann": (1000, "ask")}, users={3: "ann"})
+@pytest.mark.parametrize("client", ["openai", "anthropic", "ollama"])
+def test_ask_says_what_it_costs_and_who_can_help(client: str) -> None:
+    s = Spending({"user:ann": (1000, "ask")}, users={3: "ann"}, chat=["oa"])
+    more = {"options": {"num_predict": 100}} if client == "ollama" else {"max_tokens": 100}
+    reply, body = s.bench.whole(client, **more)
+    assert reply.status == 402 and not s.bench.connector.calls
+    said = body.decode()
+    assert "budget of the user" in said and "pihub budgets approve" in said
+    found = re.search(r"up to ([0-9.]+) USD", said)
+    # What is asked for is what would be reserved: approved, it goes through.
+    assert found is not None
+    assert s.budgets.limit("user", "ann", day=round(float(found[1]) * 1e9))
+    s.bench.says("oa", openai_whole())
+    assert s.bench.whole(client, **more)[0].status == 200
+
+
+def test_nobody_can_approve_the_hub_s_own_limit() -> None:
+    s = Spending({"hub": (1000, "ask")}, chat=["oa"])
     reply, body = s.bench.whole(max_tokens=100)
-    assert reply.status == 402 and b"owner can approve" in body
+    assert reply.status == 402 and b"[money]" in body and b"budgets approve" not in body
 
 
 def test_free_models_need_no_money() -> None:

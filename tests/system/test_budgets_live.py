@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import openai
+import pytest
 
 from pihub.cli.control_client import call
 from pihub.demo.harness import Demo
@@ -118,3 +122,36 @@ def test_a_stream_is_cancelled_by_the_admin_api(
             )
             assert gone["request_id"] == rows[0]["request_id"]
             assert b"error" in waiting.result(timeout=30).body
+
+
+def test_ask_first_from_the_refusal_to_its_repeat(upstreams: Demo, tmp_path: Path) -> None:
+    with HubProcess(tmp_path, upstreams, workers=1) as hub:
+        hub.pihub("budgets", "set", "key", "test", "--per-day", "0.000001", "--at-limit", "ask")
+        paths = {
+            "/v1/chat/completions": chat("may I", max_tokens=60),
+            "/v1/messages": chat("may I", max_tokens=500),
+            "/api/chat": {**chat("may I"), "options": {"num_predict": 4000}},
+        }
+        del paths["/api/chat"]["max_tokens"]
+        for path, body in paths.items():
+            calls = len(upstreams.log("claude"))
+            refused = hub.post(path, body)
+            assert refused.status == 402, refused.text
+            said = re.search(r"up to ([0-9.]+) USD", refused.text)
+            assert said is not None and "pihub budgets approve" in refused.text
+            assert len(upstreams.log("claude")) == calls
+            hub.pihub("budgets", "approve", "1", said[1])
+            again = hub.post(path, body)
+            assert again.status == 200, again.text
+        gpt = openai.OpenAI(base_url=hub.url + "/v1", api_key=hub.key)
+        calls = len(upstreams.log("claude"))
+        with pytest.raises(openai.APIStatusError, match="its owner can approve") as caught:
+            gpt.chat.completions.create(**chat("a long one", max_tokens=50_000))
+        assert caught.value.status_code == 402 and len(upstreams.log("claude")) == calls
+        told = hub.admin("POST", "/budgets/1/approvals", {"usd": 1, "period": "day"})
+        assert told.status == 200, told.text
+        assert gpt.chat.completions.create(**chat("a long one", max_tokens=50_000)).id
+        lines = hub.admin("GET", "/audit?limit=50").json["items"]
+        approved = [one for one in lines if "approv" in one["action"]]
+        assert len(approved) == len(paths) + 1
+        assert all("1" in one["object"] and one["actor"] for one in approved), approved[0]

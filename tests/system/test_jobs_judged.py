@@ -120,7 +120,7 @@ def test_a_budget_that_is_spent_meanwhile_is_waited_for(
     while not (job := slowly.get(f"/v1/jobs/{id_}").json)["error"]:
         assert time.monotonic() < end, job
         time.sleep(0.05)
-    assert job["status"] == "queued" and "its owner can approve more" in job["error"]
+    assert job["status"] == "queued" and "its owner can approve so much more" in job["error"]
     assert deferred_by(slowly, key, "one more").status == 402
     assert not any("if there is money" in one["body"] for one in upstreams.log("claude"))
 

@@ -11,6 +11,7 @@ from pihub import __version__
 from pihub.domain.ports import ClientFormat, Waiter
 from pihub.gateway.route import ModelTable
 from pihub.gateway.show import Running
+from pihub.protocols.anthropic import listing
 from pihub.protocols.jsontext import at
 from pihub.protocols.ollama.client import OllamaClient, tags
 from pihub.shared.access import Access
@@ -50,6 +51,10 @@ class ModelList:
         if scopes is not None:
             scopes.check_network(principal.key, env.get("REMOTE_ADDR", ""))
             names = scopes.models(principal.key, names)
+        if client is self._anthropic:
+            page, more = listing.paged(names, {k: str(v) for k, v in req.params.items()})
+            resp.data = listing.render(page, self._created, more=more)
+            return
         resp.data = self.body(client, names)
 
     def body(self, client: ClientFormat, names: Sequence[str]) -> bytes:

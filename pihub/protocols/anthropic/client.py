@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from pihub.domain.chat import Answer, Ask
 from pihub.domain.ports import Peek
 from pihub.errors import PihubError
-from pihub.protocols.anthropic import errors, parse, response
+from pihub.protocols.anthropic import errors, listing, parse, response
 from pihub.protocols.anthropic.stream_out import AnthropicStream
-from pihub.protocols.canonical import rfc3339
-from pihub.protocols.jsontext import encode
 from pihub.protocols.peek import peek
 
 
@@ -35,15 +33,4 @@ class AnthropicClient:
         return errors.render(error, request_id)
 
     def models(self, names: Sequence[str], created: int) -> bytes:
-        data = [
-            {"type": "model", "id": name, "display_name": name, "created_at": rfc3339(created)}
-            for name in names
-        ]
-        return encode(
-            {
-                "data": data,
-                "has_more": False,
-                "first_id": names[0] if names else None,
-                "last_id": names[-1] if names else None,
-            }
-        )
+        return listing.render(names, created)
