@@ -63,7 +63,8 @@ case $(cat stage) in
     wait_for 300 lives
     asked
     echo "machine: answers by itself after the machine's start"
-    if journalctl -u pihub --no-pager -o cat -p err | grep .; then die "errors in the journal"; fi
+    ! journalctl -b -u pihub --no-pager -o cat | grep -E ' (ERROR|CRITICAL) |Traceback' ||
+      die "errors in the journal of this start"
     dpkg -P pihub >said 2>&1 || { cat said >&2; die "the package does not go"; }
     [ ! -e /var/lib/pihub ] && [ ! -e /etc/pihub ] || die "something stayed"
     ! systemctl is-active --quiet pihub || die "still running"
