@@ -23,7 +23,7 @@ TESTS = ("corpus", "answers", "streams", "life", "direct")
 LEFT_OUT = "not soak and not dribbles and not idle_connections and not stalls and not leave_do"
 
 
-def library(name: str) -> str:
+def runtime_of(name: str) -> str:
     """Where the compiler keeps this library, "" if it has none."""
     command = [*os.environ.get("CC", "gcc").split(), f"-print-file-name={name}"]
     try:
@@ -44,7 +44,7 @@ def environment() -> dict[str, str]:
         wheel.extractall(SITE)
     return {
         # greenlet throws C++ exceptions: the sanitizer looks their functions up at start.
-        "LD_PRELOAD": f"{library('libasan.so')} {library('libstdc++.so.6')}",
+        "LD_PRELOAD": f"{runtime_of('libasan.so')} {runtime_of('libstdc++.so.6')}",
         "PYTHONMALLOC": "malloc",
         "PYTHONPATH": str(SITE),
         "ASAN_OPTIONS": "detect_leaks=0:replace_intrin=0:halt_on_error=1:abort_on_error=1"
@@ -63,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=10_000, help="length of the soak")
     args = parser.parse_args()
-    if not library("libasan.so"):
+    if not runtime_of("libasan.so"):
         print("the compiler has no AddressSanitizer", file=sys.stderr)
         return 2
     env = environment()

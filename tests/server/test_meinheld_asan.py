@@ -14,7 +14,7 @@ from tests.isolated import meinheld_asan
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(
-    not meinheld_asan.library("libasan.so") and "CI" not in os.environ,
+    not meinheld_asan.runtime_of("libasan.so") and "CI" not in os.environ,
     reason="the compiler has no AddressSanitizer; in CI it must have",
 )
 def test_no_memory_error() -> None:
