@@ -12,6 +12,7 @@ RAM: an entry of some 100 bytes in the shared cache for each prefix, for five mi
 
 from __future__ import annotations
 
+from pihub.domain.promptcache import outweighs
 from pihub.domain.target import Target
 from pihub.gateway.exchange import Exchange
 from pihub.protocols.anthropic.caching import least_tokens, mark, parts
@@ -24,8 +25,6 @@ KEPT = 300.0
 """Seconds; the vendor's."""
 SAMPLES = 20
 """Requests of a target before its shares say anything."""
-WRITE_COSTS, READ_SAVES = 0.25, 0.9
-"""Of the input price, for each token."""
 
 
 class PromptCache:
@@ -63,8 +62,3 @@ class PromptCache:
         written, samples = self._speeds.read(target, Cell.CACHE_WRITTEN)
         read, _ = self._speeds.read(target, Cell.CACHE_READ)
         return samples >= SAMPLES and outweighs(written, read)
-
-
-def outweighs(written: float, read: float) -> bool:
-    """Whether writing costs more than reading saves; shares of the prompt's tokens."""
-    return written * WRITE_COSTS > read * READ_SAVES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from pihub.domain.promptcache import balance
 from pihub.ops.budgets import NANO, BudgetState
 from pihub.ops.health import Report
 from pihub.ops.wan import said
@@ -214,7 +215,7 @@ def _cache_writes(day: list[UsageRow]) -> Iterator[tuple[str, Signal]]:
     for model, (write, read) in written.items():
         if write >= LEAST_WRITTEN:
             yield model, Signal(
-                write / max(read, 1),
+                balance(write, read),
                 f"{model}: {write:,} tokens were written to the vendor's prompt cache in a day "
-                f"and {read:,} read from it; writing costs more than not caching.",
+                f"and {read:,} read from it; writing cost more than reading saved.",
             )

@@ -285,7 +285,8 @@ def test_a_prompt_cache_that_only_costs_is_seen(house: House) -> None:
     maker = SignalMaker(house.store, lambda: 0, lambda: 0)
     report = house.turn()._replace(at=now)
     signals = maker.of(report)
-    assert signals["cache_writes"]["llama3.2:3b"].value == 5
+    lost, saved = 20_000 * 0.25, 4_000 * 0.9
+    assert signals["cache_writes"]["llama3.2:3b"].value == pytest.approx(lost / saved)
     assert signals["unknown_price"]["prices"].value == 1
     house.store.close()
     signals = maker.of(report._replace(at=now + 120))

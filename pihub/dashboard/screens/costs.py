@@ -23,7 +23,7 @@ from pihub.dashboard.parts import (
     Tone,
 )
 from pihub.dashboard.sources import Sources
-from pihub.gateway.promptcache import outweighs
+from pihub.domain.promptcache import outweighs
 from pihub.ops.budgets import HUB, BudgetState
 from pihub.store.rows import Dimension, Reports, UsageRow
 
