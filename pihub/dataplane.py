@@ -15,6 +15,7 @@ from pihub.compose.prompts import prompt_guard
 from pihub.compose.refusals import refusals
 from pihub.compose.routing import build_routing, local_names
 from pihub.compose.scanner import Refused, scanner_gate, scanner_judge
+from pihub.compose.semantic import build_semantic
 from pihub.compose.sharing import build_shares, negatives
 from pihub.compose.webhooks import webhook_sink
 from pihub.domain.energy import Energy
@@ -217,12 +218,14 @@ class Worker:
         )
         thoughts = Thoughts(ByteCache(state.cache, state.arena.secret, hub.loaded.epoch))
         shares = build_shares(hub, slot, waiter, self.flights, self._answers, tracker)
+        semantic = build_semantic(hub, slot, waiter, self.connector, links, routing.turns)
         lookup = Lookup(
             self._answers,
             self.flights,
             temperature=settings.gateway.cache_temperature,
             patience=max((u.timers.total for u in settings.upstreams.values()), default=600.0),
             sharing=Sharing(shares.relay, settings.gateway.idempotency_ttl),
+            semantic=semantic,
             stale=Stale(
                 settings.cache.stale_if_error,
                 settings.cache.stale_while_revalidate,
@@ -230,7 +233,6 @@ class Worker:
             ),
             negatives=negatives(hub),
         )
-
         offline = offline_mode(hub, slot, routing.planner, lookup)
         self._deferred = deferred = deferring(
             hub,
@@ -296,6 +298,7 @@ class Worker:
                 ),
                 tracking=shares.tracking,
                 later=later_of(hub, offline, deferred),
+                semantic=semantic,
             )
         )
         return pipeline

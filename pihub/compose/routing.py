@@ -27,6 +27,7 @@ class RoutingParts(NamedTuple):
     care: Care
     learn: Learner
     hedge: Hedge
+    turns: Turns
 
 
 def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
@@ -48,7 +49,7 @@ def build_routing(hub: Hub, slot: int, waiter: Waiter) -> RoutingParts:
         lambda target: not hub.prices.is_free(target.kind, target.model),
         share=settings.routing.hedge_share,
     )
-    return RoutingParts(planner, care, Learner(speeds, state, slot), hedge)
+    return RoutingParts(planner, care, Learner(speeds, state, slot), hedge, turns)
 
 
 def build_preview(hub: Hub, slot: int) -> Previewer:

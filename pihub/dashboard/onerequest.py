@@ -29,6 +29,7 @@ WHY = {
     "first-choice": "The first target of the chain answered.",
     "cache-exact": "The same bytes were answered before: the edge sent that answer.",
     "cache-canonical": "The same question was answered before, in whatever protocol.",
+    "cache-semantic": "The same question was answered before in other words.",
     "flight-shared": "An identical request was in flight; its answer served both.",
     "stale-meanwhile": "A kept answer past its time, given at once while a new one is fetched.",
     "refreshed": "The hub asked by itself, to replace a kept answer that is past its time.",

@@ -21,6 +21,7 @@ THOUGHT = "The question is plain, so the answer can be short."
 
 _TOKEN = re.compile(r"\s*\S+|\s+$")
 _WANTED = re.compile(r"\[\[tokens:(\d{1,6})\]\]")
+_WORD = re.compile(r"\w+")
 _SAY = re.compile(r"\[\[say:(.*?)\]\]", re.DOTALL)
 _SURE = re.compile(r"\[\[sure:(-?\d{1,3}(?:\.\d{1,3})?)\]\]")
 _TOOL = re.compile(r"\[\[tool:([A-Za-z0-9_-]+)\s*(\{.*?\})?\s*\]\]", re.DOTALL)
@@ -86,9 +87,14 @@ def _weighed(token: str, sure: float, top: int) -> dict[str, Any]:
 
 
 def vector(text: str, dimensions: int) -> list[float]:
-    """A vector of numbers below 0.26 that depends on the text alone."""
-    digest = hashlib.shake_128(text.encode()).digest(dimensions)
-    return [round((byte - 127.5) / 510, 6) for byte in digest]
+    """A vector of numbers below 0.26 that depends on the text alone: the mean of its words', so
+    that texts with the same words are near, in whatever order, as real encoders have it."""
+    words = _WORD.findall(text.lower()) or [text]
+    sums = [0.0] * dimensions
+    for word in words:
+        digest = hashlib.shake_128(word.encode()).digest(dimensions)
+        sums = [total + byte - 127.5 for total, byte in zip(sums, digest, strict=True)]
+    return [round(total / 510 / len(words), 6) for total in sums]
 
 
 def count_tokens(text: str) -> int:

@@ -22,7 +22,7 @@ MODELS = {
     "qwen3:0.6b": ("qwen3", "751.63M", 522653767),
     "nomic-embed-text:latest": ("nomic-bert", "137M", 274302450),
 }
-DIMENSIONS = 16
+DIMENSIONS = 64
 CONTEXT = 4096
 """Tokens, as /api/ps tells of a model that was loaded without a wish."""
 MANAGED = frozenset({"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete"})

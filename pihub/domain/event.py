@@ -68,9 +68,11 @@ class Reason(IntEnum):
     """The hub itself asked, for an answer that replaces an expired one."""
     KEPT_REFUSAL = 23
     """An upstream refused the very same a moment ago; it was not asked again."""
-
-    QUEUED = 21
+    QUEUED = 25
     """Nothing outside was reached: it was made a job."""
+    CACHE_SEMANTIC = 24
+    """The same question was answered before in other words."""
+
     FALLBACK_DRAFT = 30
     """A local draft did not pass its checks."""
     FALLBACK_CONTEXT = 31

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from time import monotonic_ns
 
 from pihub.domain.target import Target
-from pihub.errors import BudgetExceeded, PihubError, Unsupported, UpstreamError, UpstreamUnreachable
+from pihub.errors import (
+    BudgetExceeded,
+    ClientGone,
+    PihubError,
+    Unsupported,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from pihub.gateway.exchange import Exchange, Stage
 from pihub.gateway.link import Link
 from pihub.gateway.outcome import Outcome
@@ -19,6 +27,7 @@ from pihub.gateway.pieces import error_text
 from pihub.gateway.pipeline import Stages
 from pihub.gateway.purse import Purse
 from pihub.gateway.verdict import verdict
+from pihub.settings.schema import Timers
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
@@ -81,8 +90,10 @@ class Direct:
         path: str,
         headers: list[tuple[str, str]],
         body: bytes | None,
+        timers: Timers | None = None,
     ) -> bytes:
-        """The body of a 200. Raises UpstreamError and ClientGone."""
+        """The body of a 200. With `timers` of the caller's own that it is late says nothing
+        against the upstream. Raises UpstreamError and ClientGone."""
         if not self._reached(link.name):
             raise UpstreamUnreachable(f"the hub is offline and does not reach {link.name}")
         if not link.health.allow():
@@ -98,7 +109,7 @@ class Direct:
                 link.path(path),
                 headers,
                 body,
-                link.timers,
+                timers or link.timers,
                 client_fd=x.request.client_fd,
                 pool=link.pool,
                 replay=True,
@@ -114,6 +125,10 @@ class Direct:
             finally:
                 response.close()
         except UpstreamError as error:
+            hurried = timers is not None and isinstance(error, UpstreamTimeout)
+            outcome.failed(ClientGone("nobody waits any longer") if hurried else error)
+            raise
+        except ClientGone as error:
             outcome.failed(error)
             raise
         outcome.ok()

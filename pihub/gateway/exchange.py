@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pihub.gateway.plan import Plan
     from pihub.gateway.prompts.prompt import Prompt
     from pihub.gateway.race import Racer
+    from pihub.gateway.semantic import Look
 
 NO_WISH = CacheWish()
 
@@ -100,6 +101,8 @@ class Exchange:
     stored: Stored | None = None
     refreshes: bool = False
     """Nobody waits for its answer: it replaces a kept one that is past its time."""
+    meaning: Look | None = None
+    """Its question, compared with others in other words (semantic.py)."""
     once: Key | None = None
     """Under which the answer is kept for the request's Idempotency-Key."""
     flights: list[int] = field(default_factory=list)

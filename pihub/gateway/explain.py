@@ -73,7 +73,9 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         out.append(("x-pihub-route", header_text(x.stored.route)))
         out.append(("x-pihub-model", header_text(x.stored.model)))
         out.append(("x-pihub-cost", "0"))
-        out.append(("x-pihub-reason", "kept answer"))
+        alike = x.cache_reason.startswith("semantic ")
+        why = "kept answer to the same question in other words" if alike else "kept answer"
+        out.append(("x-pihub-reason", why))
         if x.stored.simulated:
             out.append(("x-pihub-simulated", "1"))
     elif x.failures:

@@ -14,6 +14,7 @@ from pihub.domain.prompt_mode import MODES
 from pihub.errors import BadRequest, IdempotencyMismatch, NotFound
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.negatives import Negatives
+from pihub.gateway.semantic import Semantic
 from pihub.protocols.canonical import carries_more
 from pihub.shared.answers import AnswerCache, Key, Once, Stored
 from pihub.shared.events import CacheState
@@ -59,7 +60,9 @@ class Lookup:
         sharing: Sharing | None = None,
         stale: Stale | None = None,
         negatives: Negatives | None = None,
+        semantic: Semantic | None = None,
     ) -> None:
+        self._semantic = semantic
         self._answers = answers
         self._flights = flights
         self._temperature = temperature
@@ -98,7 +101,9 @@ class Lookup:
         if x.wish.mode == "only":
             raise NotFound("no kept answer, and x-pihub-cache: only was asked")
         x.cache, x.cache_reason = CacheState.MISS, "not-kept"
-        self._share(x, flight_of(x, x.key), lambda: self._left(x))
+        shared = self._share(x, flight_of(x, x.key), lambda: self._left(x))
+        if not shared and self._semantic is not None:
+            self._semantic.find(x, lambda rest: apart(self._answers.key(rest), x))
 
     def stale(self, x: Exchange) -> bool:
         """After every target has failed: an answer that is past its time, as far as

@@ -27,6 +27,7 @@ from pihub.gateway.record import Recorder
 from pihub.gateway.remember import Remember
 from pihub.gateway.render import Render
 from pihub.gateway.route import Router
+from pihub.gateway.semantic import Semantic
 from pihub.gateway.thoughts import Thoughts
 from pihub.gateway.track import Tracking
 
@@ -57,6 +58,8 @@ class Stages:
     """Settles when the request is over; `call` takes."""
     later: Callable[[Exchange, PihubError], Reply | None] | None = None
     """Makes a job of what could not be sent, where that is wished for."""
+    semantic: Semantic | None = None
+    """Learns the questions of answers that were kept; `lookup` asks."""
     tracking: Tracking | None = None
     """Gives back what `call` and `render` opened."""
 
@@ -93,6 +96,8 @@ class Pipeline:
             last.append(stages.learn.__call__)
         if stages.thoughts is not None:
             last.append(stages.thoughts.learn)
+        if stages.semantic is not None:
+            last.append(stages.semantic.learn)
         if stages.purse is not None:
             last.insert(0, stages.purse.settle)
         if stages.tracking is not None:

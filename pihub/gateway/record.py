@@ -151,6 +151,8 @@ def _why_not_first(x: Exchange) -> Reason:
         return Reason.REFRESHED
     if x.cache is CacheState.STALE:
         return Reason.STALE_MEANWHILE if x.moved_on is None else Reason.STALE_ON_ERROR
+    if x.cache_reason.startswith("semantic "):
+        return Reason.CACHE_SEMANTIC
     if x.target is None or x.moved_on is None:
         return Reason.FLIGHT_SHARED if x.cache is _SHARED else Reason.CACHE_CANONICAL
     if isinstance(x.moved_on, Unsupported):

@@ -12,6 +12,8 @@ For the control process: the walks take milliseconds, which a worker's event loo
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pihub.domain.whynot import WhyNot
@@ -19,6 +21,7 @@ from pihub.insight.cache_study import CacheStudy
 from pihub.shared.answers import group
 from pihub.shared.cachepages import CachePages, Fill
 from pihub.shared.metrics import Route, why_column
+from pihub.shared.semantic import Seen, SemanticBook
 from pihub.shared.state import SharedState
 
 WALK_EVERY = 2.0
@@ -43,10 +46,27 @@ class StaleEntry(NamedTuple):
     bytes: int
 
 
+class SemanticUse(NamedTuple):
+    """A model that has the semantic cache `on` or in the `shadow`, and what was seen of it."""
+
+    model: str
+    mode: str
+    threshold: float
+    seen: Seen
+
+
 class CacheDesk:
     """Any thread may call it."""
 
-    def __init__(self, state: SharedState, study: CacheStudy) -> None:
+    def __init__(
+        self,
+        state: SharedState,
+        study: CacheStudy,
+        semantic: Mapping[str, tuple[str, float]] = MappingProxyType({}),
+    ) -> None:
+        """`semantic`: mode and threshold by model, of those where it is not off."""
+        self._semantic = semantic
+        self._book = SemanticBook(state)
         self._state = state
         self._pages = CachePages(state.cache)
         self.study = study
@@ -75,6 +95,12 @@ class CacheDesk:
             if why
         ]
         return sorted((one for one in found if one.requests), key=lambda one: -one.requests)
+
+    def semantic(self) -> list[SemanticUse]:
+        return [
+            SemanticUse(model, mode, threshold, self._book.seen(model))
+            for model, (mode, threshold) in self._semantic.items()
+        ]
 
     def stale(self, limit: int, tenant: int | None = None) -> list[StaleEntry]:
         """The oldest first; of one tenant, if it is named."""

@@ -9,20 +9,21 @@ from pihub.shared.metrics import Series
 from pihub.shared.routing import Cell, Event, LocalState, Speeds
 from pihub.shared.wan import Wan
 
-_DRAFT = "DRAFT_"
+_DRAFT, _SEMANTIC = "DRAFT_", "SEMANTIC_"
 
 
 def _events(scrape: Scrape) -> Values:
     for one in Event:
-        if not one.name.startswith(_DRAFT):
+        if not one.name.startswith((_DRAFT, _SEMANTIC)):
             yield {"event": one.name.lower()}, scrape.state.routing.total(one)
 
 
-def _drafts(scrape: Scrape) -> Values:
-    for one in Event:
-        if one.name.startswith(_DRAFT):
-            outcome = one.name.removeprefix(_DRAFT).lower()
-            yield {"outcome": outcome}, scrape.state.routing.total(one)
+def _outcomes(prefix: str) -> Callable[[Scrape], Values]:
+    return lambda scrape: [
+        ({"outcome": one.name.removeprefix(prefix).lower()}, scrape.state.routing.total(one))
+        for one in Event
+        if one.name.startswith(prefix)
+    ]
 
 
 def _queue(part: int, unit: int = 1) -> Callable[[Scrape], Values]:
@@ -66,7 +67,10 @@ ROUTING: tuple[Family, ...] = (
     Metric("pihub_offline_changed_timestamp_seconds", "gauge",
            "When the hub last went offline or came back, 0: never", _changed),
     Metric("pihub_routing_events_total", "counter", "Decisions of the router, by kind", _events),
-    Metric("pihub_drafts_total", "counter", "Local drafts that were checked, by outcome", _drafts),
+    Metric("pihub_drafts_total", "counter", "Local drafts that were checked, by outcome",
+           _outcomes(_DRAFT)),
+    Metric("pihub_semantic_cache_total", "counter",
+           "Questions that were looked for in other words, by outcome", _outcomes(_SEMANTIC)),
     Metric("pihub_queue_waiting", "gauge", "Requests that wait before a local upstream",
            _queue(0)),
     Metric("pihub_queue_running", "gauge", "Requests that a queued upstream serves now",

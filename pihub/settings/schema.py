@@ -26,6 +26,7 @@ from pihub.settings.prompts import Prompts
 from pihub.settings.routing import ModelRouting, Queue, Routing
 from pihub.settings.scanner import Scanner
 from pihub.settings.section import Positive, Seconds, Section
+from pihub.settings.semantic import Semantic
 from pihub.settings.streams import Streams
 from pihub.settings.webhooks import Action, Subscriber, Webhook
 
@@ -127,6 +128,7 @@ class Model(ModelRouting, frozen=True, kw_only=True):
     """Whether the order of a request's top-level members makes no other key."""
     prompts: PromptMode = "off"
     """What is done about what its prompts hold, at least."""
+    semantic: Semantic = Semantic()
 
 
 class ApiCache(Section, frozen=True):

@@ -8,7 +8,7 @@ from os.path import isabs, isfile
 from typing import Any
 
 from pihub.domain.http_fields import HOP_BY_HOP
-from pihub.settings import alert_rules, routing_rules
+from pihub.settings import alert_rules, routing_rules, semantic
 from pihub.settings.addresses import (
     is_loopback,
     is_private,
@@ -64,6 +64,7 @@ def check(settings: Settings, raw: Mapping[str, Any], faults: Faults) -> None:
     if manage and getattr(settings.upstreams.get(manage), "kind", "") != "ollama":
         faults.add(("ollama", "manage"), f'there is no upstream "{manage}" of kind "ollama"')
     routing_rules.check(settings, faults)
+    semantic.check(settings, faults)
     check_webhooks(settings, faults)
     check_web(settings, faults)
     alert_rules.check(settings, faults)

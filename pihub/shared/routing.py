@@ -83,6 +83,14 @@ class Event(IntEnum):
     """made a job,"""
     OFFLINE_REFUSED = 31
     """refused at once."""
+    SEMANTIC_HIT = 32
+    """An answer to the same question in other words was served."""
+    SEMANTIC_MISS = 33
+    SEMANTIC_LATE = 34
+    """The embedding was late or failed."""
+    SEMANTIC_AGREED = 35
+    """What would have been served said the same as the model did; or not:"""
+    SEMANTIC_DIFFERED = 36
 
 
 STALE = 30_000

@@ -35,7 +35,7 @@ def sections() -> dict[str, type[schema.Section]]:
                 found[f"{heading}.{inner.name}.NAME"] = many
             below = section_of(inner.type)
             if below is not None:
-                shared = below not in (schema.ApiCache, schema.Paging)
+                shared = below not in (schema.ApiCache, schema.Paging, schema.Semantic)
                 found[f"*.{inner.name}" if shared else f"{heading}.{inner.name}"] = below
     return found
 

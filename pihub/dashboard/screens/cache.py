@@ -75,6 +75,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             _other_sizes(curve),
             bars,
             _why_not(desk),
+            *_semantic(desk),
             hot,
             _uses("By route", "Route", routes),
             _uses("By tenant", "Tenant", whose),
@@ -168,6 +169,33 @@ def _why_not(desk: CacheDesk) -> Table:
         ),
         "Every request could be answered or kept.",
         note="Since the hub began. A single request's reason stands in its x-pihub-cache header.",
+    )  # fmt: skip
+
+
+def _semantic(desk: CacheDesk) -> tuple[Table, ...]:
+    found = desk.semantic()
+    if not found:
+        return ()
+    return (
+        Table(
+            "The same question in other words",
+            ("Model", "Mode", "#Questions", "#Found", "#Embedded too late", "#Compared", "#Wrong"),
+            tuple(
+                Line((
+                    Cell(one.model, f"similarity from {one.threshold:g} on"),
+                    Cell(one.mode, "serves" if one.mode == "on" else "measures, serves nothing"),
+                    Cell(words.count(one.seen.looked)),
+                    Cell(words.percent(one.seen.found)),
+                    Cell(words.percent(one.seen.late)),
+                    Cell(words.count(one.seen.compared)),
+                    Cell("–" if one.seen.differed is None else words.percent(one.seen.differed)),
+                ))
+                for one in found
+            ),
+            "",
+            note="Wrong: of the answers that would have been served in the shadow, those that said "
+                 "something else than the model then did. Differing words count as wrong, too.",
+        ),
     )  # fmt: skip
 
 

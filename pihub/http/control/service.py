@@ -136,7 +136,15 @@ def run_control(
         scanner=keeper,
         vitals=vitals,
         catalog=Catalog(settings, settings_prices(settings), state),
-        desk=CacheDesk(state, observers.study),
+        desk=CacheDesk(
+            state,
+            observers.study,
+            {
+                name: (one.semantic.mode, one.semantic.threshold)
+                for name, one in settings.models.items()
+                if one.semantic.mode != "off"
+            },
+        ),
         egress=egress,
         jobs=jobs(store, observers.recorder.mark(), keys),
         wan=wan,

@@ -60,6 +60,22 @@ class WhyView(Output, frozen=True):
     requests: int
 
 
+class SemanticView(Output, frozen=True):
+    """A model that has the semantic cache on or in the shadow. `looked`: questions that were
+    to be embedded, and of them the shares `late` and `found` (the same question in other words
+    had a kept answer). `compared`: those answers that the model's own were held against, in
+    the shadow; `false_hit_ratio`: the share that said something else; null: none yet."""
+
+    model: str
+    mode: str
+    threshold: float
+    looked: int
+    late_ratio: float
+    found_ratio: float
+    compared: int
+    false_hit_ratio: float | None
+
+
 class CacheView(Output, frozen=True):
     """`measured_hit_ratio` is of the same look-ups that `sizes` predict; null: none yet.
     `sample`: part of the keys that the prediction follows."""
@@ -79,6 +95,7 @@ class CacheView(Output, frozen=True):
     tenants: list[UseView]
     by_tenant: list[FillView]
     by_tag: list[FillView]
+    semantic: list[SemanticView]
 
 
 class HotKeyView(Output, frozen=True):
@@ -181,6 +198,19 @@ def _show(call: Call) -> CacheView:
         ),
         by_tenant=_fills((str(number), one) for number, one in desk.by_tenant().items()),
         by_tag=_fills(desk.by_tag().items()),
+        semantic=[
+            SemanticView(
+                model=one.model,
+                mode=one.mode,
+                threshold=one.threshold,
+                looked=one.seen.looked,
+                late_ratio=round(one.seen.late, 6),
+                found_ratio=round(one.seen.found, 6),
+                compared=one.seen.compared,
+                false_hit_ratio=None if one.seen.differed is None else round(one.seen.differed, 6),
+            )
+            for one in desk.semantic()
+        ],
     )
 
 
