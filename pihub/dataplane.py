@@ -210,12 +210,10 @@ class Worker:
         )
         routing = build_routing(hub, slot, waiter)
         limits = settings.limits
-        self._intake = intake = Intake(
-            parse_size(limits.body), limits.json_depth, limits.json_values
-        )
-        tracker = StreamTracker(
-            state.streams, slot, settings.streams.stall, limits.streams_per_key
-        )
+        body = parse_size(limits.body)
+        self._intake = intake = Intake(body, limits.json_depth, limits.json_values)
+        stall = settings.streams.stall
+        tracker = StreamTracker(state.streams, slot, stall, limits.streams_per_key)
         thoughts = Thoughts(ByteCache(state.cache, state.arena.secret, hub.loaded.epoch))
         shares = build_shares(hub, slot, waiter, self.flights, self._answers, tracker)
         semantic = build_semantic(hub, slot, waiter, self.connector, links, routing.turns)
