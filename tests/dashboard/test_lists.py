@@ -48,12 +48,12 @@ def test_many_findings_ask_for_names_once() -> None:
     scanner = SimpleNamespace(
         recent=lambda limit: [finding(n) for n in range(150)], allowances=list
     )
-    usage = [SimpleNamespace(group=group, requests=2) for group in ("200", "401", "403", "404")]
+    usage = [SimpleNamespace(group=group, requests=2) for group in ("0", "2", "4", "5")]
     store = SimpleNamespace(usage=lambda *_: usage)
     screen = security.build(sources(keys=keys, scanner=scanner, store=store), {})
     cards, table = screen.parts[:2]
     assert isinstance(cards, Cards)
-    assert (cards.cards[-1].label, cards.cards[-1].value) == ("Turned away, 24 hours", "4")
+    assert (cards.cards[-1].label, cards.cards[-1].value) == ("Turned away, 24 h", "2")
     assert isinstance(table, Table)
     assert len(table.lines) == 150
     assert (table.lines[0].cells[3].text, table.lines[0].cells[3].sub) == ("home", "kitchen")
@@ -78,11 +78,13 @@ def test_only_what_was_refused_is_worth_a_look(result: str, tone: str) -> None:
     ("actor", "action", "before", "after", "told"),
     [
         ("local:local", "post_keys", "", '{"id":4,"name":"phone","created":1795938931,"user":null}',
-         ("this machine", "make keys", "id: 4, name: phone")),
+         ("this machine", "make key", "name: phone")),
         ("session:olga", "put_tenants", '{"name":"a","rpm":5}', '{"name":"a","rpm":null}',
-         ("olga", "set tenants", "rpm: 5 → none")),
+         ("olga", "set tenant", "rpm: 5 → none")),
+        ("session:olga", "post_keys_number_rotate", "", '{"token":"…","hint":"ph_x…"}',
+         ("olga", "rotate key", "hint: ph_x…")),
         ("session:olga", "own password", "", "", ("olga", "own password", "")),
-        ("olga", "delete_keys", "no JSON", "", ("olga", "remove keys", "no JSON")),
+        ("olga", "delete_keys", "no JSON", "", ("olga", "remove key", "no JSON")),
     ],
 )  # fmt: skip
 def test_a_change_is_told_in_words(

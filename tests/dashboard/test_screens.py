@@ -143,6 +143,14 @@ def test_the_documentation_lists_every_operation(hub: HubProcess, open_page: Ope
     assert count > 20
 
 
+def test_who_was_turned_away_is_counted(hub: HubProcess, open_page: Open) -> None:
+    refused = hub.request("POST", "/v1/chat/completions", b"{}", authorization="Bearer ph_nobody")
+    assert refused.status == 401
+    page = open_page("/dashboard/security")
+    card = "document.querySelector('.card:last-child')"
+    until(page, f"{card}?.innerText.includes('Turned away') && !{card}.innerText.match(/\\n0\\n/)")
+
+
 def test_the_screens_need_no_file_of_elsewhere() -> None:
     for path in (Path(__file__).parents[2] / "pihub" / "dashboard").rglob("*.html"):
         assert "http://" not in path.read_text() and "https://" not in path.read_text(), path

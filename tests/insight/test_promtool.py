@@ -136,6 +136,17 @@ def test_each_rule_fires_when_it_should_and_not_before(promtool: str, tmp_path: 
     assert "SUCCESS" in judged(promtool, "test", "rules", tmp_path / "test.yml")
 
 
+def test_the_dashboard_s_queries_are_promql(promtool: str, tmp_path: Path) -> None:
+    board = json.loads((DEPLOY / "grafana.json").read_text())
+    asked = [one["expr"] for panel in board["panels"] for one in panel["targets"]]
+    # Grafana puts durations in the place of these.
+    queries = [re.sub(r"\$__(rate_interval|range|interval)", "5m", text) for text in asked]
+    assert len(queries) > 20 and not any("$" in text for text in queries)
+    rules = [{"record": f"panel:{n}", "expr": text} for n, text in enumerate(queries)]
+    (tmp_path / "board.yml").write_text(json.dumps({"groups": [{"name": "a", "rules": rules}]}))
+    assert "SUCCESS" in judged(promtool, "check", "rules", tmp_path / "board.yml")
+
+
 def test_what_is_told_passes_its_lint(promtool: str, state: SharedState) -> None:
     busy(state)
     publish(state.vitals, [Sample(name, (("of", "x"),), 1.0) for name in VITALS])

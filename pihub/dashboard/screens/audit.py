@@ -13,6 +13,11 @@ from pihub.dashboard.sources import Sources
 LATEST = 100
 LONGEST = 200
 """Characters of what is told of a change."""
+FIELDS = ("number", "name", "id", "rid")
+"""Of paths, in the names of operations."""
+NUMBERS = ("id", "tenant_id")
+MASK = "…"
+"""What the log keeps of a secret."""
 VERBS = {"post": "make", "put": "set", "patch": "change", "delete": "remove"}
 
 
@@ -56,9 +61,14 @@ def _who(actor: str, source: str) -> Cell:
 
 def _what(action: str) -> str:
     """`post_keys` in words; what is no operation of the API has its words already."""
-    method, _, rest = action.partition("_")
+    method, *rest = action.split("_")
+    what = [word for word in rest if word not in FIELDS]
     verb = VERBS.get(method)
-    return f"{verb} {rest.replace('_', ' ')}" if verb and rest else action.replace("_", " ")
+    if not (verb and what):
+        return action.replace("_", " ")
+    if len(what) > 1:  # /keys/{number}/rotate
+        verb = what.pop()
+    return f"{verb} {' '.join(what).removesuffix('s')}"
 
 
 def _outcome(result: str) -> Cell:
@@ -78,7 +88,11 @@ def _change(before: str, after: str) -> str:
             if old.get(name) != new.get(name)
         ]
     else:
-        told = [f"{name}: {_said(value)}" for name, value in (old or new).items() if _tells(value)]
+        told = [
+            f"{name}: {_said(value)}"
+            for name, value in (old or new).items()
+            if _tells(value) and name not in NUMBERS
+        ]
     text = ", ".join(told) or (before or after if not (old or new) else "")
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
@@ -95,7 +109,8 @@ def _fields(text: str) -> dict[str, Any]:
 def _tells(value: object) -> bool:
     """Empty and nested values say nothing in a line, nor do moments in seconds."""
     moment = isinstance(value, int | float) and value > 1e9
-    return not moment and value not in (None, "", 0, False) and not isinstance(value, dict | list)
+    nested = isinstance(value, dict | list)
+    return not moment and not nested and value not in (None, "", 0, False, MASK)
 
 
 def _said(value: object) -> str:

@@ -14,7 +14,8 @@ from pihub.domain.finding import Finding
 LATEST = 1000
 """Findings that are looked through."""
 SHOWN = 200
-NO_ENTRY = ("401", "403")
+REFUSED = "4"
+"""Class of status."""
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -62,12 +63,12 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
 
 
 def _turned_away(sources: Sources) -> Card:
-    """Requests without a good key, or with one that may not do that."""
+    """Requests that the hub did not grant: no good key, beyond a limit, malformed."""
     now = int(time.time())
     rows = sources.services.store.usage(now - 86_400, now + 1, "hour", "status")
-    number = sum(row.requests for row in rows if row.group in NO_ENTRY)
+    number = sum(row.requests for row in rows if row.group == REFUSED)
     return Card(
-        "Turned away, 24 hours", words.count(number), "no good key, or not allowed to it",
+        "Turned away, 24 h", words.count(number), "no good key, a limit, a bad request",
         "/dashboard/requests?status=4",
     )  # fmt: skip
 

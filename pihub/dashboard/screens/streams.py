@@ -14,7 +14,7 @@ from pihub.shared.events import Flag
 from pihub.shared.streams import LiveStream
 from pihub.store.rows import Reports, RequestRow
 
-LATEST = 25
+LATEST = 12
 SCANNED = 300
 """Requests that are looked through for past streams, at each look of the page."""
 ENDS = {"stream_cancelled": "ended by hand", "client_gone": "the client left"}
