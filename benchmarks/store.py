@@ -85,6 +85,9 @@ def questions(store: MetricsStore, total: int) -> dict[str, Callable[[random.Ran
     found["requests that failed, any page"] = search(Wanted(status_from=500, status_to=599))
     found["requests, a page without a hit"] = search(Wanted(status_from=418, status_to=418))
     found["requests of a key and model"] = search(Wanted(key=2, model="claude-haiku-4-5"))
+    found["requests with a part of a name"] = search(Wanted(part="ude/claude-h", key=3))
+    found["requests with a part of no name"] = search(Wanted(part="nobody"))
+    found["streams, of which there is none"] = search(Wanted(flags=1))
     found["requests of one hour"] = lambda dice: store.search(
         Wanted(since=(at := START + dice.randrange((DAYS - 2) * 86400)), until=at + 3600), 100
     )
@@ -92,6 +95,9 @@ def questions(store: MetricsStore, total: int) -> dict[str, Callable[[random.Ran
         found[f"60 minutes by {by}"] = usage("minute", 3600, by)
         found[f"48 hours by {by}"] = usage("hour", 48 * 3600, by)
         found[f"30 days by {by}"] = usage("day", 30 * 86400, by)
+    found["30 days of hours, money alone"] = lambda dice: store.usage(
+        end - 30 * 86400, end, "hour", "none", paces=False
+    )
     found["168 minutes by model"] = usage("minute", 168 * 60, "model")
     found["168 hours by model"] = usage("hour", 168 * 3600, "model")
     return found

@@ -228,11 +228,11 @@ class Requests:
             actor,
             query=query,
             rows_found=[row(request(one)) for one in found.rows],
-            scanned=words.count(found.scanned),
+            fresh=query == Query(),
             classes=CLASSES,
             routes=list(ROUTES),
             keys=_keys(services, actor),
-            older=query.link(before=found.next) if found.next else "",
+            older=query.link(before=found.edge) if found.edge else "",
             newest=query.link(before=None) if query.before else "",
         )
 

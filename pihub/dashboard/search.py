@@ -1,39 +1,37 @@
-"""Filtered requests: the newest that match, looked for within a bounded number of rows."""
+"""Filtered requests: what the reader asked for, and what is looked for in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 from pihub.domain.event import Reason
 from pihub.errors import BadRequest
 from pihub.shared.events import CacheState, Flag
 from pihub.shared.metrics import Route
-from pihub.store.rows import Reports, RequestRow
+from pihub.store.rows import Hits, Reports, Wanted
 
 PAGE = 50
-BATCH = 500
-MOST_SCANNED = 4000
-"""Rows looked at for one page: 2 MiB at a time and some 20 ms of the control process."""
 LONGEST = 100
 NAMES = ("show", "model", "before", "key", "route", "status", "slower")
 """Of the parameters."""
 MAX_ID = (1 << 63) - 1
 KEPT = (CacheState.HIT, CacheState.SHARED, CacheState.STALE)
-FALLBACKS = range(Reason.FALLBACK_UNREACHABLE, Reason.FALLBACK_REJECTED + 1)
 
-SHOWS: dict[str, tuple[str, Callable[[RequestRow], bool]]] = {
-    "all": ("All", lambda row: True),
-    "errors": ("Errors", lambda row: row.status >= 400),
-    "fallbacks": ("Fallbacks", lambda row: row.reason in FALLBACKS),
-    "hits": ("From the cache", lambda row: row.cache in KEPT),
-    "streams": ("Streams", lambda row: bool(row.flags & Flag.STREAM)),
-    "paid": ("Cost money", lambda row: bool(row.cost_nano)),
-    "saved": ("Saved money", lambda row: bool(row.saved_nano)),
-    "left": ("Client left", lambda row: bool(row.flags & Flag.CLIENT_GONE)),
-}
+SHOWS: dict[str, tuple[str, Wanted]] = {
+    "all": ("All", Wanted()),
+    "errors": ("Errors", Wanted(status_from=400)),
+    "fallbacks": (
+        "Fallbacks", Wanted(reasons=(Reason.FALLBACK_UNREACHABLE, Reason.FALLBACK_REJECTED))
+    ),
+    "hits": ("From the cache", Wanted(caches=tuple(map(int, KEPT)))),
+    "streams": ("Streams", Wanted(flags=int(Flag.STREAM))),
+    "paid": ("Cost money", Wanted(paid=True)),
+    "saved": ("Saved money", Wanted(saved=True)),
+    "left": ("Client left", Wanted(flags=int(Flag.CLIENT_GONE))),
+}  # fmt: skip
 CLASSES = ("2", "3", "4", "5")
 """First digits of a status."""
 ROUTES = {one.name.lower(): one for one in Route}
@@ -100,17 +98,18 @@ class Query:
         given = asdict(replace(self, before=before))
         return "/dashboard/requests?" + urlencode({k: v for k, v in given.items() if v})
 
-    def matches(self, row: RequestRow) -> bool:
-        wanted = self.model.lower()
-        names = (row.alias, row.model, f"{row.upstream}/{row.model}")
-        return (
-            SHOWS[self.show][1](row)
-            and (not self.key or row.key == self.key)
-            and (not self.route or row.route == ROUTES[self.route])
-            and (not self.status or row.status // 100 == int(self.status))
-            and row.dur_us >= self.slower * 1000
-            and (not wanted or any(wanted in name.lower() for name in names))
+    @property
+    def wanted(self) -> Wanted:
+        found = SHOWS[self.show][1]._replace(
+            part=self.model,
+            key=self.key or None,
+            route=ROUTES[self.route] if self.route else None,
+            slower_us=self.slower * 1000,
         )
+        if not self.status:
+            return found
+        low = int(self.status) * 100
+        return found._replace(status_from=max(found.status_from, low), status_to=low + 99)
 
     def _of_show(self, show: str) -> str:
         return replace(self, show=show).link(None)
@@ -124,26 +123,6 @@ def _number(params: Mapping[str, Any], name: str, most: int, least: int = 0) -> 
     return int(text)
 
 
-class Found(NamedTuple):
-    rows: list[RequestRow]
-    scanned: int
-    next: int | None
-    """Continue before this one; None at the end of the records."""
-
-
-def find(store: Reports, query: Query) -> Found:
-    """At most PAGE rows. Raises StoreFault."""
-    rows: list[RequestRow] = []
-    before, scanned = query.before, 0
-    while scanned < MOST_SCANNED:
-        batch = store.recent(BATCH, before)
-        for row in batch:
-            scanned += 1
-            before = row.id
-            if query.matches(row):
-                rows.append(row)
-                if len(rows) == PAGE:
-                    return Found(rows, scanned, before)
-        if len(batch) < BATCH:
-            return Found(rows, scanned, None)
-    return Found(rows, scanned, before)
+def find(store: Reports, query: Query) -> Hits:
+    """At most PAGE rows; `edge` is where to go on. Raises StoreFault."""
+    return store.search(query.wanted, PAGE, edge=query.before)

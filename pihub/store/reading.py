@@ -132,12 +132,14 @@ def request_row(row: Row) -> RequestRow:
 
 
 def by_dimension(
-    database: Database, spans: Spans, by: Dimension, among: str = "", shown: Dimension | None = None
-) -> list[UsageRow]:
+    database: Database, spans: Spans, by: Dimension, among: str = "",
+    shown: Dimension | None = None, *, paces: bool = True,
+) -> list[UsageRow]:  # fmt: skip
     """From the sums by one dimension. `among`: a further condition of this file; `shown`:
-    the dimension that the groups are told of."""
+    the dimension that the groups are told of; `paces`: with percentiles."""
+    latency = "latency" if paces else "NULL"
     rows = database.read(
-        f"SELECT span, value, {_SUMS}, latency FROM usage_by WHERE step = ? AND span >= ?"  # noqa: S608
+        f"SELECT span, value, {_SUMS}, {latency} FROM usage_by WHERE step = ? AND span >= ?"  # noqa: S608
         f" AND span < ? AND dimension = ?{among} ORDER BY span, value",
         (_STEPS.index(spans.step), spans.first, spans.end, DIMENSIONS.index(by)),
     )
@@ -147,7 +149,7 @@ def by_dimension(
             span * spans.seconds,
             _group(shown or by, value, names),
             *sums,
-            *quantiles(latency, _QUANTILES),
+            *(_UNKNOWN if latency is None else quantiles(latency, _QUANTILES)),
         )
         for span, value, *sums, latency in rows
     ]

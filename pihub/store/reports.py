@@ -48,10 +48,12 @@ class StoredReports:
     def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
         return one(self.database, number, self._tenant)
 
-    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
+    def usage(
+        self, start: int, end: int, step: Step, by: Dimension, *, paces: bool = True
+    ) -> list[UsageRow]:
         spans = Spans.of(start, end, step)
         if self._tenant is None:
-            return by_dimension(self.database, spans, by)
+            return by_dimension(self.database, spans, by, paces=paces)
         return of_tenant(self.database, spans, by, self._tenant)
 
     def spent(self, since: int, *, simulated: bool = False) -> Spend:

@@ -53,6 +53,19 @@ class Wanted(NamedTuple):
     """Unix seconds, the second itself included."""
     until: int | None = None
     """Not included."""
+    part: str = ""
+    """Of the name asked for, of the model, or of `upstream/model`, in any case."""
+    flags: int = 0
+    """All of these (shared.events.Flag)."""
+    caches: tuple[int, ...] = ()
+    """One of these."""
+    reasons: tuple[int, int] = (0, 255)
+    """From, to."""
+    paid: bool = False
+    saved: bool = False
+    """It cost, or saved, some money."""
+    slower_us: int = 0
+    """It took so long or longer."""
 
 
 class Hits(NamedTuple):
@@ -190,8 +203,11 @@ class Reports(Protocol):
     def one(self, number: int) -> tuple[RequestRow, RequestTimes] | None:
         """The request of that `id`."""
 
-    def usage(self, start: int, end: int, step: Step, by: Dimension) -> list[UsageRow]:
-        """Sums of the spans in [start, end), unix seconds, oldest first."""
+    def usage(
+        self, start: int, end: int, step: Step, by: Dimension, *, paces: bool = True
+    ) -> list[UsageRow]:
+        """Sums of the spans in [start, end), unix seconds, oldest first. `paces` False: without
+        percentiles (NaN), in a third of the time."""
 
     def spent(self, since: int, *, simulated: bool = False) -> Spend:
         """Since a unix second, to the whole minute; of real or of simulated upstreams."""

@@ -6,6 +6,9 @@ A search looks at SCAN rows, in SQLite alone (some milliseconds), and tells how 
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from pihub.store.reading import MAX_ID, SELECT, id_range, of_tenant_condition, request_row
 from pihub.store.rows import Hits, Wanted
 from pihub.store.sqlite import Database
@@ -15,6 +18,7 @@ SCAN = 20_000
 LONGEST = 900
 """Seconds by which a record may lie after its start: a request is recorded at its end."""
 SECOND = 1_000_000_000
+_LISTED = "(SELECT value FROM json_each(?))"
 
 
 def search(
@@ -53,9 +57,9 @@ def search(
 
 def _conditions(
     database: Database, wanted: Wanted, tenant: int | None
-) -> tuple[str | None, list[int]]:
+) -> tuple[str | None, list[Any]]:
     """SQL of this file's constants and bound values; None: nothing can match."""
-    text, values = of_tenant_condition(tenant), list[int]()
+    text, values = of_tenant_condition(tenant), list[Any]()
     for name, columns in (
         (wanted.model, ("alias", "model")),
         (wanted.upstream, ("upstream",)),
@@ -72,6 +76,24 @@ def _conditions(
         if value is not None:
             text += f" AND r.{column} = ?"
             values.append(value)
+    if wanted.part:
+        condition, more = _with_part(database, wanted.part)
+        text += condition
+        values += more
+    if wanted.caches:
+        text += f" AND r.cache IN {_LISTED}"
+        values.append(json.dumps(wanted.caches))
+    if wanted.flags:
+        text += " AND r.flags & ? = ?"
+        values += [wanted.flags, wanted.flags]
+    if wanted.reasons != (0, 255):
+        text += " AND r.reason BETWEEN ? AND ?"
+        values += wanted.reasons
+    text += " AND r.cost_nano > 0" if wanted.paid else ""
+    text += " AND r.saved_nano > 0" if wanted.saved else ""
+    if wanted.slower_us:
+        text += " AND r.dur_us >= ?"
+        values.append(wanted.slower_us)
     if (wanted.status_from, wanted.status_to) != (0, 999):
         text += " AND r.status BETWEEN ? AND ?"
         values += [wanted.status_from, wanted.status_to]
@@ -82,6 +104,21 @@ def _conditions(
         text += " AND r.ts < ?"
         values.append(wanted.until * SECOND)
     return text, values
+
+
+def _with_part(database: Database, part: str) -> tuple[str, list[Any]]:
+    """The names that hold it are looked for among all, which are few; a part with a slash may
+    also reach from an upstream's name into its model's."""
+    part = part.lower()
+    names = [(number, name.lower()) for number, name in database.read("SELECT id, name FROM names")]
+    among = json.dumps([number for number, name in names if part in name])
+    text = f" r.alias IN {_LISTED} OR r.model IN {_LISTED} OR r.upstream IN {_LISTED}"
+    values = [among] * 3
+    for at in (at for at, letter in enumerate(part) if letter == "/"):
+        text += f" OR r.upstream IN {_LISTED} AND r.model IN {_LISTED}"
+        values.append(json.dumps([n for n, name in names if name.endswith(part[:at])]))
+        values.append(json.dumps([n for n, name in names if name.startswith(part[at + 1 :])]))
+    return f" AND ({text})", values
 
 
 def _bounds(database: Database, wanted: Wanted) -> tuple[int, int]:

@@ -226,7 +226,9 @@ def test_filters_find_what_they_say(client: TestClient, parts: Parts) -> None:
     found = client.simulate_get("/dashboard/requests", params={"model": "SPECial"})
     assert body_rows(found) == 1
     none = client.simulate_get("/dashboard/requests", params={"model": "nobody"})
-    assert body_rows(none) == 0 and "Nothing matches among the newest 6 requests" in none.text
+    assert body_rows(none) == 0 and "Nothing matches." in none.text
+    status = client.simulate_get("/dashboard/requests", params={"status": "5", "show": "errors"})
+    assert body_rows(status) == 1
 
 
 def test_older_requests_are_one_link_away(client: TestClient, parts: Parts) -> None:

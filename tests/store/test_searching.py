@@ -39,7 +39,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MetricsStore]:
                 key=dice.randrange(4), tenant=1 + dice.randrange(2), route=1 + dice.randrange(3),
                 status=504 if failed else 200, model=1 if local else 2,
                 upstream=3 if local else 4, alias=5, error=6 if failed else 0,
-                cache=dice.choice((CacheState.HIT, CacheState.MISS)), dur_us=1000,
+                cache=dice.choice((CacheState.HIT, CacheState.MISS)), dur_us=dice.randrange(9000),
+                flags=dice.randrange(8), reason=dice.randrange(20),
+                cost_nano=dice.choice((-1, 0, 5)), saved_nano=dice.choice((-1, 0, 7)),
             ).pack()
         )  # fmt: skip
     made.commit(1, {0: COUNT}, 0, rows, Names())
@@ -59,6 +61,17 @@ SEARCHES = {
     "hour": (
         Wanted(since=START + 30_000, until=START + 33_600),
         lambda r: START + 30_000 <= r.ts_ns / 1e9 < START + 33_600,
+    ),
+    "part": (Wanted(part="LAM"), lambda r: r.model == "llama" or r.upstream == "ollama"),
+    "part of both": (Wanted(part="de/HAI"), lambda r: r.model == "haiku"),
+    "part of an upstream": (Wanted(part="claude/"), lambda r: r.upstream == "claude"),
+    "part of nothing": (Wanted(part="a/b%_"), lambda r: False),
+    "flags": (Wanted(flags=5), lambda r: r.flags & 5 == 5),
+    "caches": (Wanted(caches=(1, 4)), lambda r: r.cache in (1, 4)),
+    "reasons": (Wanted(reasons=(2, 9)), lambda r: 2 <= r.reason <= 9),
+    "paid": (Wanted(paid=True), lambda r: (r.cost_nano or 0) > 0),
+    "saved and slow": (
+        Wanted(saved=True, slower_us=5000), lambda r: (r.saved_nano or 0) > 0 and r.dur_us >= 5000
     ),
     "later": (Wanted(since=START + 10**9), lambda r: False),
     "earlier": (Wanted(until=START - 10**6), lambda r: False),

@@ -44,7 +44,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     first = midnight - timedelta(days=DAYS - 1)
     store = sources.services.store
     start, end = int(first.timestamp()), int(time.time()) + 1
-    rows = store.usage(start, end, "hour", "none")
+    rows = store.usage(start, end, "hour", "none", paces=False)
     by_day: defaultdict[str, list[UsageRow]] = defaultdict(list)
     for row in rows:
         by_day[datetime.fromtimestamp(row.start).strftime("%d %b")].append(row)  # noqa: DTZ006
@@ -153,7 +153,7 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
 def _prompts(store: Reports, start: int, end: int) -> Table:
     """What Anthropic's prompt cache was read and written, by model."""
     sums: defaultdict[str, list[UsageRow]] = defaultdict(list)
-    for row in store.usage(start, end, "hour", "model"):
+    for row in store.usage(start, end, "day", "model", paces=False):
         if row.cache_read_tok or row.cache_write_tok:
             sums[row.group].append(row)
     lines = []
@@ -193,7 +193,8 @@ def _who(
     names: Mapping[str, str] | None = None,
 ) -> Table:
     sums: defaultdict[str, list[UsageRow]] = defaultdict(list)
-    for row in store.usage(start, end, "hour", by):
+    # By the days of UTC, which are a thirtieth of the hours' rows.
+    for row in store.usage(start, end, "day", by, paces=False):
         sums[row.group].append(row)
     ranked = sorted(sums.items(), key=lambda item: (-_cost(item[1]), -_requests(item[1])))
     lines = tuple(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 
 from pihub.dashboard import words
 from pihub.dashboard.onerequest import pace
@@ -12,11 +11,9 @@ from pihub.dashboard.search import KEPT
 from pihub.dashboard.sources import Sources
 from pihub.shared.events import Flag
 from pihub.shared.streams import LiveStream
-from pihub.store.rows import Reports, RequestRow
+from pihub.store.rows import Reports, RequestRow, Wanted
 
 LATEST = 12
-SCANNED = 300
-"""Requests that are looked through for past streams, at each look of the page."""
 ENDS = {"stream_cancelled": "ended by hand", "client_gone": "the client left"}
 
 
@@ -49,7 +46,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 ("When", "Model", "Asked by", "How it ended", "#First token", "#Tokens", "#Speed",
                  "#Stalls"),
                 tuple(_past(one, names) for one in past(sources.services.store)),
-                "No stream among the latest requests.",
+                "No stream yet, or none among the latest 20,000 requests.",
                 links=(("All past streams", "/dashboard/requests?show=streams"),),
             ),
         ),
@@ -58,9 +55,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
 
 
 def past(store: Reports) -> list[RequestRow]:
-    """The newest LATEST streams among so many requests; a millisecond or two."""
-    rows = (row for row in store.recent(SCANNED) if row.flags & Flag.STREAM)
-    return list(islice(rows, LATEST))
+    """The newest LATEST; a millisecond or two."""
+    return store.search(Wanted(flags=int(Flag.STREAM)), LATEST).rows
 
 
 def _past(one: RequestRow, names: Mapping[int, str]) -> Line:
