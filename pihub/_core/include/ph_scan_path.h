@@ -43,7 +43,8 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
             continue;
         }
         int before = run == 0 || p[run - 1] == '/' || p[run - 1] == '\\' || p[run - 1] == '=' || p[run - 1] == ':'
-            || (run >= 4 && ph_sep(p, n, run - 4)) || p[run - 1] < 32 || p[run - 1] == ' ';
+            || (run >= 4 && (ph_at(p, n, run - 4, "0x2f") || ph_at(p, n, run - 4, "0x5c"))) || (run >= 3 && (ph_at(p, n, run - 3, "%2f")
+                || ph_at(p, n, run - 3, "%5c"))) || p[run - 1] < 32 || p[run - 1] == ' ';
         int after = ph_sep(p, n, i);
         int loose = after || i >= n || p[i] == ';' || p[i] == '{' || p[i] == '?' || p[i] < 32 || p[i] == '%';
         if (dots >= 2 && ((before && loose) || after)) {

@@ -27,7 +27,8 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
         if (t[j].type == '`' && m && t[j + 1].type != '`') {
             break;                                        /* ends the substitution */
         }
-        if (t[j].type == '\\' && m && t[j + 1].len == 1 && ph_is_any(x, &t[j + 1], "n r")) {
+        if (t[j].type == '\\' && m && t[j + 1].len == 1 && ph_is_any(x, &t[j + 1], "n r") && (t[j + 2].flags & F_SPACE
+                || !(ph_quote(t[j + 2].type) || t[j + 2].type == '\\' || t[j + 2].type == TK_WORD))) {
             break;                                        /* a line's end, written out */
         }
         if (t[j].type == '.' && m && ph_is_any(x, &t[j + 1], "exe com bat cmd")) {

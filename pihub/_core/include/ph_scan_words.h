@@ -83,16 +83,16 @@ static const ph_group ph_groups[] = {
         "tac nl rev vi vim ed nano tar zip gzip unzip ftp reg sc at del copy move ren rmdir md mkdir rd start "
         "ver vol attrib tree true false test time timeout exec eval source su make gcc git apt yum apk pip npm "
         "service systemctl docker kubectl mail mysql psql sqlite3 ldd file stat ln hostname watch xargs nice "
-        "read trap ulimit umask alias command while for if do then aa ab ar ash aspell bc cowsay cpan csh dash "
-        "dd dnf dotnet eb emacs enscript espeak expr gimp halt hd julia ksh lp nm paste pax pdb pg pico pry rake "
+        "read trap ulimit umask alias command while for if do then ash aspell bc cowsay cpan csh dash "
+        "dd dnf dotnet emacs enscript espeak expr gimp halt julia ksh paste pax pdb pico pry rake "
         "rc sash scp sum tbl tic umount unlink vagrant whois xpad yelp ansible getopts bg fg dirs pushd popd "
         "shift compgen mapfile readarray coproc calc chcp chkdsk cls defrag fc mountvol msg rem"},
     {K_CMD | K_SPOKEN,
-        "as aws bridge bundler cal cancel choom cmp column crash date dialog diff ex expand expect finger fish "
+        "aws bridge bundler cancel choom cmp column crash date dialog diff expand expect finger fish "
         "flock fmt genie grc groups highlight history ionice install jobs joe join knife latex locale logger "
-        "login logname look man msgcat ncal octave openssl pic pr puppet red redis screen script sg shred "
+        "login logname look man msgcat ncal octave openssl puppet redis screen script shred "
         "shutdown snap socket split stop strings sync task terraform tex top unset users view volatility wall "
-        "wish write yes typeset exit disown choice cipher comp compact control convert erase explorer format hh "
+        "wish write yes typeset exit disown choice cipher compact control convert erase explorer format "
         "label logoff mode notepad openfiles path pause print prompt query recover replace sfc subst title "
         "verify waitfor where color"},
     {K_PHP, "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode file_get_contents "
