@@ -55,6 +55,9 @@ def _show(args: argparse.Namespace) -> int:
         )
     if not report["hosts"]:
         print("  nothing left the hub")
+    for one in report["uncounted"]:
+        where = "outside" if one["outside"] else "local"
+        print(f"  {one['host']:32} {where:8} not counted: {one['what']}")
     print(f"  of local-only keys to the outside: {report['local_only_requests_outside']} requests")
     return exits.OK
 

@@ -1,8 +1,9 @@
 """The signed report of what left the hub in one day (UTC): hosts, requests, bytes.
 
-Made from the recorded requests; the report of each day that is over goes into the audit log,
-whose rows are chained and never changed. The signature is an HMAC-SHA-256 of the canonical JSON
-under a secret of the installation, so `pihub egress verify` tells a changed copy.
+Made from the recorded requests of upstreams and APIs; where else the hub may send something
+(events, telemetry) is named, without numbers. The report of each day that is over goes into the
+audit log, whose rows are chained and never changed. The signature is an HMAC-SHA-256 of the
+canonical JSON under a secret of the installation, so `pihub egress verify` tells a changed copy.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Egress:
         urls = {name: one.url for name, one in settings.upstreams.items()}
         urls |= {name: one.url for name, one in settings.apis.items()}
         self._hosts = {name: urlsplit(url).hostname or "unix socket" for name, url in urls.items()}
+        self._uncounted = uncounted(settings)
         self._local_only = {
             int(number)
             for number, _, policy in (text.partition("=") for text in settings.routing.key_policies)
@@ -93,6 +95,7 @@ class Egress:
             "day": wanted.isoformat(),
             "complete": wanted < today,
             "hosts": rows,
+            "uncounted": self._uncounted,
             "local_only_keys": sorted(self._local_only),
             "local_only_requests_outside": sum(
                 one["local_only_requests"] for one in rows if one["outside"]
@@ -112,6 +115,19 @@ class Egress:
             self._told = day
         except StoreFault as error:
             log.warning("the egress report of %s could not be kept: %s", day, error)
+
+
+def uncounted(settings: Settings) -> list[dict[str, Any]]:
+    """Configured hosts whose traffic is no recorded request: {"host", "outside", "what"}."""
+    urls = [(one.url, f"events to {name}") for name, one in sorted(settings.subscribers.items())]
+    if settings.otel.endpoint:
+        urls.append((settings.otel.endpoint, "telemetry"))
+    found = []
+    for url, what in urls:
+        host = urlsplit(url).hostname or "unix socket"
+        outside = not (is_loopback(host) or is_private(host))
+        found.append({"host": host, "outside": outside, "what": what})
+    return found
 
 
 def sign(secret: bytes, report: Mapping[str, Any]) -> str:

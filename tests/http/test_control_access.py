@@ -273,6 +273,15 @@ def test_every_change_stands_in_the_audit_log(
     assert rows[3]["action"] == "login"
 
 
+def test_a_failed_login_stands_in_the_audit_log(control: Control, ann: Browser) -> None:
+    thief = Browser(control, "198.51.100.4")
+    assert thief.login(password="not the one") == 401
+    row = ann.call("GET", f"{API}/audit")[2]["items"][0]
+    assert (row["action"], row["result"], row["source"]) == ("login", "refused", "198.51.100.4")
+    assert "ann" in row["actor"]
+    assert "not the one" not in str(row)
+
+
 def test_behind_a_trusted_proxy_the_client_is_who_it_tells(tmp_path: Path) -> None:
     from pihub.http.control.identity import Identity
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -378,3 +379,23 @@ def test_a_probe_that_waits_holds_up_no_write(
         finally:
             go.set()
         assert probed.result()[0] == 200
+
+
+SQL = "x'); DROP TABLE keys; -- \" OR 1=1"
+
+
+def test_what_looks_like_sql_is_a_value(control: Control) -> None:
+    """In a name, a filter, a search, an order and a cursor."""
+    made = control.call("POST", f"{API}/keys", {"name": SQL})
+    assert made[0] == 201, made
+    assert [row["name"] for row in control.call("GET", f"{API}/keys")[2]["items"]] == [SQL]
+    asked = quote(SQL)
+    for path in (
+        f"requests?model={asked}", f"requests?sort={asked}", f"requests?cursor={asked}",
+        f"requests?fields={asked}", f"audit?action={asked}", f"usage?by={asked}",
+        f"security/findings/{asked}", f"streams/{asked}",
+    ):  # fmt: skip
+        status, _, said = control.call("GET", f"{API}/{path}")
+        assert status < 500, (path, said)
+        assert not (status == 200 and said.get("items")), path
+    assert len(control.call("GET", f"{API}/keys")[2]["items"]) == 1

@@ -273,6 +273,16 @@ def test_sessions_end_by_idleness_by_age_and_with_the_password(
     assert sessions.find(made.cookie, "10.0.0.1") is None
 
 
+def test_a_session_s_cookie_has_256_random_bits(accounts: Accounts, clock: Clock) -> None:
+    user = accounts.create("ann", PASSWORD)
+    sessions = Sessions(accounts, KEY, clock)
+    made = [sessions.begin(user, "10.0.0.1", "agent").cookie for _ in range(8)]
+    raw = [base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)) for cookie in made]
+    assert {len(one) for one in raw} == {32}
+    # No byte is the same in all of them but by chance (once in 256**7).
+    assert all(len({one[at] for one in raw}) > 1 for at in range(32))
+
+
 def test_the_database_holds_no_secret_of_a_login(
     accounts: Accounts, database: KeyDatabase, tmp_path: Path
 ) -> None:

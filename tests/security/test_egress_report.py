@@ -11,9 +11,11 @@ import pytest
 
 from pihub.errors import BadRequest
 from pihub.security.audit import AuditLog
-from pihub.security.egress import ACTION, Egress, genuine
+from pihub.security.egress import ACTION, Egress, genuine, uncounted
+from pihub.settings.otel import Otel
 from pihub.settings.routing import Routing
 from pihub.settings.schema import Settings, Upstream
+from pihub.settings.webhooks import Subscriber
 from pihub.shared.events import CacheState, Record
 from pihub.store.audit import AuditStore
 from pihub.store.keys import KeyDatabase
@@ -83,6 +85,22 @@ def test_what_was_sent_is_told_by_host(world: World) -> None:
     assert found["local_only_requests_outside"] == 0
     yesterday = world.egress.report("2026-03-04")["report"]
     assert (yesterday["complete"], len(yesterday["hosts"])) == (True, 1)
+
+
+def test_where_else_something_goes_is_named() -> None:
+    settings = Settings(
+        subscribers={
+            "crm": Subscriber(url="https://hooks.example.org/in", secret_env="X"),
+            "home": Subscriber(url="http://192.168.1.5/in", secret_env="X"),
+        },
+        otel=Otel(endpoint="http://127.0.0.1:4318"),
+    )
+    assert uncounted(settings) == [
+        {"host": "hooks.example.org", "outside": True, "what": "events to crm"},
+        {"host": "192.168.1.5", "outside": False, "what": "events to home"},
+        {"host": "127.0.0.1", "outside": False, "what": "telemetry"},
+    ]
+    assert uncounted(Settings()) == []
 
 
 def test_a_local_only_key_that_got_out_would_be_seen(world: World) -> None:

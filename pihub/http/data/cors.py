@@ -16,7 +16,7 @@ METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 MAX_AGE = "600"
 EXPOSED = (
     "x-pihub-request-id, x-pihub-route, x-pihub-model, x-pihub-cache, x-pihub-cost, "
-    "x-pihub-reason, retry-after"
+    "x-pihub-prompt, x-pihub-reason, retry-after"
 )
 """With credentials `*` is a name like any other."""
 

@@ -28,10 +28,19 @@ class HostView(Output, frozen=True):
     local_only_requests: int
 
 
+class UncountedView(Output, frozen=True):
+    """A configured host that also gets something, which no request records."""
+
+    host: str
+    outside: bool
+    what: str
+
+
 class EgressView(Output, frozen=True):
     day: str
     complete: bool
     hosts: list[HostView]
+    uncounted: list[UncountedView]
     local_only_keys: list[int]
     local_only_requests_outside: int
 
