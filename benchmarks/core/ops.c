@@ -1,6 +1,9 @@
-/* Nanoseconds of the core's primitives, without Python: for each the least of many windows,
- * all interleaved in one run. `ops NAME`: one of them, many times, for counting instructions. */
+/* Nanoseconds of the core's primitives, without Python: for each the least of many windows, all
+ * interleaved in one run on one processor. A window is some microseconds, so that many of them
+ * are left alone also on a busy machine.
+ * `ops NAME`: one of them, many times, for counting instructions. */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +18,26 @@
 #include "ph_limiter.h"
 #include "ph_ring.h"
 
-enum { LOOP = 20000, WINDOWS = 60, KEYS = 1000 };
+enum { LOOP = 20000, SHORT = 1000, WINDOWS = 1500, KEYS = 1000, RING = 8192 };
 
 static ph_limit limit;
 static ph_breaker breaker;
 static ph_hists hists;
-static ph_rings rings;
+static ph_rings rings, hot;
 static ph_flights flights;
 static ph_budgets budgets;
 static ph_cache cache;
 static ph_event event;
-static uint8_t copied[16384], source[16384];
+static uint8_t copied[16384], *source, *wide;
+static uint64_t loop = SHORT, turn;
 static uint64_t keys[KEYS][2];
-static volatile uint64_t sink;
+static ph_a64 word;
 
 #define COMMA ,
+#define KEEP(x) __asm__ __volatile__("" : : "r"((uint64_t)(x))) /* computed, and not stored */
 #define OP(name, body)                                                                       \
     static void name(void) {                                                                 \
-        for (uint64_t i = 0; i < LOOP; i++) {                                                \
+        for (uint64_t i = 0; i < loop; i++) {                                                \
             body;                                                                            \
             __asm__ __volatile__("" ::: "memory");                                           \
         }                                                                                    \
@@ -41,11 +46,16 @@ static volatile uint64_t sink;
 OP(nothing, )
 OP(memcpy64, memcpy(copied + (i & 63) * 64, source + (i & 31) * 64, 64))
 OP(memcpy128, memcpy(copied + (i & 63) * 128, source + (i & 31) * 128, 128))
-OP(gcra, sink += (uint64_t)ph_limit_hit(&limit, 1 + i, 1))
-OP(allow, sink += (uint64_t)ph_br_allow(&breaker, 1000))
-OP(record, ph_br_record(&breaker, 1, i))
+/* Over as much memory as a ring has. */
+OP(memcpy64_wide, memcpy(wide + (turn++ & (2 * RING - 1)) * 64, source + (i & 31) * 64, 64))
+OP(memcpy128_wide, memcpy(wide + (turn++ & (RING - 1)) * 128, source + (i & 31) * 128, 128))
+OP(cas, uint64_t seen = ph_load_rlx(&word); KEEP(ph_cas_rlx(&word, &seen, i)))
+OP(gcra, KEEP(ph_limit_hit(&limit, 1 + i, 1)))
+OP(allow, KEEP(ph_br_allow(&breaker, 1000)))
+OP(record, ph_br_record(&breaker, 1, turn++)) /* time goes on: a full counter is left alone */
 OP(histogram, ph_hist_record(&hists, 0, 0, i & 0xFFFF))
 OP(push, event.ts_ns = i; ph_ring_push(&rings, 0, &event))
+OP(push_hot, event.ts_ns = i; ph_ring_push(&hot, 0, &event))
 OP(flight, ph_fl_begin(&flights, (i & 7) * UINT64_C(0x9E3779B97F4A7C15), 1, 3000, 5);
    ph_fl_end(&flights, (i & 7) * UINT64_C(0x9E3779B97F4A7C15), 1))
 OP(reserve, uint32_t rows[4] = {0 COMMA 1 COMMA 2 COMMA 3}; uint16_t w[2] = {1 COMMA 1};
@@ -57,7 +67,7 @@ static void find_(uint64_t i, int copy) {
         if (copy) {
             memcpy(copied, hit.value, hit.len);
         }
-        sink += (uint64_t)ph_cache_still(&hit);
+        KEEP(ph_cache_still(&hit));
     }
 }
 OP(find, find_(i, 0))
@@ -66,13 +76,15 @@ static void put_(uint64_t i) {
     uint64_t *k = keys[i % KEYS];
     ph_cache_item item = {.h1 = k[0], .h2 = k[1], .value = source, .len = 1024, .tenant = 1,
                           .expiry = 1000, .stale = 1000, .saves = 1};
-    sink += (uint64_t)ph_cache_put(&cache, &item, 5);
+    KEEP(ph_cache_put(&cache, &item, 5));
 }
 OP(put, put_(i))
 
 static const struct { const char *name; void (*run)(void); } ops[] = {
-    {"nothing", nothing}, {"memcpy64", memcpy64}, {"memcpy128", memcpy128}, {"gcra", gcra},
+    {"nothing", nothing}, {"memcpy64", memcpy64}, {"memcpy128", memcpy128},
+    {"memcpy64_wide", memcpy64_wide}, {"memcpy128_wide", memcpy128_wide}, {"cas", cas}, {"gcra", gcra},
     {"breaker_allow", allow}, {"breaker_record", record}, {"histogram", histogram}, {"event", push},
+    {"event_hot", push_hot},
     {"flight", flight}, {"budget4", reserve}, {"find", find}, {"find_copy_1k", find_copy}, {"put_1k", put},
 };
 enum { OPS = sizeof ops / sizeof *ops };
@@ -81,19 +93,28 @@ static void *shared(size_t n) {
     return mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 }
 
+static void ring(ph_rings *r, uint32_t capacity) {
+    *r = (ph_rings){.capacity = capacity, .rings = 1, .wake = -1, .stride = ph_rings_stride(capacity)};
+    r->base = shared(r->stride);
+}
+
 int main(int argc, char **argv) {
     static int fds[2];
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    /* Half a page off: a load waits for a store whose address has the same last twelve bits. */
+    source = (uint8_t *)shared(32768) + ((uintptr_t)copied + 2048) % 4096;
+    wide = shared(RING * 128);
     fds[0] = eventfd(0, EFD_NONBLOCK);
     fds[1] = eventfd(0, EFD_NONBLOCK);
     ph_limit_set(&limit, 1, UINT64_C(1) << 40);
     ph_br_set(&breaker, 5, 16000, 1000, 1000);
     hists.base = shared(sizeof(ph_hist));
     hists.rows = hists.series = 1;
-    rings.capacity = 8192;
-    rings.rings = 1;
-    rings.wake = -1;
-    rings.stride = ph_rings_stride(8192);
-    rings.base = shared(rings.stride);
+    ring(&rings, RING);
+    ring(&hot, 64);
     flights.buckets = shared(512 * sizeof(ph_flight_bucket));
     flights.n = 512;
     flights.eventfd = fds;
@@ -114,6 +135,7 @@ int main(int argc, char **argv) {
         put_(i);
     }
     if (argc > 1) {
+        loop = LOOP;
         for (int k = 0; k < OPS; k++) {
             if (strcmp(ops[k].name, argv[1]) == 0) {
                 ops[k].run();
@@ -126,7 +148,7 @@ int main(int argc, char **argv) {
         for (int k = 0; k < OPS; k++) {
             uint64_t start = ph_mono_ns();
             ops[k].run();
-            double ns = (double)(ph_mono_ns() - start) / LOOP;
+            double ns = (double)(ph_mono_ns() - start) / SHORT;
             least[k] = w == 0 || ns < least[k] ? ns : least[k];
         }
     }

@@ -86,6 +86,17 @@ static inline void ph_pause(void) {
 #endif
 }
 
+/* Ask for a line that is about to be written, so that the store finds it near and nobody else
+ * has it. gcc's own is a prefetch to read on the x86-64 baseline: of a line that a reader has, the
+ * store must then ask a second time. Processors without prefetchw take it for a no-op. */
+static inline void ph_prefetch_write(const uint8_t *p) {
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetchw %0" : : "m"(*p));
+#else
+    __builtin_prefetch(p, 1);
+#endif
+}
+
 /* ---- clocks ----------------------------------------------------------------------- */
 
 static inline uint64_t ph_clock_ns(clockid_t id) {

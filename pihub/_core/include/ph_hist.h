@@ -34,10 +34,8 @@ typedef struct ph_hists {
 } ph_hists;
 
 static inline uint32_t ph_hist_bucket(uint64_t v) {
-    if (v < 2 * PH_HIST_SUB)
-        return (uint32_t)v;
-    uint32_t shift = 63u - (uint32_t)__builtin_clzll(v) - PH_HIST_BITS;
-    return (shift + 1) * PH_HIST_SUB + ((uint32_t)(v >> shift) & (PH_HIST_SUB - 1));
+    uint32_t shift = 63u - PH_HIST_BITS - (uint32_t)__builtin_clzll(v | PH_HIST_SUB);
+    return shift * PH_HIST_SUB + (uint32_t)(v >> shift); /* no branch: below 64 the shift is 0 */
 }
 
 static inline uint64_t ph_hist_lowest(uint32_t bucket) {

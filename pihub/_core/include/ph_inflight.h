@@ -81,14 +81,17 @@ static inline void ph_fl_wake(const ph_flights *f, uint64_t waiters) {
     }
 }
 
-/* Free a word that is `w`, then wake: a bit that is set after the exchange belongs to a
- * follower that will see the word gone. Returns 0 if the word was no longer `w`. */
+/* Free a word that is `w`, then wake: a bit that is set after the look at the bits belongs to a
+ * follower that will see the word gone. Most have no followers, and a look costs nothing, where an
+ * exchange costs as much as the rest. Returns 0 if the word was no longer `w`. */
 static inline int ph_fl_release(const ph_flights *f, ph_flight_bucket *b, int i, uint64_t w) {
     if (!ph_cas_sc(&b->word[i], &w, 0)) {
         return 0;
     }
     PH_POINT();
-    ph_fl_wake(f, ph_xchg_sc(&b->waiters[i], 0));
+    if (ph_load_sc(&b->waiters[i])) {
+        ph_fl_wake(f, ph_xchg_sc(&b->waiters[i], 0));
+    }
     return 1;
 }
 

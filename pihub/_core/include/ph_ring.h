@@ -39,6 +39,7 @@ typedef struct ph_rings {
 } ph_rings;
 
 #define PH_RING_AT (2 * PH_LINE) /* the records' place in a ring */
+#define PH_RING_AHEAD 4          /* records: in a burst, a line takes as long as a few pushes to come */
 #define PH_MEMBARRIER_GLOBAL 1   /* membarrier(2), since Linux 4.3 */
 
 static inline uint64_t ph_rings_stride(uint32_t capacity) {
@@ -89,9 +90,9 @@ static inline void ph_ring_push(const ph_rings *r, uint32_t ring, const ph_event
     atomic_signal_fence(memory_order_seq_cst); /* the processor's part: ph_ring_settle */
     if (ph_unlikely(ph_load_rlx(ph_ring_alarm(r, ring)) == i + 1))
         ph_ring_wake(r);
-    to = ph_ring_record(r, ring, i + 1);
-    __builtin_prefetch(to, 1); /* so that the next push finds its two lines near (4 ns) */
-    __builtin_prefetch(to + 64, 1);
+    to = ph_ring_record(r, ring, i + PH_RING_AHEAD);
+    ph_prefetch_write(to);     /* so that a push soon finds its two lines near */
+    ph_prefetch_write(to + 64);
 }
 
 /* The first record number that was surely not being overwritten, given `head`. */
