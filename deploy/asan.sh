@@ -17,7 +17,7 @@ c=(tests/race/test_crash.py tests/race/test_points.py)  # they build what they r
 "$python" -m pytest -q -p no:cacheprovider "${c[@]}" -k sanitizers
 PIHUB_BUILD=asan "$python" setup.py -q build_ext --inplace --parallel 2
 # Preloaded, since python itself is not built with it. Its malloc shows what pymalloc would hide.
-LD_PRELOAD=$library PYTHONMALLOC=malloc \
+LD_PRELOAD=$library PYTHONMALLOC=malloc PIHUB_TEST_SLOWNESS=5 \
   ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
   UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
   "$python" -m pytest -q -p no:cacheprovider -m "not slow" --timeout 900 \

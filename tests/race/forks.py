@@ -10,6 +10,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+SLOWNESS = float(os.environ.get("PIHUB_TEST_SLOWNESS", "1"))
+"""How many times slower than a release build this one is (deploy/asan.sh says so)."""
+
 
 def fork(work: Callable[[], None]) -> int:
     """Run `work` in a child, which ends by os._exit: 0, or 1 after an exception."""
@@ -30,6 +33,7 @@ def fork(work: Callable[[], None]) -> int:
 
 def wait(pids: list[int], seconds: float = 60.0) -> None:
     """All children ended well within the time; else they are killed and this fails."""
+    seconds *= SLOWNESS
     deadline = time.monotonic() + seconds
     left, bad = set(pids), []
     while left and time.monotonic() < deadline:
