@@ -7,7 +7,7 @@ one a new meaning, only add.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 from pihub.errors import (
     BreakerOpen,
@@ -24,6 +24,7 @@ from pihub.errors import (
 )
 
 
+@unique
 class Reason(IntEnum):
     """What decided where the answer came from."""
 

@@ -6,9 +6,10 @@ label on /metrics. The numbers are counted in the arena: add, never give one a n
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 
+@unique
 class WhyNot(IntEnum):
     """0: nothing to say. 1 to 10: the cache was not asked. From 11 on: nothing was kept."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from enum import IntEnum
+from enum import IntEnum, unique
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from pihub.shared.state import SharedState
 __all__ = ["Cell", "Event", "LocalModel", "LocalState", "Speeds", "load_left", "now_ms"]
 
 
+@unique
 class Cell(IntEnum):
     """Cells of a model's row. The order of the first six is that of `Figures`."""
 
@@ -41,6 +42,7 @@ class Cell(IntEnum):
     """The same of answers that are not streamed."""
 
 
+@unique
 class Event(IntEnum):
     """Columns of the `routing` counters."""
 
