@@ -167,8 +167,9 @@ def suite(root: Path, site: Path, version: str, cpu: str, quick: bool) -> list[s
     skip = [] if quick else [f"--ignore={site / 'tests/protocols/test_sdks.py'}"]
     words = ["-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
              "--rootdir", str(site), "-c", str(site / "pyproject.toml"), "-o", "timeout=600",
-             "-o", "addopts=--import-mode=importlib", "-m", "not slow", *skip, *paths]  # fmt: skip
-    env = {"PYTHONPATH": str(site), "HOME": "/tmp", "HYPOTHESIS_MAX_EXAMPLES": "20"}  # noqa: S108
+             "-o", "addopts=--import-mode=importlib", "--hypothesis-profile=emulated",
+             "-m", "not slow", *skip, *paths]  # fmt: skip
+    env = {"PYTHONPATH": str(site), "HOME": "/tmp"}  # noqa: S108
     # the Pi 5's kernel has pages of 16 KiB
     return emulate(root, cpu, version, words, env=env, page=16384 if cpu == CPUS[2] else 4096)
 
