@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from pihub.security.opening import open_control
+from pihub.settings.schema import Settings, Store
 from tests.system.hub import HubProcess
 
 PASSWORD = "a banana is bent by the sun"
@@ -40,6 +44,42 @@ Open = Callable[..., Page]
 def ask(hub: HubProcess, text: str, model: str = "assistant") -> None:
     body = {"model": model, "temperature": 0, "messages": [{"role": "user", "content": text}]}
     hub.post("/v1/chat/completions", body)
+
+
+def join(folder: Path, name: str, role: str = "owner") -> None:
+    """A person of the hub in that folder, with PASSWORD."""
+    control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
+    control.accounts.create(name, PASSWORD, role)
+    control.close()
+
+
+@contextmanager
+def seated(
+    chromium: Browser,
+    hub: HubProcess,
+    screen: str,
+    name: str = "olga",
+    *,
+    minds: Callable[[str], bool] = lambda text: True,
+    patience: int = PATIENCE,
+) -> Iterator[Page]:
+    """A browser of that person, who wanted a screen and had to log in for it. Fails for what its
+    console said and `minds` is true of."""
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_default_timeout(patience)
+    said: list[str] = []
+    page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
+    page.on("pageerror", lambda error: said.append(f"pageerror: {error}"))
+    page.goto(f"{hub.url}/dashboard/{screen}")
+    assert "/dashboard/login" in page.url, "nobody sees it without a login"
+    page.fill("[name=user]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url(f"**/dashboard/{screen}*")
+    yield page
+    context.close()
+    assert [one for one in said if minds(one)] == []
 
 
 def until(page: Page, expression: str) -> None:

@@ -14,12 +14,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from pihub.insight.live import Live, UpstreamInfo
 from pihub.insight.recorder import Recorder
-from pihub.security.opening import open_control
-from pihub.settings.schema import Breaker, Settings, Store
+from pihub.settings.schema import Breaker
 from pihub.shared.health import HealthBoard, configure_breaker, upstream_rows
 from pihub.shared.state import Plan, SharedState
 from pihub.store.metrics import MetricsStore
-from tests.dashboard.browser import DESK, PASSWORD, PATIENCE, Open, ask
+from tests.dashboard.browser import DESK, PATIENCE, Open, ask, join, seated
 from tests.system.hub import HubProcess, Upstreams
 
 CHROMIUM = os.environ.get("PIHUB_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -153,9 +152,7 @@ def house(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A hub with an owner, so that its pages ask for a login."""
     folder = tmp_path_factory.mktemp("house")
     with HubProcess(folder, upstreams) as hub:
-        control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
-        control.accounts.create("olga", PASSWORD)
-        control.close()
+        join(folder, "olga")
         for n in range(3):
             ask(hub, f"question {n % 2}")
             ask(hub, f"paid question {n % 2}", model="cloud")
@@ -165,22 +162,5 @@ def house(upstreams: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def olga(house: HubProcess, chromium: Browser) -> Iterator[Page]:
     """Her browser, logged in; a message of the console fails the test."""
-    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    said: list[str] = []
-    page.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    until_login(page, house)
-    yield page
-    context.close()
-    assert [one for one in said if "400 (Bad Request)" not in one] == []
-
-
-def until_login(page: Page, house: HubProcess) -> None:
-    page.goto(f"{house.url}/dashboard/costs")
-    assert "/dashboard/login" in page.url, "nobody sees the costs without a login"
-    page.fill("[name=user]", "olga")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
-    page.wait_for_url("**/dashboard/costs")
+    with seated(chromium, house, "costs", minds=lambda one: "400 (Bad Request)" not in one) as page:
+        yield page

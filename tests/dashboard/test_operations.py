@@ -9,11 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pihub.cli.control_client import call
-from pihub.security.opening import open_control
-from pihub.settings.schema import Settings, Store
-from tests.dashboard.browser import DESK, PATIENCE, until
+from tests.dashboard.browser import join, seated, until
 from tests.dashboard.test_accessibility import serious
-from tests.dashboard.test_screens import PASSWORD
 from tests.system.hookparts import CONFIG, ENV, Subscriber, event, post
 from tests.system.hub import HubProcess, Upstreams
 
@@ -41,29 +38,15 @@ def office(
     folder = tmp_path_factory.mktemp("office")
     extra = CONFIG + TARGETS.format(port=receiver.port)
     with HubProcess(folder, upstreams, extra=extra, env=ENV) as hub:
-        control = open_control(Settings(store=Store(url=f"sqlite://{folder}/pihub.db")))
-        control.accounts.create("olga", PASSWORD)
-        control.close()
+        join(folder, "olga")
         assert post(hub.port, [event(1, 11)])[0] == 200
         yield hub
 
 
 @pytest.fixture
 def page(office: HubProcess, chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
-    made = context.new_page()
-    made.set_default_timeout(PATIENCE)
-    said: list[str] = []
-    made.on("console", lambda m: said.append(f"{m.type}: {m.text}"))
-    made.on("pageerror", lambda error: said.append(str(error)))
-    made.goto(f"{office.url}/dashboard/login?next=/dashboard/webhooks")
-    made.fill("[name=user]", "olga")
-    made.fill("[name=password]", PASSWORD)
-    made.click("main button[type=submit]")
-    made.wait_for_url("**/dashboard/webhooks")
-    yield made
-    context.close()
-    assert said == []
+    with seated(chromium, office, "webhooks") as made:
+        yield made
 
 
 def test_a_dead_letter_is_looked_at_and_sent_again(

@@ -12,17 +12,16 @@ from playwright.sync_api import Browser, Page
 
 from pihub.cli.control_client import call
 from pihub.dashboard.entries import ENTRIES
-from pihub.security.opening import open_control
-from pihub.settings.schema import Settings, Store
 from tests.dashboard.browser import (
     BROKEN,
     DESK,
     NARROW,
     OVERFLOW,
-    PASSWORD,
     PHONE,
     Open,
     ask,
+    join,
+    seated,
     until,
 )
 from tests.dashboard.test_accessibility import serious
@@ -118,20 +117,11 @@ def test_a_live_stream_is_seen_and_ended(
 
 
 def test_a_viewer_gets_no_buttons(house: HubProcess, chromium: Browser) -> None:
-    control = open_control(Settings(store=Store(url=f"sqlite://{house.folder}/pihub.db")))
-    control.accounts.create("vera", PASSWORD, "analyst")
-    control.close()
-    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{house.url}/dashboard/login")
-    page.fill("[name=user]", "vera")
-    page.fill("[name=password]", PASSWORD)
-    page.click("main button[type=submit]")
-    page.goto(f"{house.url}/dashboard/costs")
-    assert "Budgets" in (page.text_content("main") or "")
-    assert page.query_selector_all("form.act") == []
-    assert page.goto(f"{house.url}/dashboard/audit").status == 403  # type: ignore[union-attr]
-    context.close()
+    join(house.folder, "vera", "analyst")
+    with seated(chromium, house, "costs", "vera", minds=lambda one: "403" not in one) as page:
+        assert "Budgets" in (page.text_content("main") or "")
+        assert page.query_selector_all("form.act") == []
+        assert page.goto(f"{house.url}/dashboard/audit").status == 403  # type: ignore[union-attr]
 
 
 def test_the_documentation_lists_every_operation(hub: HubProcess, open_page: Open) -> None:

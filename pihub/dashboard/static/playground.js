@@ -7,6 +7,7 @@ const API = "/admin/api/v1";
 const form = document.querySelector("#ask");
 const stopper = form.querySelector("[data-do=stop]");
 const TOLD = [["route", "x-pihub-route"], ["reason", "x-pihub-reason"], ["cache", "x-pihub-cache"], ["predicted ms", "x-pihub-predicted-ms"]];
+const STATES = { closed: "in use", open: "rests", "half-open": "tried again" };
 const LOOKS = 8, PAUSE = 700;
 let stop = null;
 
@@ -60,10 +61,10 @@ async function explain(side, question) {
   const told = await answer.json();
   text.textContent = told.text;
   for (const one of told.targets) {
-    row(body, one.target, money(one.cost_usd), time(one.predicted_ms), one.state).querySelectorAll("td:not(:last-child)").forEach((cell) => cell.classList.add("num"));
+    row(body, one.target, money(one.cost_usd), time(one.predicted_ms), STATES[one.state] ?? one.state).querySelectorAll("td:not(:last-child)").forEach((cell) => cell.classList.add("num"));
   }
-  const hard = told.difficulty, causes = hard.causes.map((one) => one.what).slice(0, 4).join(", ");
-  note.textContent = `Predicted for ${told.prompt_tokens} tokens in and ${told.output_tokens} out. As a prompt it is ${hard.verdict}: ${Math.round(hard.rank * 100)} % of known prompts gain less by a strong model${hard.decides ? "" : "; this model's policy does not ask for that"}. What weighs most: ${causes}.`;
+  const hard = told.difficulty, causes = hard.causes.map((one) => one.what.replace(/[()]/g, "")).filter((what) => /\p{L}{2}/u.test(what)).slice(0, 4).join(", ");
+  note.textContent = `Predicted for ${told.prompt_tokens} tokens in and ${told.output_tokens} out. As a prompt it is ${hard.verdict}: ${Math.round(hard.rank * 100)}\u00a0% of known prompts gain less by a strong model${hard.decides ? "" : "; this model's policy does not ask for that"}. What weighs most: ${causes}.`;
 }
 
 // The record tells the cost of a stream, which is not known when its header is sent.
