@@ -140,7 +140,10 @@ def test_case_56_tokens_are_counted_and_nothing_is_generated(
         assert said.headers["x-pihub-token-count"] == how
         assert "x-pihub-cost" not in said.headers
     paths = {entry["path"] for entry in upstreams.log("claude")}
-    assert paths == {"/v1/messages/count_tokens"} and not upstreams.log("ollama")
+    assert paths == {"/v1/messages/count_tokens"}
+    # The hub's own watch looks at it meanwhile (/api/version, /api/ps).
+    asked = {entry["path"] for entry in upstreams.log("ollama")}
+    assert not asked & {"/api/chat", "/api/generate"}
 
 
 def test_case_56_a_failing_upstream_gives_an_estimate(
