@@ -13,6 +13,7 @@ from pihub.dashboard.parts import Cards, Editor, Form, Screen, Table
 from pihub.dashboard.screens import audit, security
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
+from pihub.errors import NotFound
 from pihub.security.actor import Actor
 from pihub.security.permissions import ROLES
 from pihub.store.audit import AuditRow
@@ -58,6 +59,37 @@ def test_many_findings_ask_for_names_once() -> None:
     assert len(table.lines) == 150
     assert (table.lines[0].cells[3].text, table.lines[0].cells[3].sub) == ("home", "kitchen")
     assert keys.asked == 2
+
+
+def test_a_finding_is_found_by_its_id_and_says_that_it_passes_since() -> None:
+    one, other = finding(1), finding(2)._replace(field="r", tenant=2)
+    known = {found.name: found for found in (one, other)}
+
+    def by_name(name: str) -> Finding:
+        if name not in known:
+            raise NotFound("there is no such finding")
+        return known[name]
+
+    allowance = SimpleNamespace(id=1, path="/shop", place="query", field="q", rule="sql", by="ann")
+    scanner = SimpleNamespace(recent=lambda _: [], one=by_name, allowances=lambda: [allowance])
+    store = SimpleNamespace(usage=lambda *_: [])
+    world = sources(keys=Keys(), scanner=scanner, store=store)
+
+    def table(name: str) -> Table:
+        found = security.build(world, {"id": name}).parts[1]
+        assert isinstance(found, Table)
+        return found
+
+    (line,) = table(one.name.upper()).lines
+    assert line.cells[0].href == f"/dashboard/security?id={one.name}"
+    assert line.cells[1].sub == "refused; let pass since"
+    assert not line.actions
+    (line,) = table(other.name).lines
+    assert (line.cells[1].sub, line.actions[0].sure) == (
+        "refused", "Let sql pass in query r of /shop?",
+    )  # fmt: skip
+    gone = table("0123")
+    assert (gone.lines, gone.empty) == ((), "There is no finding 0123.")
 
 
 @pytest.mark.parametrize(

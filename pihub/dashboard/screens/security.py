@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlencode
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Part, Screen, Table
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
+from pihub.errors import NotFound
+from pihub.shared.findings import Allowance
 
 LATEST = 1000
 """Findings that are looked through."""
@@ -31,6 +33,10 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         for one in found
         if (only == "all" or one.blocked == (only == "refused")) and kind in ("", one.kind)
     ]
+    wanted = asked.get("id", "").strip().lower()
+    if wanted:
+        shown = _one(sources, wanted)
+    let_pass = _let_pass(sources)
     keys = {key.id: key.name for key in sources.known_keys()}
     tenants = {tenant.id: tenant.name for tenant in sources.tenants()}
     day = time.time_ns() - 86_400_000_000_000
@@ -50,10 +56,11 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         Table(
             "Findings",
             ("When", "What", "Where", "Whose", "#Points"),
-            tuple(_line(one, keys, tenants) for one in shown[:SHOWN]),
-            "Nothing was found.",
+            tuple(_line(one, keys, tenants, let_pass) for one in shown[:SHOWN]),
+            f"There is no finding {wanted[:16]}." if wanted else "Nothing was found.",
             note="No part of a value is kept. Allow lets pass what comes to the same path, place"
-            " and field and meets the same rule.",
+            " and field and meets the same rule. The id of a refusal leads here:"
+            " /dashboard/security?id=ID.",
             links=_links(found, only, kind),
         ),
     ]
@@ -73,14 +80,38 @@ def _turned_away(sources: Sources) -> Card:
     )  # fmt: skip
 
 
-def _line(one: Finding, keys: Mapping[int, str], tenants: Mapping[int, str]) -> Line:
+def _one(sources: Sources, name: str) -> list[Finding]:
+    """The finding of an id, however old; none if it is another tenant's."""
+    try:
+        found = sources.services.scanner.one(name)
+    except NotFound:
+        return []
+    return [found] if sources.tenant in (None, found.tenant) else []
+
+
+def _let_pass(sources: Sources) -> frozenset[Allowance]:
+    rows = sources.services.scanner.allowances()
+    return frozenset((row.path, row.place, row.field, row.rule) for row in rows)
+
+
+def _line(
+    one: Finding,
+    keys: Mapping[int, str],
+    tenants: Mapping[int, str],
+    let_pass: Collection[Allowance],
+) -> Line:
+    passes = (one.path, one.place, one.field, one.rule) in let_pass
+    what = "refused" if one.blocked else "noted"
+    in_prompt = one.place == "prompt"
     return Line(
         (
-            Cell(words.moment(one.ts_ns / 1e9), one.name),
+            Cell(
+                words.moment(one.ts_ns / 1e9), one.name, f"/dashboard/security?id={one.name}"
+            ),
             Cell(
                 f"{one.kind}: {one.rule}",
-                "refused" if one.blocked else "noted",
-                tone="down" if one.blocked else "look",
+                f"{what}; let pass since" if passes else what,
+                tone="idle" if passes else "down" if one.blocked else "look",
             ),
             Cell(one.path or "/", f"{one.place} {one.field}".strip()),
             Cell(
@@ -92,9 +123,11 @@ def _line(one: Finding, keys: Mapping[int, str], tenants: Mapping[int, str]) -> 
         (
             Action(
                 "Allow", "POST", "/security/allowances", fixed=(("finding", one.name),),
-                sure="Let this pass from now on?", permission="security:write",
+                sure=f"Look for {one.rule} in this key's prompts no more?" if in_prompt
+                else f"Let {one.rule} pass in {one.place} {one.field} of {one.path or '/'}?",
+                permission="security:write",
             ),
-        ) if one.rule != "not-judged" else (),
+        ) if one.rule != "not-judged" and not passes else (),
     )  # fmt: skip
 
 
