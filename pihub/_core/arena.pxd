@@ -12,6 +12,7 @@ cdef extern from "ph_layout.h" nogil:
     int PH_NAME
     size_t PH_REGIONS_AT
     size_t PH_SLOTS_AT
+    uint64_t PH_MAX_PAGE
 
     ctypedef struct ph_header:
         uint64_t magic
@@ -66,6 +67,7 @@ cdef class Arena:
     cdef uint8_t *base          # page-aligned; valid as long as this object lives
     cdef size_t length
     cdef bint writable          # false: the mapping is PROT_READ, a store would be SIGSEGV
+    cdef readonly uint64_t page  # bytes; what regions begin at multiples of
     cdef readonly int fd        # owned: closed with this object
     cdef readonly int n_slots
     cdef readonly int creator_pid

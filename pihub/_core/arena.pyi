@@ -10,10 +10,15 @@ class Arena:
     creator_pid: int
     secret: bytes
     """32 random bytes, made at creation; the seed of every keyed structure."""
+    page: int
+    """Bytes; regions begin at multiples of it, and memory is given back in its units."""
     boot_id: int
     """Random u64 made at creation: tells one arena's life from the next."""
     @staticmethod
-    def create(regions: Sequence[tuple[str, int]], n_workers: int) -> Arena: ...
+    def create(
+        regions: Sequence[tuple[str, int]], n_workers: int, page: int = 0
+    ) -> Arena:
+        """`page`: what regions begin at multiples of, in bytes; 0: this machine's page."""
     @staticmethod
     def attach(fd: int, readonly: bool = False) -> Arena:
         """Raises ValueError when magic, layout version or struct sizes differ."""

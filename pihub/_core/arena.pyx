@@ -47,16 +47,20 @@ cdef class Arena:
             close(self.fd)
 
     @staticmethod
-    def create(regions, int n_workers):
+    def create(regions, int n_workers, uint64_t page=0):
         """Map a new arena with these (name, bytes) regions and n_workers + 1 slots.
 
-        Raises ValueError for a bad or doubled name, a size below 1, too many of either.
+        `page`: what regions begin at multiples of; 0: this machine's. Raises ValueError for a
+        bad or doubled name, a size below 1, too many of either, and a page that is none.
         """
-        cdef uint64_t page = os.sysconf("SC_PAGESIZE")
+        cdef uint64_t machine = os.sysconf("SC_PAGESIZE")
         cdef uint64_t off, size
         cdef Arena self = Arena.__new__(Arena)
         cdef ph_header *hdr
         cdef ph_region *row
+        page = page or machine
+        if page % machine or page & (page - 1) or page > PH_MAX_PAGE:
+            raise ValueError(f"pages of {page} bytes on a machine with pages of {machine}")
         if not 0 <= n_workers < PH_MAX_SLOTS:
             raise ValueError(f"n_workers must be 0..{PH_MAX_SLOTS - 1}, not {n_workers}")
         table = [(str(name), int(length)) for name, length in regions]
@@ -169,11 +173,16 @@ cdef class Arena:
             raise ValueError(f"arena header is damaged: {hdr.n_slots} slots")
         if hdr.n_regions > <uint32_t> PH_MAX_REGIONS:
             raise ValueError(f"arena header is damaged: {hdr.n_regions} regions")
+        machine = os.sysconf("SC_PAGESIZE")
+        if hdr.page_size == 0 or hdr.page_size % machine or hdr.size % hdr.page_size:
+            raise ValueError(
+                f"an arena with pages of {hdr.page_size} bytes, this machine's have {machine}"
+            )
         low = PH_SLOTS_AT + hdr.n_slots * sizeof(ph_slot)
         for i in range(hdr.n_regions):
             if (
                 row[i].off < low or row[i].off > file_size or row[i].len > file_size - row[i].off
-                or hdr.page_size == 0 or row[i].off % hdr.page_size
+                or row[i].off % hdr.page_size
                 or row[i].name[PH_NAME - 1] != 0
             ):
                 raise ValueError("arena region table is damaged")
@@ -181,6 +190,7 @@ cdef class Arena:
         self.n_slots = hdr.n_slots
         self.n_regions = hdr.n_regions
         self.creator_pid = hdr.creator_pid
+        self.page = hdr.page_size
         return 0
 
     cdef ph_region *find(self, str name) except NULL:

@@ -76,7 +76,7 @@ cdef extern from "ph_cacheput.h" nogil:
     int ph_cache_put(const ph_cache *c, const ph_cache_item *item, uint32_t now)
     int ph_cache_delete(const ph_cache *c, uint64_t h1, uint64_t h2, uint32_t tenant, uint32_t now)
     uint32_t ph_cache_recover(const ph_cache *c, uint32_t owner)
-    uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page)
+    uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, const uint8_t *base, uint64_t page)
     int ph_cache_peek(
         const ph_cache *c, uint32_t shard, uint32_t bucket, unsigned way, uint32_t now,
         ph_entry *out)

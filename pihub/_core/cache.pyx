@@ -18,7 +18,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from posix.unistd cimport _SC_PAGESIZE, sysconf
 
 from pihub._core.arena cimport PH_KIND_CACHE, Arena, ph_head
 from pihub._core.atomics cimport ph_coarse_ns, ph_load_rlx, ph_store_rlx
@@ -255,7 +254,9 @@ cdef class Cache:
 
     def trim(self):
         self.arena.must_write()
-        return ph_cache_trim(&self.c, ph_cache_ticks(ph_coarse_ns()), sysconf(_SC_PAGESIZE))
+        return ph_cache_trim(
+            &self.c, ph_cache_ticks(ph_coarse_ns()), self.arena.base, self.arena.page,
+        )
 
     def room(self):
         return ph_load_rlx(&self.c.head.room) or 1000

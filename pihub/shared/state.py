@@ -164,9 +164,10 @@ class SharedState:
         self.events = EventLog(self.ring, n, wake)
 
     @classmethod
-    def create(cls, plan: Plan) -> SharedState:
-        """A fresh arena; raises OSError when the memory cannot be had."""
-        arena = Arena.create(plan.regions(), plan.slots - 1)
+    def create(cls, plan: Plan, page: int = 0) -> SharedState:
+        """A fresh arena; raises OSError when the memory cannot be had. `page`: another page
+        size than this machine's (`Arena.create`)."""
+        arena = Arena.create(plan.regions(), plan.slots - 1, page)
         flags = os.EFD_NONBLOCK | os.EFD_CLOEXEC
         return cls(arena, tuple(os.eventfd(0, flags) for _ in range(plan.slots)))
 

@@ -150,8 +150,10 @@ static void ph_cache_clear(const ph_cache *c) {
 }
 
 /* Give back to the system what lies beyond the room of each log; returns the bytes. What is
- * kept there, and what is older, is let go. Pages that were never touched count as well. */
-static uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page) {
+ * kept there, and what is older, is let go. Pages that were never touched count as well.
+ * `base`, `page`: of the arena. Whole pages of it only, counted from its first byte: they are
+ * the file's, and a mapping begins where a page does. */
+static uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, const uint8_t *base, uint64_t page) {
     uint64_t bytes = 0, cap = ph_log_cap(c);
     for (uint32_t i = 0; i < c->n_shards && cap < c->cap; i++) {
         ph_shard *s = ph_cache_nth(c, i);
@@ -169,10 +171,10 @@ static uint64_t ph_cache_trim(const ph_cache *c, uint32_t now, uint64_t page) {
         while (ph_load_rlx(&s->tail) >> PH_OFF_BITS < ph_load_rlx(&s->head) >> PH_OFF_BITS) {
             ph_log_pass(c, s, now, &none);
         }
-        uintptr_t from = (uintptr_t)s + c->log_at + cap * PH_UNIT, to = (uintptr_t)s + c->log_at + c->cap * PH_UNIT;
-        from = (from + page - 1) / page * page;
-        to = to / page * page;
-        if (from < to && madvise((void *)from, to - from, MADV_REMOVE) == 0) {
+        uint64_t log = (uint64_t)((const uint8_t *)s - base) + c->log_at;
+        uint64_t from = (log + cap * PH_UNIT + page - 1) / page * page;
+        uint64_t to = (log + c->cap * PH_UNIT) / page * page;
+        if (from < to && madvise((void *)(uintptr_t)(base + from), to - from, MADV_REMOVE) == 0) {
             bytes += to - from;
         }
         ph_cache_unlock(s);

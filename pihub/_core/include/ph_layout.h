@@ -26,12 +26,13 @@
 #define PH_MAX_SLOTS 65        /* 64 workers and the control process: 8 KiB */
 #define PH_NAME 40
 #define PH_REGIONS_AT 512
-#define PH_SLOTS_AT 4096
+#define PH_SLOTS_AT 4096      /* of the layout, on every machine: no page */
+#define PH_MAX_PAGE 65536      /* the largest of Linux on ARM */
 
 typedef struct ph_header {
     uint64_t magic;
     uint32_t layout;
-    uint32_t page_size;        /* bytes; 4096 or 16384 on a Pi */
+    uint32_t page_size;        /* bytes; 4 or 16 KiB on a Pi */
     uint64_t size;             /* bytes, the whole arena */
     uint64_t boot_id;
     uint8_t secret[32];
