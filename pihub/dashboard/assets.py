@@ -1,6 +1,6 @@
 """The page's files: read once, named by their content, kept in memory both ways.
 
-RAM: each file and its gzip, under 64 KiB in all; `Assets.held` tells.
+RAM: each file and its gzip, under 80 KiB in all; `Assets.held` tells.
 """
 
 from __future__ import annotations

@@ -59,8 +59,9 @@ def test_packing_is_the_same_every_time_and_true() -> None:
 
 
 def test_all_files_together_are_light() -> None:
+    """Memory of the control process: each plain and packed. What a first load sends is a third."""
     assets = Assets(STATIC)
-    assert assets.held < 64 * 1024
+    assert assets.held < 80 * 1024
 
 
 def test_an_unknown_type_is_refused(tmp_path: Path) -> None:
