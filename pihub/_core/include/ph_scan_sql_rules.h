@@ -314,7 +314,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
             ph_sql_logic(x, t, i, i + 2, s, v);
         }
     } else if (c == ':' && t[i + 1].type == ':' && i && (ph_quote(t[i - 1].type) || t[i - 1].type == ')')
-               && ph_is_any(x, &t[i + 2], "json jsonb int text integer varchar numeric bytea regclass")) {
+               && ph_is_any(x, &t[i + 2], "json jsonb int text integer varchar numeric bytea regclass bigint smallint boolean bool timestamp uuid "
+                   "xml money float float8 int4 int8 char oid inet decimal interval")) {
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 60, "type-cast", t[i].at);
     } else if (c == '@' && t[i + 1].type == '@' && t[i + 2].type == TK_WORD) {
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 40, "server-variable", t[i].at);
@@ -333,7 +334,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
                    || t[i - 1].type == ')')) {            /* 1 * 1 -- */
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
-            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? 40
+            int whole = (t[0].type == '(' || t[0].type == TK_NUM) && t[0].at < 8 && !v->prose;
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? whole ? 60 : 40
                 : t[i - 1].type == TK_NUM && i == 1 ? 60 : 20, "trailing-comment", t[i].at);
         } else if (c == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) && ph_sql_compare(x, t, i + 1, &more)
                    && ph_sql_value(x, t, more, &end) == 1 && t[more].type == TK_NUM) {
