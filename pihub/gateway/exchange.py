@@ -69,12 +69,12 @@ class Incoming:
     """Idempotency-Key"""
     trace: tuple[tuple[str, str], ...] = ()
     """W3C trace context for the upstream, whatever its protocol."""
+    coding: str | None = None
+    """content-encoding of `body`, until the intake has undone it."""
     offline: str | None = None
     """x-pihub-offline"""
     webhook: str = ""
     """x-pihub-webhook"""
-    coding: str | None = None
-    """content-encoding of `body`, until the intake has undone it."""
 
 
 @dataclass(slots=True)

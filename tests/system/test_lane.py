@@ -217,7 +217,7 @@ TAKEN = {
 """Those that the lane must answer by itself, given an idle connection."""
 UNCOMPARED = {
     "id", "ts", "rid", "worker", "dur_us", "ttft_us", "inspect_us", "lookup_us", "route_us",
-    "call_us", "render_us", "key",
+    "call_us", "render_us", "key", "queued", "dialed",
 }  # fmt: skip
 ONCE = (rb"chatcmpl-[A-Za-z0-9]+", rb'"created":\d+', rb'"created_at":"[^"]+"', rb'_duration":\d+')
 
