@@ -110,7 +110,7 @@ core: $(STAMP)-core
 
 $(STAMP)-core: $(STAMP)-run setup.py pyproject.toml arm/flags.py $(CORE)
 	$(BIN)/python setup.py -q build_ext --inplace --parallel 2
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	PIHUB_BUILD=none $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:  ## forget everything that was built

@@ -1,6 +1,7 @@
 """Builds pihub._core: one extension a concept. Metadata lives in pyproject.toml.
 
-PIHUB_BUILD   release (default), debug, trace (coverage of .pyx) or asan
+PIHUB_BUILD   release (default), debug, trace (coverage of .pyx), asan, or none: no extension,
+              for an editable installation whose extensions are built in place already
 PIHUB_ONLY    names, comma-separated: build only these (default: all)
 PIHUB_SYMBOLS 1: keep the symbol table (wheels are read by function, then stripped)
 PIHUB_STRICT  1: warnings are errors, and so is a performance hint of Cython
@@ -60,6 +61,8 @@ def mode_changed() -> bool:
 
 
 def extensions() -> list[Extension]:
+    if MODE == "none":
+        return []
     unknown = [name for name in ONLY if name not in CORE]
     if unknown:
         raise SystemExit(f"PIHUB_ONLY: no extension named {', '.join(unknown)}")
