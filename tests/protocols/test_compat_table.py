@@ -30,7 +30,7 @@ def test_cases_are_numbered_without_gaps_and_each_has_a_test() -> None:
     assert list(FAULTS) == [f"F{n}" for n in range(1, 19)]
     assert set(CASES) == set(FAULTS)
     assert list(INVARIANTS) == list(range(1, 11))
-    assert [n for n, (_, tests) in INVARIANTS.items() if not tests] == [7], "not proven by a test"
+    assert all(tests for _, tests in INVARIANTS.values()), "not proven by a test"
 
 
 def test_every_test_that_is_named_exists() -> None:
