@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pihub.domain.cacheable import CacheWish
@@ -52,6 +52,7 @@ class Incoming:
     t0_ns: int
     """CLOCK_MONOTONIC when the edge saw it."""
     client_fd: int = -1
+    _: KW_ONLY  # header fields come untyped from the environ: a wrong place would go unseen
     exact: Key | None = None
     """The edge's key of the body's bytes."""
     wish_header: str | None = None

@@ -373,9 +373,9 @@ class Bench:
             f"{rid:016x}",
             time.monotonic_ns(),
             client_fd,
-            self.answers.wire_key(route, data),
-            wish,
-            forward,
+            exact=self.answers.wire_key(route, data),
+            wish_header=wish,
+            forward=forward,
             once=once,
         )
 
