@@ -80,11 +80,10 @@ int main(int argc, char **argv) {
     if (argc != 3) {
         return 2;
     }
-    ph_words_build(&scanner.words);
-    keywords(argv[1]);
-    if (!ph_names_build(&scanner.files, ph_file_names) || !ph_names_build(&scanner.marks, ph_object_marks)) {
+    if (!ph_scanner_build(&scanner)) {
         return 2;
     }
+    keywords(argv[1]);
     unsigned count = read_lines(argv[2]);
     stage("prefilter", count, 0);
     stage("value", count, 1);

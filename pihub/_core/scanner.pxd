@@ -9,9 +9,6 @@ cdef extern from "ph_scan_request.h" nogil:
     #include "ph_hash.h"
     #define PH_S_HASH(p, n, seed) XXH3_64bits_withSeed(p, n, seed)
     """
-    ctypedef struct ph_words:
-        uint32_t count
-
     ctypedef struct ph_worst:
         unsigned total
         int cls
@@ -25,16 +22,12 @@ cdef extern from "ph_scan_request.h" nogil:
         uint32_t field_len
 
     ctypedef struct ph_scanner:
-        ph_words words
         ph_teddy keys
         ph_teddy files
         ph_teddy marks
         uint8_t *scratch
 
-    void ph_words_build(ph_words *w)
-    const char *const *ph_file_names
-    const char *const *ph_object_marks
-    int ph_names_build(ph_teddy *t, const char *const *names)
+    int ph_scanner_build(ph_scanner *s)
     void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded,
                   const uint8_t *name, size_t name_len, ph_worst *w)
     void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded,

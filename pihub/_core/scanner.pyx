@@ -6,7 +6,7 @@
 Promise   every byte is looked at, in time linear in their number; nothing is cut off.
 Writers   each call uses the object's scratch: one thread at a time (the GIL is held).
 Cost      a value of usual bytes and no keyword: two SIMD passes. A header that was clean
-          before: one hash. RAM: 205 KiB, and twice the longest unusual value.
+          before: one hash. RAM: 222 KiB, and twice the longest unusual value.
 Failure   no memory: MemoryError, never "clean".
 """
 cimport cython
@@ -70,11 +70,7 @@ cdef class Scanner:
         memset(self.clean, 0, sizeof(self.clean))
         if PyBytes_GET_SIZE(secret) < 8:
             raise ValueError("a secret of 8 bytes or more")
-        ph_words_build(&self.s.words)
-        if not (
-            ph_names_build(&self.s.files, ph_file_names)
-            and ph_names_build(&self.s.marks, ph_object_marks)
-        ):
+        if not ph_scanner_build(&self.s):
             raise MemoryError
         self.keywords = keywords
         self.s.keys = keywords.t

@@ -52,6 +52,11 @@ static inline void ph_once(ph_verdict *v, int cls, uint64_t *seen, unsigned bit,
     }
 }
 
+/* No answer of at most `points` to that question would change anything: it need not be asked. */
+static inline int ph_settled(const ph_verdict *v, int cls, uint64_t seen, unsigned bit, unsigned points) {
+    return (seen >> bit & 1) && points <= v->most[cls];
+}
+
 static inline int ph_digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
 static inline int ph_lower(uint8_t c) { return (uint8_t)(c - 'a') < 26; }
 static inline int ph_alnum(uint8_t c) { return ph_lower(c) || ph_digit(c); }

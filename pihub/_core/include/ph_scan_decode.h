@@ -108,6 +108,11 @@ static inline size_t ph_put_utf8(uint8_t *out, uint32_t c) {
     return 3;
 }
 
+enum { E_PLAIN, E_MARK, E_PLUS };
+
+/* What ph_unescape looks at. */
+static const uint8_t ph_escape[256] = {['%'] = E_MARK, ['&'] = E_MARK, ['\\'] = E_MARK, ['+'] = E_PLUS};
+
 /* Percent, entities, escapes: from `in` into `out`, which may be the same. */
 static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, unsigned *flags) {
     size_t m = 0;
@@ -115,8 +120,13 @@ static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, u
     for (size_t i = 0; i < n;) {
         uint8_t c = in[i];
         uint32_t u = 0;
-        if (c != '%' && c != '&' && c != '\\') {
-            out[m++] = plus && c == '+' ? ' ' : c;
+        if (ph_escape[c] != E_MARK) {
+            out[m++] = plus && ph_escape[c] == E_PLUS ? ' ' : c;
+            i++;
+            continue;
+        }
+        if (c == '%' && i + 2 < n && !ph_alnum(in[i + 1] | 32)) {
+            out[m++] = c;                                 /* the most that a flood of them holds */
             i++;
             continue;
         }

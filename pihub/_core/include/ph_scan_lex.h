@@ -19,6 +19,7 @@ typedef struct ph_tok {
     uint32_t at, len;
     uint32_t kinds;
     uint8_t type, flags;
+    uint16_t roles;
 } ph_tok;
 
 typedef struct ph_lexer {
@@ -46,21 +47,30 @@ static size_t ph_run(const uint8_t *p, size_t n, size_t i) {
     return k - i;
 }
 
-/* The next token; TK_END at the end, again and again. */
-static ph_tok ph_lex(ph_lexer *x) {
+enum { L_MARK, L_WORD, L_DIGIT, L_OTHER };  /* L_OTHER: space, and what may begin or end a comment */
+
+static const uint8_t ph_lex_kind[256] = {
+    ['a' ... 'z'] = L_WORD, ['_'] = L_WORD, [0x80 ... 0xFF] = L_WORD, ['0' ... '9'] = L_DIGIT,
+    [9 ... 13] = L_OTHER, [' '] = L_OTHER, ['/'] = L_OTHER, ['*'] = L_OTHER, ['-'] = L_OTHER,
+};
+
+/* Whether a word goes on with `c`: letters, digits, _ and high bytes. */
+static inline int ph_wordy(uint8_t c) { return ph_lex_kind[c] == L_WORD || ph_lex_kind[c] == L_DIGIT; }
+
+/* From white space and comments on: where they end. */
+static __attribute__((noinline)) size_t ph_lex_space(ph_lexer *x, size_t i, uint8_t *flags) {
     const uint8_t *p = x->p;
-    size_t n = x->n, i = x->at;
-    ph_tok t = {0, 0, 0, TK_END, i == 0 ? F_FIRST : 0};
-    for (; i < n; i++) {
+    size_t n = x->n;
+    for (; i < n && ph_lex_kind[p[i]] == L_OTHER; i++) {
         if (ph_space(p[i])) {
-            t.flags |= F_SPACE | (p[i] == '\n' || p[i] == '\r' ? F_LINE : 0);
+            *flags |= F_SPACE | (p[i] == '\n' || p[i] == '\r' ? F_LINE : 0);
         } else if (p[i] == '/' && i + 1 < n && p[i + 1] == '*') {
             if (i + 2 < n && p[i + 2] == '!') {         /* MySQL runs what is inside */
                 i += 2;
                 while (i + 1 < n && ph_digit(p[i + 1])) {
                     i++;
                 }
-                t.flags |= F_SPACE | F_COMMENT | F_VERSION;
+                *flags |= F_SPACE | F_COMMENT | F_VERSION;
                 continue;
             }
             const uint8_t *end = NULL;
@@ -78,78 +88,105 @@ static ph_tok ph_lex(ph_lexer *x) {
                 break;
             }
             i = (size_t)(end - p) + 1;
-            t.flags |= F_SPACE | F_COMMENT;
+            *flags |= F_SPACE | F_COMMENT;
         } else if (p[i] == '*' && i + 1 < n && p[i + 1] == '/') {
             i++;
-            t.flags |= F_SPACE | F_COMMENT;
+            *flags |= F_SPACE | F_COMMENT;
         } else {
             break;
         }
     }
-    t.at = (uint32_t)i;
-    if (i >= n) {
-        x->at = n;
-        return t;
+    return i;
+}
+
+/* A number at p[i], or a word that begins with one. Returns where it ends. */
+static size_t ph_lex_number(const ph_lexer *x, size_t i, ph_tok *t) {
+    const uint8_t *p = x->p;
+    size_t n = x->n;
+    t->type = TK_NUM;
+    if (p[i] == '0' && i + 1 < n && p[i + 1] == 'x') {
+        i += 2;
+        while (i < n && ph_hexval(p[i]) >= 0) {
+            i++;
+        }
+        return i;
     }
-    uint8_t c = p[i];
-    size_t start = i;
-    if (ph_lower(c) || c == '_' || c >= 0x80) {
-        uint32_t h = PH_WORD_SEED;
-        do {
-            h = ph_word_step(h, p[i++]);
-        } while (i < n && (ph_alnum(p[i]) || p[i] == '_' || p[i] >= 0x80));
-        t.type = TK_WORD;
-        if (i - start < 32) {
-            t.kinds = ph_word_kinds(x->words, p + start, i - start, h);
-        }
-    } else if (ph_digit(c)) {
-        t.type = TK_NUM;
-        if (c == '0' && i + 1 < n && p[i + 1] == 'x') {
-            i += 2;
-            while (i < n && ph_hexval(p[i]) >= 0) {
-                i++;
-            }
-        } else {
-            while (i < n && (ph_digit(p[i]) || (p[i] == '.' && i + 1 < n && ph_digit(p[i + 1])))) {
-                i++;
-            }
-            if (i + 1 < n && p[i] == 'e' && (ph_digit(p[i + 1]) || p[i + 1] == '-' || p[i + 1] == '+')) {
-                i += 2;
-                while (i < n && ph_digit(p[i])) {
-                    i++;
-                }
-            }
-            size_t word = i;
-            uint32_t h = PH_WORD_SEED;
-            while (i < n && (ph_alnum(p[i]) || p[i] == '_' || p[i] >= 0x80)) {
-                h = ph_word_step(h, p[i++]);
-            }
-            if (i > word) {                          /* 1or 1union split, 1st and 3d do not */
-                uint32_t k = i - word < 32 ? ph_word_kinds(x->words, p + word, i - word, h) : 0;
-                if (k & (K_LOGIC | K_UNION | K_SELECT | K_CLAUSE)) {
-                    i = word;
-                } else {
-                    t.type = TK_WORD;
-                }
-            }
-        }
-    } else if (c == '-' && i + 1 < n && p[i + 1] == '-') {
-        t.type = TK_CMT;
-        i += 2;
-    } else if (c == '/' && i + 1 < n && p[i + 1] == '*') {
-        t.type = TK_CMT;
-        i += 2;
-    } else {
-        t.type = c;
+    while (i < n && (ph_digit(p[i]) || (p[i] == '.' && i + 1 < n && ph_digit(p[i + 1])))) {
         i++;
-        if (i + PH_RUN < n && p[i] == c && memcmp(p + i, p + i + 1, PH_RUN - 1) == 0) {
-            size_t run = ph_run(p, n, i);               /* of a longer run rules see the same: its end */
-            i = i + ((run - PH_RUN / 2) & ~(size_t)1);
+    }
+    if (i + 1 < n && p[i] == 'e' && (ph_digit(p[i + 1]) || p[i + 1] == '-' || p[i + 1] == '+')) {
+        i += 2;
+        while (i < n && ph_digit(p[i])) {
+            i++;
         }
     }
-    t.len = (uint32_t)(i - start);
+    size_t word = i;
+    uint32_t h = PH_WORD_SEED;
+    while (i < n && ph_wordy(p[i])) {
+        h = ph_word_step(h, p[i++]);
+    }
+    if (i > word) {                                  /* 1or 1union split, 1st and 3d do not */
+        uint32_t k = i - word < 32 ? ph_word_kinds(x->words, p + word, i - word, h) : 0;
+        if (k & (K_LOGIC | K_UNION | K_SELECT | K_CLAUSE)) {
+            return word;
+        }
+        t->type = TK_WORD;
+    }
+    return i;
+}
+
+/* Behind a mark at p[i] that repeats itself: of a longer run rules see the same, its end. */
+static size_t ph_lex_run(const uint8_t *p, size_t n, size_t i) {
+    if (i + 1 + PH_RUN < n && memcmp(p + i + 1, p + i + 2, PH_RUN - 1) == 0) {
+        size_t run = ph_run(p, n, i + 1);
+        return i + 1 + ((run - PH_RUN / 2) & ~(size_t)1);
+    }
+    return i + 1;
+}
+
+/* The next tokens into t[have] to t[most - 1]. How many there are then; fewer than `most`: the text has ended, and
+ * TK_END stands behind the last one. */
+static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
+    const uint8_t *p = x->p;
+    size_t n = x->n, i = x->at;
+    for (; have < most; have++) {
+        uint8_t flags = i == 0 ? F_FIRST : 0, c = i < n ? p[i] : 0;
+        if (i < n && ph_lex_kind[c] == L_OTHER) {
+            i = ph_lex_space(x, i, &flags);
+            c = i < n ? p[i] : 0;
+        }
+        size_t start = i;
+        t[have] = (ph_tok){(uint32_t)i, 1, 0, c, flags, 0};
+        if (i >= n) {
+            t[have].len = 0;
+            t[have].type = TK_END;
+            break;
+        }
+        if (ph_lex_kind[c] == L_MARK) {
+            i = i + 8 < n && (p[i + 1] == c) & (p[i + 2] == c) & (p[i + 8] == c) ? ph_lex_run(p, n, i) : i + 1;
+        } else if (ph_lex_kind[c] == L_WORD) {
+            uint32_t h = PH_WORD_SEED;
+            do {
+                h = ph_word_step(h, p[i++]);
+            } while (i < n && ph_wordy(p[i]));
+            t[have].type = TK_WORD;
+            if (i - start < 32) {
+                const ph_word *w = ph_word_slot(x->words, p + start, i - start, h);
+                t[have].kinds = w->kinds;
+                t[have].roles = w->roles;
+            }
+        } else if (ph_lex_kind[c] == L_DIGIT) {
+            i = ph_lex_number(x, i, &t[have]);
+        } else if (i + 1 < n && ((c == '-' && p[i + 1] == '-') || (c == '/' && p[i + 1] == '*'))) {
+            t[have].type = TK_CMT;
+            i += 2;
+        } else {
+            i = ph_lex_run(p, n, i);
+        }
+        t[have].len = (uint32_t)(i - start);
+    }
     x->at = i;
-    return t;
+    return have;
 }
 
 static inline int ph_is(const ph_lexer *x, const ph_tok *t, const char *word) {

@@ -10,48 +10,49 @@ enum { O_TPL, O_PHP, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL, 
 
 /* Between { and }: an expression, not a placeholder or JSON. */
 static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
-    int j = i, found = 0, json = 0, deep = 0;
-    for (; j < i + 24 && t[j].type != TK_END && (t[j].type != '}' || deep); j++) {
-        deep += t[j].type == '{' ? 1 : t[j].type == '}' ? -1 : 0;
+    static const uint8_t says[128] = {
+        [TK_WORD] = 1, [TK_NUM] = 1, ['\''] = 1, ['"'] = 1, ['`'] = 1, [')'] = 1, ['.'] = 1, ['$'] = 1, ['|'] = 1, [':'] = 1,
+        ['{'] = 1, ['}'] = 1, [TK_END] = 1,
+    };
+    int found = 0, json = 0, deep = 0;
+    for (int j = i; j < i + 24; j++) {
+        uint8_t c = t[j].type, d = t[j + 1].type;
+        if (!says[c]) {
+            continue;
+        }
+        if (c == TK_END || (c == '}' && !deep)) {
+            break;
+        }
+        deep += c == '{' ? 1 : c == '}' ? -1 : 0;
         if (deep > 3) {
             break;
         }
-        uint8_t c = t[j].type, d = t[j + 1].type;
-        if (ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
-            found = 2;                                    /* 'a'.method */
-        } else if (c == '.' && j == i && (d == TK_WORD || d == '}')) {
-            found = 1;                                    /* Go's cursor */
-        } else if (c == TK_WORD && j == i && d == '"' && t[j + 1].flags & F_SPACE) {
-            found = 1;                                    /* Go's calls */
-        } else if (c == '$' && j == i && t[j + 2].type == ':' && t[j + 3].type == '=') {
-            found = 1;
+        if ((ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE))    /* 'a'.method */
+            || (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE))
+            || ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
+                || d == '|' || d == '^'))) {
+            return 2;
         }
-        if (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE)) {
-            found = 2;
-        } else if ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
-                   || d == '|' || d == '^')) {
-            found = 2;
-        } else if (c == TK_WORD && (d == '.' || d == '[') && found < 1) {
-            found = 1;
-        } else if (c == '|' && d == TK_WORD && found < 1) {
-            found = 1;
-        } else if (c == TK_WORD && ph_is_any(x, &t[j], "config request self session settings class t __class__ mro app "
-                                             "__globals__ cycler lipsum namespace exit debug env beans applicationscope sessionscope requestscope "
-                                             "pagescope pagecontext initparam messages dict joiner url_for get_flashed_messages g")) {
-            found = found < 1 ? 1 : found;
-        } else if (c == TK_WORD && x->p[t[j].at] == '_' && ph_at(x->p, x->n, t[j].at, "__")) {
-            found = 2;
+        if (j == i) {
+            found = (c == '.' && (d == TK_WORD || d == '}'))                    /* Go's cursor */
+                || (c == TK_WORD && d == '"' && t[j + 1].flags & F_SPACE)       /* Go's calls */
+                || (c == '$' && t[j + 2].type == ':' && t[j + 3].type == '=');
         }
-        if (c == ':' && found < 2 && ph_quote(j > i ? t[j - 1].type : 0)) {
-            json = 1;                                     /* "key": JSON */
+        if (c == TK_WORD && (found || (d != '.' && d != '[')) && !(t[j].roles & R_SCOPE) && ph_at(x->p, x->n, t[j].at, "__")) {
+            return 2;
         }
+        found |= c == TK_WORD ? d == '.' || d == '[' || t[j].roles & R_SCOPE : c == '|' && d == TK_WORD;
+        json |= c == ':' && j > i && ph_quote(t[j - 1].type);                  /* "key": JSON */
     }
-    return json && found < 2 ? 0 : found;
+    return json ? 0 : found;
 }
 
 static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
     if (c == '{' && (d == '{' || d == '%') && !(t[i + 1].flags & F_SPACE)) {
+        if (ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, d == '{' ? 70 : 60)) {
+            return;
+        }
         int e = ph_expression(x, t, i + 2);
         if (d == '%') {
             int tag = ph_is_any(x, &t[i + 2], "for if set include import extends block macro raw debug load with print "
@@ -65,7 +66,6 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block ? 60 : 20, "template-expression", t[i].at);
         }
     } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~' || c == '%') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
-        int e = ph_expression(x, t, i + 2);
         if (t[i + 2].kinds & K_EVIL || (c == '$' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2],
                 "lower upper env sys java main date ctx log4j jndi bundle web docker k8s spring sd map base64 marker script dns url const"))
             || (c == '$' && t[i + 2].type == ':' && t[i + 3].type == ':')
@@ -73,7 +73,8 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (c == '$' && ph_at(x->p, x->n, t[i + 2].at, "jn")) {
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
-        } else {
+        } else if (!ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, 60)) {
+            int e = ph_expression(x, t, i + 2);
             unsigned points = e == 2 ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }

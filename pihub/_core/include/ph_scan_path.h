@@ -126,17 +126,24 @@ typedef struct ph_end { const char *text; uint32_t len; } ph_end;
 
 #define PH_END(w) {w, sizeof w - 1}
 
-static inline int ph_ends_with(const ph_lexer *x, const ph_tok *t, ph_end w) {
+static inline int ph_ends_with(const ph_lexer *x, const ph_tok *t, const ph_end *w) {
     const uint8_t *last = x->p + t->at + t->len;
-    return t->type == TK_WORD && t->len >= w.len && t->len <= w.len + 4 && last[-1] == (uint8_t)w.text[w.len - 1]
-        && memcmp(last - w.len, w.text, w.len) == 0;
+    return t->len >= w->len && t->len <= w->len + 4 && last[-1] == (uint8_t)w->text[w->len - 1]
+        && memcmp(last - w->len, w->text, w->len) == 0;
 }
 
 /* One of `words` ends a token within the next `far` ones, with no space between. */
 static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, const ph_end *words) {
+    uint32_t letters = 0;       /* that they end with, five bits of each */
+    for (const ph_end *w = words; w->text; w++) {
+        letters |= 1u << (w->text[w->len - 1] & 31);
+    }
     for (int j = i + 1; j <= i + far && t[j].type != TK_END && !(t[j].flags & F_SPACE); j++) {
+        if (t[j].type != TK_WORD || !(letters >> (x->p[t[j].at + t[j].len - 1] & 31) & 1)) {
+            continue;
+        }
         for (const ph_end *w = words; w->text; w++) {
-            if (ph_ends_with(x, &t[j], *w)) {
+            if (ph_ends_with(x, &t[j], w)) {
                 return 1;
             }
         }
@@ -174,8 +181,9 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         PH_END("mail"), PH_END("backups"), PH_END("adm"), PH_END("cron"), PH_END("local"), {NULL, 0}};
     static const ph_end usr[] = {PH_END("bin"), PH_END("local"), PH_END("lib"), PH_END("sbin"),
         PH_END("src"), PH_END("share"), PH_END("spool"), {NULL, 0}};
+    static const ph_end etcpasswd = PH_END("etcpasswd");
     static const ph_end wp[] = {PH_END("config"), {NULL, 0}};
-    if (t[i].len >= 9 && ph_ends_with(x, &t[i], (ph_end)PH_END("etcpasswd"))) {
+    if (t[i].len >= 9 && ph_ends_with(x, &t[i], &etcpasswd)) {
         ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
     }
     if (!(t[i].kinds & K_FILE)) {

@@ -292,7 +292,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
 static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i) {
     int marks = 0;
     for (int j = i + 1; j < i + 12 && t[j].type != TK_END; j++) {
-        if (ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
+        if (t[j].len == 3 && ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
             return 1;
         }
         marks |= t[j].type == '[' || t[j].type == '(' || t[j].type == '%' || ph_quote(t[j].type);

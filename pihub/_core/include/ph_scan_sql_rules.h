@@ -36,7 +36,7 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
         return b->type == '@' && c->type == TK_WORD;
     }
     for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
-        if (!ph_is(x, &t[i], pairs[k][0])) {
+        if (x->p[t[i].at] != (uint8_t)pairs[k][0][0] || !ph_is(x, &t[i], pairs[k][0])) {
             continue;
         }
         if (*pairs[k][1]) {
@@ -57,7 +57,6 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
 
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     int j = i + 1, next;
-    s->quotes++;
     while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
         j++;
     }

@@ -2,6 +2,7 @@
 #ifndef PH_SCAN_VALUE_H
 #define PH_SCAN_VALUE_H
 
+#include "ph_scan_asks.h"
 #include "ph_scan_decode.h"
 #include "ph_scan_html.h"
 #include "ph_scan_other.h"
@@ -15,6 +16,7 @@ typedef struct ph_scanner {
     ph_teddy keys;              /* literals that a value without unusual bytes needs to be looked at */
     ph_teddy files;             /* names that no separator can hide */
     ph_teddy marks;             /* of serialized objects */
+    ph_asked asked;
     ph_tok window[PH_TOKENS + PH_AHEAD + 1];
     uint8_t *scratch;
     size_t room;
@@ -49,6 +51,13 @@ static int ph_names_build(ph_teddy *t, const char *const *names) {
     return 1;
 }
 
+/* All but the keywords, which are the caller's. 0: no memory. */
+static int ph_scanner_build(ph_scanner *s) {
+    ph_words_build(&s->words);
+    ph_asked_build(&s->asked);
+    return ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
+}
+
 static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     if (n + 64 <= *room) {
         return 1;
@@ -62,35 +71,14 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     return 1;
 }
 
-enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32 };
-
-#define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
-
-/* Which verifiers have a question at this token. The marks are the cases of their switches. */
-static inline unsigned ph_asks(const ph_lexer *x, const ph_tok *t) {
-    unsigned line = t->flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
-    if (t->type == TK_WORD) {
-        const uint8_t *w = x->p + t->at;
-        uint32_t k = t->kinds;
-        return line | (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT : 0) | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o'
-            || w[0] == 'd' ? A_CODE : 0) | (t->len >= 9 || k & (K_FILE | K_SCHEME) ? A_NAME : 0)
-            | (k & PH_SQL_WORDS ? A_SQL : 0) | (k & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (k & (K_CMD | K_TOOL) ? A_SHELL : 0)
-            | (k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ) ? A_CODE : 0);
-    }
-    static const uint8_t marks[128] = {
-        [TK_NUM] = A_SQL, [TK_CMT] = A_SQL, ['\''] = A_SQL | A_SHELL, ['"'] = A_SQL | A_SHELL, ['`'] = A_SQL | A_SHELL,
-        [')'] = A_SQL | A_SHELL | A_CODE, ['|'] = A_SQL | A_SHELL, ['&'] = A_SQL | A_SHELL, [':'] = A_SQL | A_CODE,
-        ['@'] = A_SQL | A_SCRIPT | A_TEMPLATE | A_CODE, [';'] = A_SQL | A_SHELL | A_CODE, ['#'] = A_SQL | A_TEMPLATE,
-        ['['] = A_SCRIPT | A_TEMPLATE, ['!'] = A_SCRIPT, ['='] = A_SHELL, [','] = A_SHELL,
-        ['{'] = A_SHELL | A_TEMPLATE, ['$'] = A_SHELL | A_TEMPLATE | A_CODE, ['('] = A_SHELL | A_CODE, ['/'] = A_SHELL,
-        ['*'] = A_TEMPLATE | A_CODE, ['~'] = A_TEMPLATE, ['%'] = A_TEMPLATE, ['>'] = A_SHELL, ['<'] = A_TEMPLATE,
-    };
-    return line | (t->type < 128 ? marks[t->type] : 0);
-}
-
 #define PH_PROSE 4              /* words of a sentence: none of them means anything to a machine */
 
 #define PH_SPOKEN (K_SPOKEN | K_CMD | K_CLAUSE | K_TABLE | K_TAG | K_MARKUP | K_FILE)
+
+/* A word of several letters after a space, with no meaning but to people. */
+static inline int ph_is_spoken(const ph_tok *t) {
+    return t->type == TK_WORD && !(t->kinds & ~PH_SPOKEN) && t->len > 1 && t->flags & (F_SPACE | F_FIRST);
+}
 
 /* Every token of a decoded view, with its neighbours in reach. */
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
@@ -100,23 +88,19 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
     ph_tok *t = s->window;
     int have = 0, from = 0;
     for (;;) {
-        int end = 0, spoken = 0;
-        while (have < PH_TOKENS) {
-            t[have] = ph_lex(&x);
-            if (t[have].type == TK_END) {
-                end = 1;
-                break;
-            }
-            spoken += t[have].type == TK_WORD && !(t[have].kinds & ~PH_SPOKEN) && t[have].len > 1 && t[have].flags & (F_SPACE | F_FIRST);
-            have++;
+        int spoken = 0, first = have;
+        have = ph_lex(&x, t, have, PH_TOKENS);
+        int end = have < PH_TOKENS;
+        for (int k = first; k < have; k++) {
+            spoken += ph_is_spoken(&t[k]);
         }
         v->prose = spoken >= PH_PROSE && spoken * 4 >= have;
         for (int k = 0; k <= PH_AHEAD && end; k++) {
-            t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0};
+            t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0, 0};
         }
         int to = end ? have : have - PH_AHEAD;
         for (int i = from; i < to; i++) {
-            unsigned who = ph_asks(&x, &t[i]);
+            unsigned who = ph_asks(&s->asked, &x, t, i, &sql);
             sql.plain += t[i].type == TK_WORD && !t[i].kinds;
             if (who & A_SQL) {
                 ph_sql_at(&x, t, i, &sql, v);

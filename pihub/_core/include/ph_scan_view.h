@@ -66,7 +66,9 @@ static inline size_t ph_uncut(const ph_cuts *cuts, size_t at) {
 static size_t ph_stripped(const uint8_t *p, size_t n, uint8_t *out) {
     size_t m = 0;
     int no_close = 0;
-    if (!memchr(p, '#', n) && !memchr(p, '<', n) && !memmem(p, n, "/*", 2) && !memmem(p, n, "--", 2)) {
+    uint32_t classes = ph_class_scan(p, n);
+    if (!(classes & PH_C_ANGLE || (classes & PH_C_MARK && (memchr(p, '#', n) || memmem(p, n, "/*", 2)))
+          || (classes & PH_C_SLASH && memmem(p, n, "--", 2)))) {
         return n;
     }
     for (size_t i = 0; i < n;) {

@@ -12,6 +12,8 @@ enum {
     K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23, K_SPOKEN = 1 << 24
 };
 
+enum { R_SCOPE = 1 };           /* roles beside those: names that a template's expression asks for */
+
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
 /* K_TOOL: no other use in a text than to be run. K_CMD: also plain words.
@@ -123,41 +125,64 @@ static const ph_group ph_groups[] = {
     {K_EVIL, "jndi waitfor xp_cmdshell outfile dumpfile infile phpinfo shell_exec passthru"},
 };
 
+static const ph_group ph_roles[] = {
+    {R_SCOPE, "config request self session settings class t __class__ mro app __globals__ cycler lipsum namespace exit debug "
+        "env beans applicationscope sessionscope requestscope pagescope pagecontext initparam messages dict joiner url_for "
+        "get_flashed_messages g"},
+};
+
 #define PH_WORD_SLOTS 4096
 
-typedef struct ph_word { const char *text; uint32_t hash, kinds; uint16_t len; } ph_word;
+typedef struct ph_word { const char *text; uint32_t hash, kinds; uint16_t len, roles; } ph_word;
 
 typedef struct ph_words { ph_word slots[PH_WORD_SLOTS]; uint32_t count; } ph_words;
 
 #define PH_WORD_SEED 2166136261u
 static inline uint32_t ph_word_step(uint32_t h, uint8_t c) { return (h ^ c) * 16777619u; }
 
+/* Words are short: a call costs more than they do. */
+static inline int ph_same(const char *text, const uint8_t *p, size_t len) {
+    size_t k = 0;
+    while (k < len && (uint8_t)text[k] == p[k]) {
+        k++;
+    }
+    return k == len;
+}
+
 static inline ph_word *ph_word_slot(const ph_words *w, const uint8_t *p, size_t len, uint32_t hash) {
     for (uint32_t i = (hash ^ hash >> 15) & (PH_WORD_SLOTS - 1);; i = (i + 1) & (PH_WORD_SLOTS - 1)) {
         const ph_word *s = &w->slots[i];
-        if (!s->text || (s->hash == hash && s->len == len && memcmp(s->text, p, len) == 0)) {
+        if (!s->text || (s->hash == hash && s->len == len && ph_same(s->text, p, len))) {
             return (ph_word *)s;
         }
+    }
+}
+
+static void ph_words_add(ph_words *w, const ph_group *group, int role) {
+    for (const char *at = group->words; *at;) {
+        size_t len = strcspn(at, " ");
+        uint32_t hash = PH_WORD_SEED;
+        for (size_t i = 0; i < len; i++) {
+            hash = ph_word_step(hash, (uint8_t)at[i]);
+        }
+        ph_word *s = ph_word_slot(w, (const uint8_t *)at, len, hash);
+        w->count += s->text == NULL;
+        s->text = at;
+        s->len = (uint16_t)len;
+        s->hash = hash;
+        s->kinds |= role ? 0 : group->kinds;
+        s->roles |= role ? (uint16_t)group->kinds : 0;
+        at += len + (at[len] == ' ');
     }
 }
 
 static void ph_words_build(ph_words *w) {
     memset(w, 0, sizeof *w);
     for (size_t g = 0; g < sizeof ph_groups / sizeof *ph_groups; g++) {
-        for (const char *at = ph_groups[g].words; *at;) {
-            size_t len = strcspn(at, " ");
-            uint32_t hash = PH_WORD_SEED;
-            for (size_t i = 0; i < len; i++) {
-                hash = ph_word_step(hash, (uint8_t)at[i]);
-            }
-            ph_word *s = ph_word_slot(w, (const uint8_t *)at, len, hash);
-            w->count += s->text == NULL;
-            s->text = at;
-            s->len = (uint16_t)len;
-            s->hash = hash;
-            s->kinds |= ph_groups[g].kinds;
-            at += len + (at[len] == ' ');
-        }
+        ph_words_add(w, &ph_groups[g], 0);
+    }
+    for (size_t g = 0; g < sizeof ph_roles / sizeof *ph_roles; g++) {
+        ph_words_add(w, &ph_roles[g], 1);
     }
 }
 
