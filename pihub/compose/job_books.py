@@ -60,12 +60,13 @@ class JobBooks:
         self._store = store
         self.stored = stored
 
-    def admit(self, job: Job, ask: Ask, size: int) -> int:
+    def admit(self, job: Job, ask: Ask, body: bytes) -> int:
         """Raises Forbidden, ModelNotFound, PolicyRefused, BudgetExceeded, PriceUnknown."""
         self._standing.require(job.key, job.alias)
         target = self._target(job)
+        self.release(job.id)  # of a try that was cut short
         request = Incoming(
-            self._clients[job.protocol], job.route, bytes(size), Principal(job.key, job.tenant),
+            self._clients[job.protocol], job.route, body, Principal(job.key, job.tenant),
             job.rid, "", 0,
         )  # fmt: skip
         x = Exchange(request, alias=job.alias, ask=ask, targets=(target,))

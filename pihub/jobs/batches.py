@@ -16,9 +16,6 @@ from pihub.errors import UpstreamProtocol
 from pihub.upstream.connector.response import Response
 
 PATH = "/v1/messages/batches"
-MOST_BYTES = 200 * 1024 * 1024
-"""Of one batch's body; the vendor's bound is 256 MB."""
-
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from pihub.store.jobs import Job
 class Books(Protocol):
     """Keys, policies and money, as the composition root knows them. One thread's."""
 
-    def admit(self, job: Job, ask: Ask, size: int) -> int:
+    def admit(self, job: Job, ask: Ask, body: bytes) -> int:
         """Judge a job as a live request is judged, right before it is sent; nano-USD that
-        are held for it from now on. `size`: bytes of its body.
+        are held for it from now on. `ask`: what `body` says.
 
         Raises BudgetExceeded where there may be room later, else another PihubError.
         """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from pihub.domain.chat import Answer, Ask, Usage
-from pihub.errors import BudgetExceeded, PihubError, Unsupported
+from pihub.errors import BudgetExceeded, PihubError
 from pihub.jobs.books import Books
 from pihub.jobs.remote import Remote
 from pihub.protocols.registry import CLIENTS
@@ -46,7 +46,7 @@ class Ends:
         body = self._store.body(job.id)
         try:
             ask = self._parse(job, body)
-            return ask, self._books.admit(job, ask, len(body))
+            return ask, self._books.admit(job, ask, body)
         except BudgetExceeded as error:
             self._store.change([job.id], "queued", after=now + POOR, error=error.message)
         except PihubError as error:
@@ -65,27 +65,24 @@ class Ends:
         usage = answer.usage or Usage()
         prompt = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         cost = self._books.cost(job, self.kind(job), usage, seconds)
+        state, result, why = "done", b"", ""
         try:
-            result: bytes | None = self._clients[job.protocol].render(answer, self.asked(job))
-        except PihubError as error:
-            self.fail(job, error.message)
-            return
-        state = "cancelled" if job.state == "cancelled" else "done"
+            result = self._clients[job.protocol].render(answer, self.asked(job))
+        except PihubError as error:  # it is paid for all the same
+            state, why = "failed", error.message[:500]
+        if job.state == "cancelled":
+            state, why = "cancelled", ""
         self._store.change(
             [job.id], "sent", "running", "cancelled", state=state, ended=self._clock(),
-            result=None if state == "cancelled" else result, input_tokens=max(1, prompt),
-            output_tokens=usage.output, cost=cost, error="",
+            result=result if state == "done" else None, input_tokens=max(1, prompt),
+            output_tokens=usage.output, cost=cost, error=why,
             batch="" if state == "cancelled" else job.batch,
         )  # fmt: skip
 
     def again(self, job: Job, why: str, *, counts: bool = True) -> None:
         """Try once more, unless it was tried often enough or was cancelled."""
-        if job.state == "cancelled":
-            self._books.release(job.id)
-            self._store.change([job.id], batch="")
-            return
         attempts = job.attempts + counts
-        if attempts >= self._attempts:
+        if attempts >= self._attempts or job.state == "cancelled":
             self.fail(job, why)
             return
         self._books.release(job.id)
@@ -95,7 +92,9 @@ class Ends:
         )  # fmt: skip
 
     def fail(self, job: Job, why: str) -> None:
+        """One that was cancelled stays so; its batch is not asked for it again."""
         self._books.release(job.id)
+        self._store.change([job.id], "cancelled", batch="")
         self._store.change(
             [job.id], "queued", "sending", "sent", "running", state="failed",
             ended=self._clock(), error=why[:500],
@@ -107,9 +106,13 @@ class Ends:
     def _parse(self, job: Job, body: bytes) -> Ask:
         return msgspec.structs.replace(self._clients[job.protocol].parse(body), stream=False)
 
+    def known(self, job: Job) -> bool:
+        """Whether its upstream is still configured; if not, it has failed now."""
+        if job.upstream in self.remotes:
+            return True
+        self.fail(job, "its upstream is no longer configured")
+        return False
+
     def kind(self, job: Job) -> str:
-        remote = self.remotes.get(job.upstream)
-        if remote is None:
-            self.fail(job, "its upstream is no longer configured")
-            raise Unsupported("the upstream of a deferred request is no longer configured")
-        return remote.kind
+        """Of the upstream of a job that is `known`."""
+        return self.remotes[job.upstream].kind

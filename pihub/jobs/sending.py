@@ -25,7 +25,8 @@ STALE = 60.0
 """Seconds after which a sending that nobody heard of is looked for."""
 BACKOFF = 30.0
 MOST_BYTES = 100 << 20
-"""Of one batch's body, in memory while it is sent; the last request may go beyond."""
+"""Of one batch's body, in memory while it is sent; the last request may go beyond. The vendor's
+bound is 256 MB."""
 
 
 class Sending:
@@ -41,7 +42,7 @@ class Sending:
     def send(self, now: float) -> None:
         groups: defaultdict[str, list[Job]] = defaultdict(list)
         for job in self._store.waiting(now):
-            if job.soon or not self._ends.reached(job.upstream):
+            if job.soon or not self._ends.known(job) or not self._ends.reached(job.upstream):
                 continue
             if self._ends.kind(job) == "anthropic":
                 groups[job.upstream].append(job)
@@ -87,26 +88,31 @@ class Sending:
                 if job.id in ids:
                     self._ends.again(job, error.message, counts=not again)
             raise
-        self._store.change(ids, "sending", state="sent", batch=batch.id)
-        # Cancelled while it was sent: the vendor works on it all the same.
-        self._store.change(ids, "cancelled", batch=batch.id)
+        self._under_way(ids, batch.id)
         log.info("%d deferred requests were sent as one batch", len(ids))
+
+    def _under_way(self, ids: Sequence[str], batch: str) -> None:
+        self._store.change(ids, "sending", state="sent", batch=batch)
+        # Cancelled while it was sent: the vendor works on it all the same.
+        self._store.change(ids, "cancelled", batch=batch)
 
     def find_lost(self, now: float) -> None:
         """Jobs that were being sent when somebody died."""
         groups: defaultdict[tuple[str, float], list[Job]] = defaultdict(list)
         for job in self._store.in_state("sending"):
-            groups[job.upstream, job.sending].append(job)
+            if self._ends.known(job):
+                groups[job.upstream, job.sending].append(job)
         for (upstream, sending), jobs in groups.items():
             if now - sending < STALE or not self._ends.reached(upstream):
                 continue
+            jobs += self._store.cancelled_since(upstream, sending)
             ids = [job.id for job in jobs]
             for batch in self._batches(upstream).newest():
                 near = sending - STALE <= batch.created <= sending + 10 * STALE
                 if near and batch.request_counts.total == len(ids) and not self._store.of_batch(
                     batch.id
                 ):
-                    self._store.change(ids, "sending", state="sent", batch=batch.id)
+                    self._under_way(ids, batch.id)
                     log.info("a batch of %d deferred requests was found again", len(ids))
                     break
             else:
@@ -118,8 +124,10 @@ class Sending:
             if self._polled.get(id_, 0.0) > now or not self._ends.reached(upstream):
                 continue
             self._polled[id_] = now + self._settings.poll
+            jobs = {job.id: job for job in self._store.of_batch(id_) if self._ends.known(job)}
+            if not jobs:
+                continue
             batches = self._batches(upstream)
-            jobs = {job.id: job for job in self._store.of_batch(id_)}
             try:
                 batch = batches.get(id_)
             except UpstreamRejected as error:

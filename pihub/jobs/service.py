@@ -94,8 +94,6 @@ class JobService:
     def run(self, stop: threading.Event) -> None:
         for job in self.store.held():
             self._books.resume(job)
-        for job in self.store.in_state("running"):
-            self._ends.again(job, "the hub ended meanwhile", counts=False)
         while not stop.is_set():
             busy = True
             try:
@@ -114,6 +112,8 @@ class JobService:
     def step(self) -> bool:
         """One look at everything; whether anything is open."""
         now = self._clock()
+        for job in self.store.in_state("running"):  # nothing is, between two steps
+            self._ends.again(job, "the hub ended meanwhile", counts=False)
         self._expire(now)
         self._sending.find_lost(now)
         self._sending.send(now)
@@ -139,7 +139,9 @@ class JobService:
         at = datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's night
         night = is_night(at, *self._night)
         for job in self.store.waiting(now):
-            if self._rest.get(job.upstream, 0.0) > now or not self._ends.reached(job.upstream):
+            if not self._ends.known(job) or self._rest.get(job.upstream, 0.0) > now:
+                continue
+            if not self._ends.reached(job.upstream):
                 continue
             batched = self._ends.kind(job) == "anthropic"
             if not job.soon and (batched or (not night and job.deadline - now > LAST_CALL)):
@@ -162,6 +164,9 @@ class JobService:
             self._ends.again(job, error.message, counts=not unreached)
         except PihubError as error:
             self._ends.fail(job, error.message)
+        except Exception:
+            self._ends.fail(job, "the hub failed; its log knows why")
+            raise  # not tried again: it may have been paid for
         else:
             self._ends.done(job, answer, time.monotonic() - begun)
 
@@ -175,7 +180,8 @@ class JobService:
         self._written -= {job.rid for job in known}
         for job in known:
             self._books.release(job.id)
-        rest = [job for job in jobs if job not in known and job.rid not in self._written]
+        seen = self._written.union(job.rid for job in known)
+        rest = [job for job in jobs if job.rid not in seen]
         if not rest or not self._books.stored():
             return
         for job in rest:

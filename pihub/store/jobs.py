@@ -141,6 +141,14 @@ class JobStore:
     def of_batch(self, batch: str) -> list[Job]:
         return self._some("WHERE batch = ?", (batch,))
 
+    def cancelled_since(self, upstream: str, sending: float) -> list[Job]:
+        """Those that were cancelled while they were being sent with others, at that time."""
+        return self._some(
+            "WHERE state = 'cancelled' AND batch = '' AND input_tokens = 0 AND soon = 0"
+            " AND upstream = ? AND sending = ?",
+            (upstream, sending),
+        )
+
     def change(self, ids: Iterable[str], *states: str, **values: Any) -> int:
         """Set `values` of those that are in one of `states` (any, if none is given), in one
         transaction; how many were changed."""
