@@ -97,7 +97,7 @@ def build_chats(
         hub,
         connector,
         intake,
-        Inspect(scopes, guard=guard),
+        Inspect(scopes, guard=guard, named=hub.models.named),
         Router(hub.models, routing.planner, thoughts, guard=guard),
         purse,
     )
@@ -108,7 +108,7 @@ def build_chats(
     pipeline = Pipeline(
         Stages(
             admit=Admit(state, slot, limits.streams_per_worker, intake.__call__),
-            inspect=Inspect(scopes, tracker, guard),
+            inspect=Inspect(scopes, tracker, guard, hub.models.named),
             lookup=lookup,
             route=Router(hub.models, routing.planner, thoughts, offline, guard),
             call=_call(

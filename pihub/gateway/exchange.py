@@ -85,7 +85,7 @@ class Exchange:
     request: Incoming
     # inspect
     alias: str = ""
-    """The model's name as the client said it."""
+    """The model's name: the configuration's, if it knows it."""
     streams: bool = False
     temperature: float | None = None
     ask: Ask | None = None

@@ -6,6 +6,8 @@ The body is checked as JSON here. Its canonical form is made when a later stage 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pihub.domain.cacheable import parse_wish
 from pihub.errors import Forbidden
 from pihub.gateway.exchange import Exchange
@@ -24,8 +26,11 @@ class Inspect:
         scopes: Scopes | None = None,
         streams: StreamTracker | None = None,
         guard: Guard | None = None,
+        named: Callable[[str], str] = str,
     ) -> None:
-        """`streams` knows how many a key has open; `guard` judges prompts."""
+        """`streams` knows how many a key has open; `guard` judges prompts; `named` is
+        ModelTable's."""
+        self._named = named
         self._guard = guard
         self._scopes = scopes
         self._streams = streams
@@ -39,7 +44,9 @@ class Inspect:
             self._streams.require(x.request.principal.key)
 
     def permit(self, x: Exchange) -> None:
-        """Sets `prompt`. Raises Forbidden for what a restricted key may not do."""
+        """Sets `prompt`, and `alias` to the configuration's name, by which restrictions, rules
+        and purges go. Raises Forbidden for what a restricted key may not do."""
+        x.alias = self._named(x.alias)
         principal = x.request.principal
         if principal.flags & RESTRICTED:
             if self._scopes is None:

@@ -76,6 +76,9 @@ class Offline:
         if x.targets[0].upstream in self._local:
             x.targets = permitted("local-only", x.targets, self._local)
             return
+        if x.refreshes:
+            # What a local model says instead would not be kept: nobody would get it.
+            raise self._refused(x)
         if self._stale(x):
             self._count(self._slot, Event.OFFLINE_STALE, 1)
             return
@@ -127,7 +130,7 @@ class Later:
 
     def __call__(self, x: Exchange, error: PihubError) -> Reply | None:
         """202 with the job's address; None if the error stands. Raises PihubError."""
-        if not unreached(x, error):
+        if x.refreshes or not unreached(x, error):
             return None
         queues = x.request.client.name != "responses" and self._offline.wants_queue(x)
         if self._take is None or not queues:

@@ -133,7 +133,7 @@ class Patience:
         return (
             bool(self._ping)
             and x.streams
-            and x.alias.removesuffix(":latest") in self._names
+            and x.alias in self._names
             and x.request.client.name not in NDJSON
         )
 

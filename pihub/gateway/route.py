@@ -40,9 +40,14 @@ class ModelTable:
         """Every name that clients may use and its chain."""
         return [(name, chain) for name, chain in self._table.items() if chain]
 
+    def named(self, name: str) -> str:
+        """The same model's name here: Ollama's clients put `:latest` behind one without a tag."""
+        bare = name.removesuffix(":latest")
+        return name if name in self._table or bare not in self._table else bare
+
     def find(self, name: str) -> tuple[Target, ...]:
         """Raises ModelNotFound, naming what exists."""
-        chain = self._table.get(name) or self._table.get(name.removesuffix(":latest"))
+        chain = self._table.get(self.named(name))
         if chain is None:
             known = ", ".join(self.names[:8]) or "none: add [models.NAME] to pihub.toml"
             raise ModelNotFound(

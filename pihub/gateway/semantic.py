@@ -91,7 +91,7 @@ class Semantic:
     def find(self, x: Exchange, key: Callable[[Ask], Key]) -> None:
         """After a miss: sets `stored`, or `meaning` for `learn`. `key`: a request's canonical
         key, as this one's was made. Raises ClientGone."""
-        rules = self._rules.get(_name(x))
+        rules = self._rules.get(x.alias)
         if rules is None or x.key is None:
             return
         asked = _question(x.parsed())
@@ -101,7 +101,7 @@ class Semantic:
         words = essence(text)
         if not words:
             return
-        kind = self._meanings.kind(_name(x), rules.embedder.name, key(rest), words)
+        kind = self._meanings.kind(x.alias, rules.embedder.name, key(rest), words)
         x.meaning = look = Look(rules, kind, text)
         if rules.serves:
             self._compare(look, x)
@@ -136,7 +136,7 @@ class Semantic:
         if look.found is not None and x.target is not None:
             same = answers_agree(look.found.answer, x.answer)
             self._count(Event.SEMANTIC_AGREED if same else Event.SEMANTIC_DIFFERED)
-            self._book.compared(_name(x), differed=not same)
+            self._book.compared(x.alias, differed=not same)
         if x.kept and x.kept_ttl > 0:
             tenant, tag = x.request.principal.tenant, self._state.names.intern(x.alias)
             self._meanings.put(look.kind, tenant, look.vector, x.key, x.kept_ttl, tag)
@@ -164,7 +164,7 @@ class Semantic:
         except PihubError as error:
             log.debug("request %s: no embedding: %s", x.request.rid_hex, error.code)
             self._count(Event.SEMANTIC_LATE)
-            self._book.looked(_name(x), late=True)
+            self._book.looked(x.alias, late=True)
             return
         finally:
             if rules.serves:
@@ -180,15 +180,10 @@ class Semantic:
                 look.found = None  # of another version of the hub
         if look.found is None:
             self._count(Event.SEMANTIC_MISS)
-        self._book.looked(_name(x), late=False, found=look.found is not None)
+        self._book.looked(x.alias, late=False, found=look.found is not None)
 
     def _count(self, event: Event) -> None:
         self._state.routing.add(self._slot, event, 1)
-
-
-def _name(x: Exchange) -> str:
-    """The model's, as the configuration has it."""
-    return x.alias.removesuffix(":latest")
 
 
 def _question(ask: Ask) -> tuple[str, Ask] | None:

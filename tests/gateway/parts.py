@@ -323,7 +323,7 @@ class Bench:
         judge = None if guard is None else guard(self)
         self.stages = Stages(
             admit=self.admit,
-            inspect=Inspect(guard=judge),
+            inspect=Inspect(guard=judge, named=self.models.named),
             lookup=self.lookup,
             route=Router(self.models, None, self.thoughts, guard=judge),
             call=self.call,

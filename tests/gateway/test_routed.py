@@ -472,3 +472,15 @@ def test_the_checks_buy_quality_for_a_share_of_the_calls(routed: Make) -> None:
     assert sum(b"Rome is it" in body for body in answers) == 28, "all right drafts were kept"
     assert sum(b"from above" in body for body in answers) == 12, "all wrong ones went up"
     assert bench.event(Event.DRAFT_LOGPROB) == bench.event(Event.DRAFT_AGREEMENT) == 6
+
+
+def test_a_tag_of_ollamas_takes_no_restriction_away(routed: Make) -> None:
+    """Ollama's clients put `:latest` behind a name that has no tag."""
+    bench = routed(rules={"chat": Rules(policy="local-only")}, chat=("an", "ol"))
+    for client in ("ollama", "openai"):
+        reply, _ = bench.whole(client, model="chat:latest")
+        assert header(reply, "x-pihub-reason") == "local-only"
+    assert bench.connector.hosts == ["ol", "ol"]
+    request = bench.incoming(model="chat:latest")
+    request.policy = "cloud-only"
+    assert bench.pipeline.handle(request).status == 403

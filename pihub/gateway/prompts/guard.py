@@ -51,8 +51,7 @@ class Modes:
         self._models = models
 
     def __call__(self, key: int, model: str) -> PromptMode:
-        of_model = self._models.get(model) or self._models.get(model.removesuffix(":latest"))
-        return strictest(self._keys.get(key, self._other), of_model or "off")
+        return strictest(self._keys.get(key, self._other), self._models.get(model, "off"))
 
 
 class Guard:
