@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
 from pihub._core.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
+from tests.effort import examples
 from tests.model import breaker as model
 
 
@@ -21,7 +22,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     start=st.integers(0, 2**41),
     failures=st.integers(1, 4),

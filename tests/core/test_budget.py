@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from pihub._core.arena import Arena
 from pihub._core.budget import MAX, Budget
+from tests.effort import examples
 from tests.model import budget as model
 
 ROWS, SLOTS = 4, 3
@@ -78,7 +79,7 @@ class AsTheModel(RuleBasedStateMachine):
 
 
 TestAsTheModel = AsTheModel.TestCase
-TestAsTheModel.settings = settings(max_examples=40, stateful_step_count=40)
+TestAsTheModel.settings = settings(examples(40), stateful_step_count=40)
 
 
 def test_finds_and_claims_rows() -> None:

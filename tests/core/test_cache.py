@@ -8,11 +8,12 @@ import struct
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
 from pihub._core.cache import Cache
+from tests.effort import examples
 from tests.model import cache as model
 
 
@@ -34,7 +35,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(STEP, max_size=120))
 def test_is_a_dict_while_it_has_room(steps: list[tuple[str, int, int, int, int]]) -> None:
     """At most 18 live entries of 6 KB: well below 80 % of the arena, so nothing may go."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core import edge
@@ -19,6 +19,7 @@ from pihub.security.scanner.keywords import load
 from pihub.shared.scopes import QUOTA, RESTRICTED
 from tests.core.test_edge import GOOD, LIMITED, OTHER, Hub, environ
 from tests.directly import Offer, ask_capsule
+from tests.effort import examples
 from tests.model.edge import MAX_BODY, ROUTES
 
 CHAT = b"/v1/chat/completions"
@@ -64,7 +65,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     fields=FIELDS,
     body=st.sampled_from([b"body"] * 4 + [b"", b"bod", b"x" * (MAX_BODY + 1)]),
@@ -258,7 +259,7 @@ def judged() -> tuple[Gate, Scanner]:
     return Gate(Answers(), scanner, lambda *_: None), scanner
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     fields=st.dictionaries(
         st.sampled_from(NAMES),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
@@ -23,6 +23,7 @@ from pihub._core.limiter import Limiter
 from pihub._core.ring import Ring
 from pihub.shared.metrics import Column
 from pihub.shared.scopes import QUOTA, RESTRICTED
+from tests.effort import examples
 from tests.model.edge import MAX_BODY, ROUTES, Twin
 
 CODES = {
@@ -167,7 +168,7 @@ ENV = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(env=ENV, body=st.sampled_from([b"body"] * 3 + [b"", b"bod", b"longer body", b"x" * 1_001]))
 def test_is_its_twin(env: dict[str, Any], body: bytes) -> None:
     hub = Hub()

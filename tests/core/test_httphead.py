@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pihub._core import httphead
 from pihub._core.httphead import damage, fields_only, parse, request
+from tests.effort import examples
 from tests.model import httphead as model
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -83,7 +84,7 @@ def agrees(data: bytes, head: bool) -> None:
         assert found == wanted
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(data=heads(), rest=st.binary(max_size=5), head=st.booleans())
 def test_heads_are_judged_as_by_the_model(data: bytes, rest: bytes, head: bool) -> None:
     agrees(data + rest, head)
@@ -99,7 +100,7 @@ def test_heads_are_judged_as_by_the_model(data: bytes, rest: bytes, head: bool) 
         assert shifted == (*wanted[:7], wanted[7] + 2)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(data=PIECES, head=st.booleans(), begun=st.booleans())
 @example(data=b"a : b\r\n\r\n", head=False, begun=True)
 @example(data=b"a: b\r\n c\r\n\r\n", head=False, begun=True)
@@ -114,7 +115,7 @@ def test_one_changed_byte_is_judged_as_by_the_model() -> None:
             agrees(WHOLE[:place] + bytes([byte]) + WHOLE[place + 1 :], False)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=PIECES)
 def test_trailers_are_judged_as_by_the_model(data: bytes) -> None:
     assert fields_only(data) == (not data or model.fields_only(data))
@@ -179,7 +180,7 @@ METHODS = st.sampled_from(
 TARGETS = st.sampled_from(["/", "/a?b=%20", "*", "", "a", "/ ", "/\xe9", "/\u20ac", "/\x7f", "/\n"])
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     method=METHODS,
     target=st.one_of(st.just("/x"), TARGETS),

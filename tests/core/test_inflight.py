@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
 from pihub._core.inflight import Inflight
+from tests.effort import examples
 from tests.model import inflight as model
 
 SLOTS = 4
@@ -50,7 +51,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(start=st.integers(1, 2**37), steps=st.lists(STEP, max_size=60))
 def test_is_its_twin(start: int, steps: list[tuple[int, str, int, int, int]]) -> None:
     fds = tuple(os.eventfd(0, os.EFD_NONBLOCK) for _ in range(SLOTS))

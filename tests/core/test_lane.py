@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pihub._core import lane
@@ -23,6 +23,7 @@ from pihub.protocols.openai.request import patch as patch_openai
 from pihub.protocols.peek import peek
 from pihub.protocols.registry import UPSTREAMS
 from pihub.shared.metrics import Column
+from tests.effort import examples
 
 TEXTS = st.text(max_size=20)
 LEAVES = st.one_of(
@@ -77,7 +78,7 @@ def test_thinking_is_the_pipelines_work() -> None:
 @example(b'{"model":"\\u006d"}')
 @example(b'{"model":""}')
 @example(b'\xef\xbb\xbf{"model":"m"}')
-@settings(max_examples=400)
+@examples(400)
 def test_a_plain_request_is_what_the_decoder_sees(body: bytes) -> None:
     told = read_ask(body)
     if told is None:
@@ -110,7 +111,7 @@ def _where(body: bytes) -> int:
 
 
 @given(ASKS, st.data())
-@settings(max_examples=300)
+@examples(300)
 def test_a_damaged_request_is_never_plainer_than_for_the_decoder(
     body: bytes, data: st.DataObject
 ) -> None:
@@ -247,7 +248,7 @@ def same_as_glance(protocol: str, body: bytes) -> bool:
 
 
 @given(OPENAI, st.booleans(), st.booleans())
-@settings(max_examples=400)
+@examples(400)
 def test_a_plain_answer_of_openai_is_what_its_format_sees(
     answer: Any, escape: bool, indent: bool
 ) -> None:
@@ -255,7 +256,7 @@ def test_a_plain_answer_of_openai_is_what_its_format_sees(
 
 
 @given(ANTHROPIC, st.booleans(), st.booleans())
-@settings(max_examples=400)
+@examples(400)
 def test_a_plain_answer_of_anthropic_is_what_its_format_sees(
     answer: Any, escape: bool, indent: bool
 ) -> None:
@@ -263,7 +264,7 @@ def test_a_plain_answer_of_anthropic_is_what_its_format_sees(
 
 
 @given(st.sampled_from(["openai", "anthropic"]), st.data())
-@settings(max_examples=300)
+@examples(300)
 def test_a_damaged_answer_is_never_plainer_than_for_the_format(
     protocol: str, data: st.DataObject
 ) -> None:
@@ -330,7 +331,7 @@ FIRST = st.sampled_from(
 
 
 @given(FIRST, LINES, st.sampled_from([b"\r\n", b"\r\n", b"\n"]), st.integers(0, 12))
-@settings(max_examples=500)
+@examples(500)
 def test_a_plain_head_is_what_the_parser_sees(
     first: bytes, lines: list[bytes], end: bytes, cut: int
 ) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.arena import Arena
 from pihub._core.limiter import Limiter
+from tests.effort import examples
 from tests.model import limiter as model
 
 
@@ -20,7 +21,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     start=st.integers(0, 2**50),
     interval=st.integers(0, 1000),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.matcher import Literals, Matcher, classes
+from tests.effort import examples
 from tests.model import matcher as model
 
 LETTERS = st.sampled_from([97, 65, 98, 66, 99, 0, 255, 90, 122, 64, 91])
@@ -14,7 +15,7 @@ TEXT = st.lists(LETTERS, max_size=60).map(bytes)
 WORD = st.lists(LETTERS, min_size=1, max_size=6).map(bytes)
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(patterns=st.lists(WORD, max_size=12).map(tuple), data=TEXT)
 def test_finds_what_is_there(patterns: tuple[bytes, ...], data: bytes) -> None:
     matcher = Matcher(patterns)
@@ -102,7 +103,7 @@ def test_each_byte_has_its_classes(byte: int, engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["", "baseline", "scalar"])
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(data=st.binary(max_size=200))
 def test_classes_of_any_text(data: bytes, engine: str) -> None:
     assert classes(data, engine) == model.classes(data)
@@ -121,7 +122,7 @@ ENGINES = ["", "narrow", "scalar"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     patterns=st.lists(LITERAL, max_size=20).map(tuple),
     data=LONG,

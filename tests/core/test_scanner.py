@@ -7,12 +7,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.matcher import Literals
 from pihub._core.scanner import CLASSES, PLACES, Gate, Scanner
 from pihub.security.scanner.keywords import FILE, load
+from tests.effort import examples
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "scanner"
 BLOCK = {"path": 60, "query": 60, "header": 70, "key": 60, "form": 60, "json": 80}
@@ -121,7 +122,7 @@ SHARED = Scanner(load(), bytes(8))
 MULTIPART = ["--x", "--", "\r\n", "\n\n", '; name="a"', "; filename=a.ph", "; filename=\"", "<?php"]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     parts=st.lists(
         st.one_of(st.sampled_from([*TRIGGERS, *MULTIPART]), st.text(max_size=12)), max_size=30

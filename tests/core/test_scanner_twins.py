@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pihub._core.scanner import Scanner
 from pihub.security.scanner.keywords import load
+from tests.effort import examples
 from tests.model.scanning import climb_points, filter_breaks, first_command, tautology
 
 CORE = Scanner(load(), bytes(8))
-MANY = settings(max_examples=500, deadline=None)
+MANY = examples(500)
 
 
 def verdict(text: str) -> tuple[int, str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub.domain.chat import (
@@ -33,6 +33,7 @@ from pihub.domain.stream import (
 )
 from pihub.errors import BadRequest, UpstreamProtocol
 from pihub.protocols.registry import CLIENTS, UPSTREAMS
+from tests.effort import examples
 from tests.protocols.carry import (
     ASKS_BY_CLIENT,
     PROTOCOLS,
@@ -44,7 +45,7 @@ from tests.protocols.carry import (
 )
 from tests.protocols.goldens import GOLDENS
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = examples(60)
 USAGE_ASK = msgspec.structs.replace(ASKS_BY_CLIENT["openai"], include_usage=True)
 
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -141,7 +142,7 @@ def anonymous(events: list[Event]) -> list[Any]:
 
 
 @given(st.sampled_from(sorted(GOLDENS)), st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_parsers_do_not_care_where_bytes_are_cut(name: str, data: st.DataObject) -> None:
     golden = GOLDENS[name]
     ending = data.draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
@@ -195,7 +196,7 @@ fragments = st.one_of(
 
 
 @given(st.sampled_from(PROTOCOLS), st.lists(fragments, max_size=8))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_parsers_survive_anything(protocol: str, parts: list[bytes]) -> None:
     parser = UPSTREAMS[protocol]().parser()
     pieces = []
@@ -345,7 +346,7 @@ def test_openai_ollama_openai_keeps_roles_ids_inputs_and_order(
 
 
 @given(st.sampled_from(PROTOCOLS), st.binary(max_size=60) | json_values.map(json.dumps))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_client_parsers_raise_only_bad_request(protocol: str, body: bytes | str) -> None:
     data = body if isinstance(body, bytes) else body.encode()
     with pytest.raises(BadRequest):
