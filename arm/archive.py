@@ -36,6 +36,28 @@ def tar_gz(folder: Path, top: str, epoch: int) -> bytes:
     return gzip.compress(tar(folder, top, epoch), 9, mtime=epoch)
 
 
+def ar(members: dict[str, bytes], stamp: int) -> bytes:
+    """ar(5), as deb(5) wants it."""
+    out = io.BytesIO(b"!<arch>\n")
+    out.seek(0, io.SEEK_END)
+    for name, data in members.items():
+        out.write(f"{name:<16}{stamp:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode())
+        out.write(data + b"\n" * (len(data) % 2))
+    return out.getvalue()
+
+
+def members(archive: bytes) -> dict[str, bytes]:
+    """What `ar` put together. Raises ValueError for what is no such archive."""
+    if not archive.startswith(b"!<arch>\n"):
+        raise ValueError("not an ar archive")
+    at, found = 8, {}
+    while at < len(archive):
+        name, size = archive[at : at + 16].decode().strip(), int(archive[at + 48 : at + 58])
+        found[name] = archive[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2
+    return found
+
+
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
@@ -46,7 +47,7 @@ class Apt:
     def debs(self, packages: Iterable[str], *, closure: bool) -> list[Path]:
         """Downloads `packages` (with all they depend on if `closure`); the .deb files."""
         wanted = sorted(packages)
-        stamp = self.folder / f"fetched-{'-'.join(wanted)[:120]}"
+        stamp = self.folder / f"fetched-{sha256(' '.join(wanted).encode()).hexdigest()[:16]}"
         cache = self.folder / "cache" / "archives"
         if not stamp.exists():
             self._prepare()

@@ -7,14 +7,20 @@ of a hundred packages under emulation: five minutes instead of fifteen seconds.
 
 from __future__ import annotations
 
+import io
+import lzma
+import re
 import shutil
 import subprocess
-import sys
+import tarfile
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from arm.archive import ar, members, tar
 from arm.debian import DEBIAN_NAMES, SUITES, Apt, unpack
 from arm.root import PACKAGES, inside
-from arm.wheels import ROOT, WheelError
+from arm.wheels import ROOT, WheelError, epoch
 from pihub import __version__
 
 NEEDED = (*PACKAGES, "dpkg", "adduser", "passwd", "login", "diffutils", "perl-base",
@@ -25,13 +31,18 @@ USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/
 GROUPS = "root:x:0:\nadm:x:4:\nnogroup:x:65534:\n"
 
 
-def package_root(version: str, machine: str, work: Path) -> Path:
-    """A fresh system with Python and dpkg whose packages dpkg believes installed."""
+def package_root(version: str, machine: str, cpu: str, work: Path) -> Path:
+    """A system with Python and dpkg; one for each `cpu`, since proofs may run side by side."""
     suite = SUITES[version]
     home = (work / f"packaged-{suite}-{machine}").resolve()
     debs = Apt(home / "apt", suite, machine).debs(NEEDED, closure=True)
-    shutil.rmtree(home / "root", ignore_errors=True)  # what an earlier proof left in it
-    root = unpack(debs, home / "root")
+    return believed(debs, home / f"root-{cpu}", machine)
+
+
+def believed(debs: Sequence[Path], root: Path, machine: str) -> Path:
+    """A fresh system of these packages, which dpkg believes installed."""
+    shutil.rmtree(root, ignore_errors=True)  # what an earlier proof left in it
+    unpack(debs, root)
     for name, text in (("passwd", USERS), ("group", GROUPS), ("shadow", "root:*:19000::::::\n"),
                        ("gshadow", "")):  # fmt: skip
         (root / "etc" / name).write_text(text)
@@ -66,13 +77,22 @@ def newer(machine: str, dist: Path, work: Path) -> tuple[Path, Path]:
     if not deb.exists():
         raise WheelError(f"{deb} is missing: run `make deb` first")
     upgrade = work / f"pihub_{NEWER}_{arch}.deb"
-    if not upgrade.exists() or upgrade.stat().st_mtime < deb.stat().st_mtime:
-        subprocess.run(
-            [sys.executable, str(ROOT / "deploy/debian/build.py"), "--machine", machine,
-             "--wheels", str(dist / "wheels"), "--out", str(work), "--version", NEWER],
-            check=True,
-        )  # fmt: skip
+    upgrade.write_bytes(renumbered(deb.read_bytes(), NEWER))
     return deb, upgrade
+
+
+def renumbered(deb: bytes, version: str) -> bytes:
+    """The same package as if of another version; its files are not compressed anew."""
+    parts = members(deb)
+    with tempfile.TemporaryDirectory(prefix="renumbered-") as name:
+        folder = Path(name)
+        with tarfile.open(fileobj=io.BytesIO(parts["control.tar.xz"])) as packed:
+            packed.extractall(folder, filter="data")
+        control = folder / "control"
+        text = re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.M)
+        control.write_text(text)
+        parts["control.tar.xz"] = lzma.compress(tar(folder, "", int(epoch())))
+    return ar(parts, int(epoch()))
 
 
 def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[str]:
@@ -81,7 +101,7 @@ def proof(version: str, machine: str, cpu: str, dist: Path, work: Path) -> list[
     Raises DebianError; WheelError if the package is missing.
     """
     deb, upgrade = newer(machine, dist, work)
-    root = package_root(version, machine, work)
+    root = package_root(version, machine, cpu, work)
     binds = {"mnt/dist": dist, "mnt/newer": work, "mnt/arm": ROOT / "arm"}
     script = ["sh", "/mnt/arm/in_package.sh", f"/mnt/dist/{deb.name}", f"/mnt/newer/{upgrade.name}",
               NEWER]  # fmt: skip

@@ -3,6 +3,7 @@
     python -m arm.prove                       everything: three cores, two Pythons
     python -m arm.prove --quick               what matters most, on one core and one Python
                                               (others with each commit)
+    python -m arm.prove --part tests --cpu cortex-a53 --python 3.13    one of them alone
     python -m arm.prove --machine x86_64      2. alone, without emulation
 
 1. Without privileges: the core's, edge's and protocols' tests and a hub that serves,
@@ -22,10 +23,12 @@ import sys
 import tarfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from arm.debian import DebianError
-from arm.packaged import proof
+from arm.packaged import newer, proof
+from arm.proofs import Failed, Proof, run
 from arm.pythons import MACHINES
 from arm.root import CPUS, QEMU, can_enter, emulate, inside, python_root
 from arm.wheels import LOCK, ROOT, WheelError, platforms
@@ -33,6 +36,8 @@ from pihub import __version__
 
 VERSIONS = ("3.11", "3.13")
 """Of bookworm and trixie, the releases of Raspberry Pi OS."""
+PARTS = ("tests", "hub", "archive", "package")
+"""What can be asked for alone."""
 TESTS = ("tests/core", "tests/protocols", "tests/shared", "tests/domain")
 QUICK = ("tests/core/test_hashing.py", "tests/core/test_cache.py", "tests/core/test_matcher.py",
          "tests/core/test_ring.py", "tests/core/test_limiter.py", "tests/core/test_edge.py",
@@ -43,7 +48,8 @@ SDK = ("openai", "annotated-types", "anyio", "h11", "httpcore2", "httpx2", "idna
        "pydantic", "pydantic-core", "sniffio", "truststore", "typing-extensions",
        "typing-inspection")  # fmt: skip
 """The official SDK and all that it needs."""
-LONGEST = 1800.0
+LONGEST = 3 * 3600.0
+"""Seconds of one proof: a hang must end, a busy machine must not fail."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--machine", choices=MACHINES, default="aarch64")
     parser.add_argument("--cpu", action="append", choices=CPUS)
     parser.add_argument("--python", action="append", choices=VERSIONS)
+    parser.add_argument("--part", action="append", choices=PARTS)
+    parser.add_argument("--at-once", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "arm")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist")
     args = parser.parse_args(argv)
@@ -63,38 +71,49 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"arm: {QEMU} is missing: apt install qemu-user-static", file=sys.stderr)
         return 1
     try:
-        for version in versions:
-            root = python_root(version, args.machine, args.work)
-            if not native:
-                emulated(root, version, args.machine, cpus, args)
-            if why := can_enter(root, args.machine):
-                print(f"== {version}: install.sh in a chroot NOT RUN: {why}", flush=True)
-                if native:
-                    return 1  # there is nothing else that it proves
-                continue
-            for cpu in cpus:
-                timed(
-                    f"{version} {cpu}: install.sh, init, serve, call, stream",
-                    *installed(root, version, args.machine, args.dist, args.work, cpu),
-                )
-                timed(
-                    f"{version} {cpu}: the package installed, upgraded, removed",
-                    proof(version, args.machine, cpu, args.dist, args.work),
-                )
-    except (DebianError, WheelError, subprocess.CalledProcessError) as error:
+        proofs = [proof for version in versions for proof in planned(version, cpus, args)]
+        began = time.monotonic()
+        run(proofs, args.at_once, ROOT, LONGEST)
+    except (DebianError, WheelError, Failed, subprocess.CalledProcessError) as error:
         print(f"arm: {error}", file=sys.stderr)
         return 1
+    print(f"arm: {len(proofs)} proofs passed in {time.monotonic() - began:.0f} s")
     return 0
 
 
-def emulated(
-    root: Path, version: str, machine: str, cpus: Sequence[str], args: argparse.Namespace
-) -> None:
-    """The first part, on each core. Raises CalledProcessError."""
-    site = install(version, machine, args.dist / "wheels", args.work)
-    for cpu in cpus:
-        timed(f"{version} {cpu}: tests", suite(root, site, version, cpu, args.quick))
-        timed(f"{version} {cpu}: a hub serves", served(root, site, version, cpu))
+def planned(version: str, cpus: Sequence[str], args: argparse.Namespace) -> list[Proof]:
+    """All proofs of one Python, the longest first; says which cannot be made on this machine.
+
+    Raises DebianError, WheelError, CalledProcessError of what all of them need.
+    """
+    machine, parts = args.machine, args.part or PARTS
+    root = python_root(version, machine, args.work)
+    proofs = []
+    if machine != platform.machine() and {"tests", "hub"} & {*parts}:
+        site = install(version, machine, args.dist / "wheels", args.work)
+        for cpu in cpus:
+            tests = partial(suite, root, site, version, cpu, args.quick)
+            hub = partial(served, root, site, version, cpu)
+            proofs += [
+                Proof("tests", f"{version} {cpu}: tests", tests),
+                Proof("hub", f"{version} {cpu}: a hub serves", hub),
+            ]
+    if {"archive", "package"} & {*parts}:
+        if why := can_enter(root, machine):
+            print(f"== {version}: in a chroot NOTHING WAS RUN: {why}", flush=True)
+            if machine == platform.machine():
+                raise WheelError("there is nothing else to prove")
+        else:
+            binds = stranger(root, version, machine, args.dist, args.work)
+            newer(machine, args.dist, args.work)  # made once, not by two proofs at a time
+            for cpu in cpus:
+                use = partial(inside, root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds)
+                keep = partial(proof, version, machine, cpu, args.dist, args.work)
+                proofs += [
+                    Proof("archive", f"{version} {cpu}: install.sh, init, serve, stream", use),
+                    Proof("package", f"{version} {cpu}: installed, upgraded, removed", keep),
+                ]
+    return [one for one in proofs if one.part in parts]
 
 
 def commit() -> int:
@@ -103,14 +122,6 @@ def commit() -> int:
         ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     )
     return int(asked.stdout.strip()[:8] or "0", 16)
-
-
-def timed(name: str, words: list[str], cwd: Path = ROOT) -> None:
-    """Runs it with its output; raises CalledProcessError if it fails."""
-    print(f"== {name}", flush=True)
-    began = time.monotonic()
-    subprocess.run(words, cwd=cwd, check=True, timeout=LONGEST)
-    print(f"== {name}: passed in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def install(version: str, machine: str, wheels: Path, work: Path) -> Path:
@@ -165,8 +176,9 @@ def suite(root: Path, site: Path, version: str, cpu: str, quick: bool) -> list[s
     """pytest, emulated. The tests lie beside the wheel's pihub, not beside the sources'."""
     paths = [str(site / path) for path in (QUICK if quick else TESTS)]
     skip = [] if quick else [f"--ignore={site / 'tests/protocols/test_sdks.py'}"]
-    words = ["-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
-             "--rootdir", str(site), "-c", str(site / "pyproject.toml"), "-o", "timeout=600",
+    words = ["-P", "-m", "pytest", "-q", "--durations=15", "-p", "no:cacheprovider",
+             "-p", "no:xdist", "--rootdir", str(site), "-c", str(site / "pyproject.toml"),
+             "-o", "timeout=1800",
              "-o", "addopts=--import-mode=importlib", "--hypothesis-profile=emulated",
              "-m", "not slow", *skip, *paths]  # fmt: skip
     env = {"PYTHONPATH": str(site), "HOME": "/tmp"}  # noqa: S108
@@ -181,14 +193,12 @@ def served(root: Path, site: Path, version: str, cpu: str) -> list[str]:
                      env={"PYTHONPATH": str(site), "HOME": "/tmp"})]  # fmt: skip  # noqa: S108
 
 
-def installed(
-    root: Path, version: str, machine: str, dist: Path, work: Path, cpu: str
-) -> tuple[list[str], Path]:
-    """The archive as a stranger uses it, in the chroot; beside it the SDK of its caller."""
+def stranger(root: Path, version: str, machine: str, dist: Path, work: Path) -> dict[str, Path]:
+    """What lies in the chroot: the unpacked archive, and the SDK of a caller beside it."""
     archive = dist / f"pihub-{__version__}-linux-{machine}.tar.gz"
     if not archive.exists():
         raise WheelError(f"{archive} is missing: run `make bundle` first")
-    folder = work / "unpacked"
+    folder = work / f"unpacked-{version}-{machine}"
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
@@ -199,7 +209,7 @@ def installed(
     binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm", "mnt/sdk": sdk}
     for name in binds:
         (root / name).mkdir(parents=True, exist_ok=True)
-    return inside(root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds), Path(os.sep)
+    return binds
 
 
 if __name__ == "__main__":

@@ -11,12 +11,10 @@ Byte code is made at installation, as Debian's own Python packages do.
 from __future__ import annotations
 
 import argparse
-import io
 import lzma
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from arm.archive import tar  # noqa: E402  (the repository is put on the path first)
+from arm.archive import ar, tar  # noqa: E402  (the repository is put on the path first)
 from arm.debian import DEBIAN_NAMES  # noqa: E402
 from arm.wheels import epoch, platforms  # noqa: E402
 from pihub import __version__  # noqa: E402
@@ -63,11 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--machine", action="append", choices=sorted(DEBIAN_NAMES))
     parser.add_argument("--wheels", type=Path, default=ROOT / "dist" / "wheels")
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
-    parser.add_argument("--version", default=__version__, help="for tests of upgrades")
     args = parser.parse_args(argv)
     for machine in args.machine or sorted(DEBIAN_NAMES):
         try:
-            made = build(args.wheels / machine, machine, args.out, args.version)
+            made = build(args.wheels / machine, machine, args.out)
         except PackageError as error:
             print(f"deb: {error}", file=sys.stderr)
             return 1
@@ -75,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build(wheels: Path, machine: str, out: Path, version: str) -> Path:
+def build(wheels: Path, machine: str, out: Path) -> Path:
     """The .deb of one machine. Raises PackageError."""
     root = ROOT / "build" / "debian" / machine
     shutil.rmtree(root, ignore_errors=True)
@@ -91,12 +88,12 @@ def build(wheels: Path, machine: str, out: Path, version: str) -> Path:
     shutil.rmtree(control, ignore_errors=True)
     control.mkdir()
     (control / "control").write_text(
-        CONTROL.format(version=version, arch=arch, kib=(size + 1023) // 1024)
+        CONTROL.format(version=__version__, arch=arch, kib=(size + 1023) // 1024)
     )
     (control / "conffiles").write_text("/etc/pihub/environment\n")
     for name in ("postinst", "prerm", "postrm"):
         shutil.copy(HERE / name, control / name)
-    made = out / f"pihub_{version}_{arch}.deb"
+    made = out / f"pihub_{__version__}_{arch}.deb"
     out.mkdir(parents=True, exist_ok=True)
     made.write_bytes(
         ar(
@@ -177,29 +174,6 @@ def lay_out(root: Path) -> None:
     documents.mkdir(parents=True)
     shutil.copy(ROOT / "LICENSE", documents / "copyright")
     shutil.copy(ROOT / "deploy" / "pihub.toml.example", documents / "pihub.toml.example")
-
-
-def ar(members: dict[str, bytes], stamp: int) -> bytes:
-    """ar(5), as deb(5) wants it."""
-    out = io.BytesIO(b"!<arch>\n")
-    out.seek(0, io.SEEK_END)
-    for name, data in members.items():
-        out.write(f"{name:<16}{stamp:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode())
-        out.write(data + b"\n" * (len(data) % 2))
-    return out.getvalue()
-
-
-def contents(deb: Path) -> list[str]:
-    """The paths in a package; for tests where dpkg is missing."""
-    data = deb.read_bytes()
-    at, names = 8, []
-    while at < len(data):
-        name, size = data[at : at + 16].decode().strip(), int(data[at + 48 : at + 58])
-        if name == "data.tar.xz":
-            with tarfile.open(fileobj=io.BytesIO(data[at + 60 : at + 60 + size])) as archive:
-                names = archive.getnames()
-        at += 60 + size + size % 2
-    return names
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from arm import archive
 from arm.bundle import requirements
+from arm.packaged import renumbered
 from arm.wheels import platforms
 
 
@@ -35,6 +39,29 @@ def test_the_same_bytes_whatever_the_order_and_the_times(tmp_path: Path) -> None
         ]  # fmt: skip
         script = packed.getmember("pihub-1/install.sh")
         assert (script.mode, script.mtime, script.uname) == (0o755, 1_700_000_000, "root")
+
+
+def test_members_are_what_was_put_together() -> None:
+    parts = {"debian-binary": b"2.0\n", "odd": b"abc", "data.tar.xz": bytes(10)}
+    packed = archive.ar(parts, 1_700_000_000)
+    assert packed.startswith(b"!<arch>\ndebian-binary   1700000000")
+    assert archive.members(packed) == parts
+    with pytest.raises(ValueError, match="not an ar"):
+        archive.members(b"PK")
+
+
+def test_a_package_of_a_later_version_has_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "control").write_text("Package: pihub\nVersion: 0.1.0\nDescription: Version: x\n")
+    control = lzma.compress(archive.tar(tmp_path, "", 1))
+    deb = archive.ar({"debian-binary": b"2.0\n", "control.tar.xz": control, "data.tar.xz": b"d"}, 1)
+    parts = archive.members(renumbered(deb, "9.9.9"))
+    assert (*parts,) == ("debian-binary", "control.tar.xz", "data.tar.xz")
+    assert parts["data.tar.xz"] == b"d"
+    with tarfile.open(fileobj=io.BytesIO(parts["control.tar.xz"])) as packed:
+        [name] = [name for name in packed.getnames() if name.endswith("control")]
+        file = packed.extractfile(name)
+        assert file is not None
+        assert file.read() == b"Package: pihub\nVersion: 9.9.9\nDescription: Version: x\n"
 
 
 def test_sums_are_those_of_sha256sum(tmp_path: Path) -> None:
