@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         raise exits.Failure(f"{target} is there already; --force replaces it") from None
     except OSError as error:
         raise exits.Failure(f"{target} cannot be written: {error.strerror}") from None
-    print(f"{target}: for {board.model}, preset {chosen.name} of memory; next: pihub serve")
+    following = "systemctl restart pihub" if args.service else "pihub serve"
+    print(f"{target}: for {board.model}, preset {chosen.name} of memory; next: {following}")
     return exits.OK
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pwd
 import re
 import time
 from pathlib import Path
@@ -162,10 +163,19 @@ def check_folder(folder: Path) -> None:
             f"{folder} is not writable for this user: run this as its owner, or set store.url"
         )
     if os.geteuid() == 0 and owner != 0:
+        name = _user(owner)
         raise exits.Failure(
-            f"{folder} belongs to user {owner}: files that root makes there would lock that "
-            f"user out; run `sudo -u '#{owner}' pihub ...`"
+            f"{folder} belongs to {name}: files that root makes there would lock that user out; "
+            f"run `sudo -u {name} pihub ...`"
         )
+
+
+def _user(uid: int) -> str:
+    """As sudo takes it: by name, if the user has one."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"'#{uid}'"
 
 
 def _view(row: KeyRow) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pihub.ops.machine import (
     BEFORE,
     CAPPED,
+    SOFT_LIMIT,
     THROTTLED,
     UNDER_VOLTAGE,
     Machine,
@@ -38,6 +39,7 @@ WORKER = 16 * MB
 """What a worker costs, and so does control and the arbiter each."""
 PATIENCE = 1.0
 YEAR_OF_BUILD = 2025
+SLOWED = CAPPED | THROTTLED | SOFT_LIMIT
 
 
 class Finding(NamedTuple):
@@ -116,9 +118,9 @@ def power(reading: Reading, root: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "power", "no under-voltage")
-    if flags & (CAPPED | THROTTLED):
+    if flags & SLOWED:
         yield Finding("bad", "throttling", "the processor is slowed down now", "cool it")
-    elif flags & (CAPPED | THROTTLED) << BEFORE:
+    elif flags & SLOWED << BEFORE:
         yield Finding("hint", "throttling", "it was slowed down since the start", "cool it")
 
 
@@ -175,17 +177,19 @@ def ollama(settings: Settings) -> Iterator[Finding]:
     for name, upstream in settings.upstreams.items():
         if upstream.kind != "ollama" or upstream.simulated:
             continue
+        parts = urlsplit(upstream.url)
+        here = parts.hostname in ("127.0.0.1", "localhost", "::1")
         try:
             with urllib.request.urlopen(f"{upstream.url}/api/version", timeout=PATIENCE) as got:  # noqa: S310
                 version = json.loads(got.read(65536)).get("version", "?")
         except (OSError, ValueError, AttributeError):
-            yield Finding(
-                "bad", name, f"nothing answers at {upstream.url}", "systemctl start ollama"
-            )
+            advice = "systemctl start ollama" if here else (
+                "is that machine on, and does its Ollama listen beyond itself (OLLAMA_HOST there)?"
+            )  # fmt: skip
+            yield Finding("bad", name, f"nothing answers at {upstream.url}", advice)
             continue
-        parts = urlsplit(upstream.url)
         address = own_address()
-        if parts.hostname in ("127.0.0.1", "localhost", "::1") and address:
+        if here and address:
             port = parts.port or 11434
             if listens(address, port):
                 yield Finding(

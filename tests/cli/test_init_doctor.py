@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pihub.cli import exits, init
+from pihub.cli.keys import check_folder
 from pihub.cli.main import main
 from pihub.ops.machine import Machine
 from pihub.ops.presets import preset
@@ -59,6 +60,24 @@ def test_a_small_board_with_a_card_gets_a_small_hub(folder: Path) -> None:
     for line in ('size = "16MB"', "max_workers = 2", "flush = 5", 'run_dir = "/run/pihub"',
                  'write_budget = "500MB"'):  # fmt: skip
         assert line in text
+
+
+def test_what_is_next_fits_the_one_who_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init"]) == exits.OK
+    assert capsys.readouterr().out.endswith("; next: pihub serve\n")
+    assert main(["init", "--service", "--output", "service.toml"]) == exits.OK
+    assert capsys.readouterr().out.endswith("; next: systemctl restart pihub\n")
+
+
+def test_root_is_told_whose_command_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    owner = os.stat_result((0o40700, 1, 1, 1, 65534, 65534, 0, 0, 0, 0))
+    monkeypatch.setattr(Path, "stat", lambda self, **_: owner)
+    monkeypatch.setattr(Path, "mkdir", lambda self, *_, **__: None)
+    with pytest.raises(exits.Failure, match=r"belongs to nobody: .*`sudo -u nobody pihub"):
+        check_folder(tmp_path)
 
 
 def test_the_doctor_is_readable_by_programs(

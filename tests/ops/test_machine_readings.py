@@ -171,4 +171,24 @@ def test_the_doctor_asks_ollama_and_sees_that_nothing_answers() -> None:
 
     upstream = Upstream(kind="ollama", url="http://127.0.0.1:9")
     [found] = checkup.ollama(Settings(upstreams={"local": upstream}))
-    assert (found.level, found.what) == ("bad", "local")
+    assert (found.level, found.what, found.advice) == ("bad", "local", "systemctl start ollama")
+
+
+def test_the_doctor_sends_nobody_to_start_an_ollama_of_another_machine() -> None:
+    from pihub.settings.schema import Upstream
+
+    upstream = Upstream(kind="ollama", url="http://box.invalid:11434")
+    [found] = checkup.ollama(Settings(upstreams={"far": upstream}))
+    assert found.level == "bad"
+    assert "systemctl" not in found.advice
+    assert "OLLAMA_HOST there" in found.advice
+
+
+@pytest.mark.parametrize(("flags", "level"), [("8", "bad"), ("80000", "hint"), ("0", "")])
+def test_the_doctor_tells_of_the_soft_limit_of_temperature(
+    pi: Path, flags: str, level: str
+) -> None:
+    put(pi, **{"sys/devices/platform/soc/soc:firmware/get_throttled": f"{flags}\n"})
+    found = {one.what: one.level for one in checkup.power(read(pi), pi)}
+    assert found["power"] == "ok"
+    assert found.get("throttling", "") == level
