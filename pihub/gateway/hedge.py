@@ -88,7 +88,7 @@ class Hedge:
             and not x.drafts
             and not x.pinned
             and x.request.begun is None
-            and any(self._may_join(target, other) for other in rest)
+            and any(self._may_join(x, target, other) for other in rest)
         )
 
     def __call__(
@@ -104,16 +104,12 @@ class Hedge:
         Raises what a call raises that ends the request, and ClientGone.
         """
         self._budget.called()
-        try:
-            race = Race(x, self._waiter, self._paid)
-            first = Racer(race, x, target)
-        except OSError:  # out of descriptors
+        race = self._begin(x, target, call)
+        if race is None:
             call(x, target)
             return Raced(target, ())
-        first.x.hold, x.hold = x.hold, None
-        after = self._after(x, target)
+        first, after = race.racers[0], self._after(x, target)
         try:
-            race.enter(first, call)
             if not race.wait(FOREVER if after is None else first.began + after):
                 self._second(x, race, rest, call, take)
                 race.wait(FOREVER)
@@ -121,6 +117,22 @@ class Hedge:
             race.end()
         self._learn(x, race)
         return self._outcome(x, race)
+
+    def _begin(
+        self, x: Exchange, target: Target, call: Callable[[Exchange, Target], None]
+    ) -> Race | None:
+        """The first call under way; None if there is no descriptor or thread left for it."""
+        race = None
+        try:
+            race = Race(x, self._waiter, self._paid)
+            first = Racer(race, x, target)
+            race.enter(first, call)
+        except (OSError, RuntimeError):
+            if race is not None:
+                race.end()
+            return None
+        first.x.hold, x.hold = x.hold, None
+        return race
 
     def _second(
         self,
@@ -138,7 +150,7 @@ class Hedge:
             self._count(Event.HEDGE_DENIED)
             return
         for other in rest:
-            if not self._may_join(first.target, other) or self._late(x, other):
+            if not self._may_join(x, first.target, other) or self._late(x, other):
                 continue
             try:
                 racer = Racer(race, x, other)
@@ -149,16 +161,23 @@ class Hedge:
             except (BudgetExceeded, PriceUnknown):
                 racer.drop()
                 continue
+            try:
+                race.enter(racer, call)
+            except RuntimeError:
+                break
             x.hedge = f"hedged after {round((monotonic() - first.began) * 1000)} ms"
             self._count(Event.HEDGED)
-            race.enter(racer, call)
             return
         self._budget.give_back()
         self._count(Event.HEDGE_REFUSED)
 
-    def _may_join(self, target: Target, other: Target) -> bool:
-        """A local upstream never gets one request twice: it would wait for itself."""
-        return other.upstream != target.upstream or other.upstream not in self._local
+    def _may_join(self, x: Exchange, target: Target, other: Target) -> bool:
+        """A local upstream never gets one request twice: it would wait for itself. Nor is it
+        asked where its answers are checked before anyone sees them."""
+        if other.upstream not in self._local:
+            return True
+        assert x.plan is not None
+        return other.upstream != target.upstream and not x.plan.rules.verify
 
     def _late(self, x: Exchange, other: Target) -> bool:
         """It could not keep the deadline either."""

@@ -31,8 +31,8 @@ from pihub.gateway.pieces import heard
 
 FOREVER = float("inf")
 MERGED = (
-    "answer", "ask", "goes_on", "hold", "live", "notes", "passes", "pieces", "plan", "raw",
-    "raw_stop", "stops", "ttft_us", "usage",
+    "answer", "ask", "dialed_ns", "goes_on", "hold", "live", "notes", "passes", "pieces", "plan",
+    "queued_ns", "raw", "raw_stop", "stops", "ttft_us", "usage",
 )  # fmt: skip
 """What a call sets in its exchange, and the winner's becomes the request's."""
 
@@ -127,6 +127,7 @@ class Race:
         self.over = False
 
     def enter(self, racer: Racer, call: Callable[[Exchange, Target], None]) -> None:
+        """Raises RuntimeError if there is no thread left."""
         self.racers.append(racer)
         self._x.beside = (*self._x.beside, racer.x)
         try:

@@ -35,6 +35,7 @@ from tests.gateway.parts import (
     anthropic_whole,
     header,
     ollama_chunks,
+    ollama_stream,
     openai_chunks,
     openai_whole,
     refusal,
@@ -519,3 +520,76 @@ def test_streams_and_whole_answers_are_learnt_apart(hedged: Make) -> None:
     assert samples == 1
     assert 0.01 <= known < 0.1, "to the first content, not to the end"
     assert bench.speeds.read(bench.target("oa"), Cell.WHOLE_P95)[1] == 0
+
+
+def test_what_waited_is_on_the_record(hedged: Make) -> None:
+    bench = hedged()
+    bench.connector.waits = (3_000_000, 4_000_000)
+    bench.says("oa", lambda: openai_whole("first"))
+    bench.whole()
+    (record,) = bench.records()
+    assert record.queued and record.dialed
+
+
+def test_out_of_descriptors_nothing_is_left_open(
+    hedged: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = hedged()
+    bench.says("oa", lambda: openai_whole("first"))
+    bench.whole(text="warm")
+    gc.collect()
+    before = descriptors()
+
+    def none(flags: int) -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe2", none)
+    for number in range(3):
+        assert bench.whole(text=f"question {number}")[0].status == 200
+    assert descriptors() == before
+
+
+def test_no_thread_is_left_for_a_race(hedged: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = hedged()
+    bench.says("oa", lambda: openai_whole("first"))
+
+    def none(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(bench.call._hedge._waiter, "spawn", none)  # type: ignore[union-attr]
+    before = descriptors()
+    assert bench.whole()[0].status == 200
+    assert descriptors() == before
+
+
+def test_a_second_target_that_must_be_checked_first_is_not_asked(hedged: Make) -> None:
+    bench = hedged(
+        chat=("oa", "ol", "an"), rules={"chat": Rules(hedge_ms=30, verify=("empty",))}
+    )
+    slow_first(bench)
+    bench.says("ol", lambda: ollama_stream(*ollama_chunks("")))
+    bench.says("an", lambda: anthropic_whole("third"))
+    bench.whole()
+    assert "ol" not in bench.connector.hosts
+
+
+def test_no_thread_is_left_for_the_second(hedged: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = hedged(rules={"chat": Rules(hedge_ms=20)})
+    spent = budgeted(bench, 10**9)
+    slow_first(bench)
+    waiter = bench.call._hedge._waiter  # type: ignore[union-attr]
+    plain, begun = waiter.spawn, []
+
+    def one(work: Callable[[], None]) -> None:
+        if begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(work)
+        plain(work)
+
+    monkeypatch.setattr(waiter, "spawn", one)
+    reply, _ = bench.whole()
+    assert header(reply, "x-pihub-reason") == "first choice"
+    assert bench.connector.hosts == ["oa"]
+    assert (bench.event(Event.HEDGED), bench.event(Event.HEDGE_REFUSED)) == (0, 1)
+    assert spent().reserved == 0
+    assert spent().day == cost_and_tokens(bench)[0]
