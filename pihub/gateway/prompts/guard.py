@@ -98,6 +98,7 @@ class Guard:
         if prompt.mode == "redact-then-cloud" and report.hits and not prompt.unread:
             names = Placeholders(self._secret, who.tenant)
             hide(leaves.leaves, report.hits, names)
+            leaves.close()
             prompt.values = names.values
             prompt.hide(encode(tree), lambda: self._count(Column.PROMPTS_REDACTED))
         if prompt.rules or prompt.signs or (prompt.unread and prompt.mode != "cloud-ok"):

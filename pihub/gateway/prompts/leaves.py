@@ -1,14 +1,19 @@
 """The texts of a chat's body, of whichever protocol, and who wrote them.
 
 Every string of the body is a text but those that only name or sign something. Arguments of
-tools are read whole, the names in them too. What cannot be read (images, sound, files by
-reference, encoded documents) is noted.
+tools are read whole, the names in them too, also where they come as JSON text: an escape's letter
+must not be taken for the beginning of a value, nor a value with its escapes. What cannot be read
+(images, sound, files by reference, encoded documents) is noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+import msgspec
+
+from pihub.protocols.jsontext import encode
 
 SKIPPED = frozenset(
     {
@@ -50,7 +55,15 @@ class Leaves:
     def __init__(self, tree: Any) -> None:
         self.unread = ""
         """What could not be read, in a word."""
+        self._within: list[tuple[Any, str, Any]] = []
+        """(holder, place, objects) of texts that are JSON."""
         self.leaves: list[Leaf] = list(self._walk(tree, foreign=False, inside=False))
+
+    def close(self) -> None:
+        """After leaves were changed: the texts that are JSON hold them, too."""
+        for holder, place, tree in self._within:
+            if (now := encode(tree)) != encode(msgspec.json.decode(holder[place])):
+                holder[place] = now.decode()
 
     def _walk(self, node: Any, *, foreign: bool, inside: bool) -> Iterator[Leaf]:
         """`inside` a tool's arguments every member is text."""
@@ -83,9 +96,25 @@ class Leaves:
                 self.unread = "an image"
                 continue
             if isinstance(value, str):
-                yield Leaf(node, place, value, foreign)
+                yield from self._text(node, place, value, foreign=foreign, inside=inside)
             elif isinstance(value, dict | list):
                 yield from self._walk(value, foreign=foreign, inside=inside or _opens(kind, place))
+
+
+    def _text(
+        self, node: dict[str, Any], place: str, text: str, *, foreign: bool, inside: bool
+    ) -> list[Leaf]:
+        if place == "arguments" and not inside:
+            try:
+                tree = msgspec.json.decode(text)
+                found = list(self._walk(tree, foreign=foreign, inside=True))
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                pass  # as it is
+            else:
+                if isinstance(tree, dict | list):
+                    self._within.append((node, place, tree))
+                    return found
+        return [Leaf(node, place, text, foreign)]
 
 
 def _word(value: Any) -> str:

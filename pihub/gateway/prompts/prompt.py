@@ -80,7 +80,9 @@ class Prompt:
         """What puts the values back into a target's answer; None if it saw them itself."""
         if not self.hides_from(target):
             return None
-        return Restore(self.values, thinking=target.kind != "anthropic")
+        wanted = None if self._ask is None else self._ask.response_format
+        in_json = wanted is not None and wanted.kind != "text"
+        return Restore(self.values, thinking=target.kind != "anthropic", in_json=in_json)
 
     def told(self) -> str:
         """For the x-pihub-prompt header: `email=2, card=1; redacted`; empty: nothing to say."""

@@ -28,18 +28,24 @@ from pihub.gateway.prompts.placeholder import FORM
 class Restore:
     """One answer's. RAM: at most one stand-in is held back."""
 
-    def __init__(self, values: Mapping[str, str], *, thinking: bool) -> None:
-        """`thinking`: also in the model's thinking."""
+    def __init__(
+        self, values: Mapping[str, str], *, thinking: bool, in_json: bool = False
+    ) -> None:
+        """`thinking`: also in the model's thinking. `in_json`: the text is JSON, as was asked."""
         self._values = values
         self._escaped = {name: _in_json(value) for name, value in values.items()}
         self._longest = max(map(len, values), default=1)
         self._thinking = thinking
+        self._in_json = in_json
         self._held = ""
         self._last: Event | None = None
         """What the held text came with."""
         self._logprobs: list[TokenLogprob] = []
 
     def text(self, text: str) -> str:
+        return self.json(text) if self._in_json else self._plain(text)
+
+    def _plain(self, text: str) -> str:
         return FORM.sub(lambda found: self._values.get(found[0], found[0]), text)
 
     def json(self, text: str) -> str:
@@ -71,7 +77,7 @@ class Restore:
             weighed, self._logprobs = tuple(self._logprobs), []
             return [TextDelta(event.index, ready, weighed)]
         if isinstance(event, ThinkingDelta) and self._thinking:
-            ready = self.text(self._clear(event, event.text))
+            ready = self._plain(self._clear(event, event.text))
             return [ThinkingDelta(event.index, ready)] if ready else []
         if isinstance(event, ToolInputDelta):
             ready = self.json(self._clear(event, event.json))
@@ -107,7 +113,7 @@ class Restore:
         if isinstance(block, Text):
             return msgspec.structs.replace(block, text=self.text(block.text))
         if isinstance(block, Thinking) and self._thinking:
-            return msgspec.structs.replace(block, text=self.text(block.text))
+            return msgspec.structs.replace(block, text=self._plain(block.text))
         if isinstance(block, ToolUse):
             return msgspec.structs.replace(block, input=self.json(block.input))
         return block

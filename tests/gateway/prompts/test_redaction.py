@@ -428,3 +428,49 @@ def test_signed_thinking_stays_as_its_model_wrote_it() -> None:
     out = list(itertools.chain.from_iterable(map(restore.feed, events)))
     assert "".join(e.text for e in out if isinstance(e, ThinkingDelta)) == "about [EMAIL_0a1b2c3d]"
     assert "".join(e.text for e in out if isinstance(e, TextDelta)) == f"to {MAIL}"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("client", ["openai", "ollama"])
+def test_an_answer_that_is_json_stays_json(
+    make: Callable[..., Bench], client: str, stream: bool
+) -> None:
+    """A private key has line ends, a password may have quotes."""
+    bench = make(guard=Watch())
+
+    def answer() -> FakeResponse:
+        (name,) = names(bench)
+        text = json.dumps({"key": name, "more": f"x{name}y"})
+        parts = [text[i : i + 7] for i in range(0, len(text), 7)]
+        return openai_stream(*openai_chunks(*parts)) if stream else openai_whole(text)
+
+    bench.says("oa", answer)
+    said: dict[str, Any] = {"model": "chat", "messages": [{"role": "user", "content": KEY}]}
+    said["stream"] = stream
+    wanted = {"response_format": {"type": "json_object"}}
+    said |= {"format": "json"} if client == "ollama" else wanted
+    _, body = bench.whole(client, body=said)
+    assert json.loads(text_of(client, body, stream=stream)) == {"key": KEY, "more": f"x{KEY}y"}
+    _, body = bench.whole(body=said | {"response_format": {"type": "text"}, "format": None})
+    assert f'"{KEY}"' in text_of("openai", body, stream=stream)
+
+
+def test_values_within_arguments_that_are_json_text(make: Callable[..., Bench]) -> None:
+    """There they are escaped already; in the answer they stand as the client meant them."""
+    bench = make(guard=Watch())
+    bench.says("oa", echo(bench, "openai", stream=False))
+    told = json.dumps({"key": KEY, "to": f"line\n{MAIL}"})
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": told}}
+    said = [
+        {"role": "user", "content": f"use {KEY}"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "ok"},
+    ]
+    _, body = bench.whole(body={"model": "chat", "messages": said})
+    sent = json.loads(bench.connector.calls[-1][3])
+    arguments = json.loads(sent["messages"][1]["tool_calls"][0]["function"]["arguments"])
+    assert arguments["key"] == sent["messages"][0]["content"].removeprefix("use ")
+    assert FORM.sub("", arguments["to"]) == "line\n"
+    assert "PRIVATE" not in json.dumps(sent)
+    answer = text_of("openai", body, stream=False)
+    assert KEY in answer and MAIL in answer and "\\n" not in answer
