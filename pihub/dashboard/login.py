@@ -170,11 +170,11 @@ class AccountPage:
                 made = accounts.enrol(number, (req.host or "pihub"))
                 self._told(who, what)
                 self._show(req, resp, made=made)
-            elif what == "end" and form.get("session", "").isdigit():
-                own = {row.id for row in accounts.people.sessions(number)}
-                if int(form["session"]) in own:
-                    accounts.people.end(int(form["session"]))
-                    self._told(who, "end session")
+            elif what == "end":
+                for row in accounts.people.sessions(number):
+                    if str(row.id) == form.get("session", ""):
+                        accounts.people.end(row.id)
+                        self._told(who, "end session")
                 resp.status = falcon.HTTP_303
                 resp.set_header("location", "/dashboard/account")
             else:

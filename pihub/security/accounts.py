@@ -196,12 +196,26 @@ class Accounts:
             raise BadRequest(f"unknown permission {bad[0][:50]!r}", param="permissions")
         if by is not None and not by.permissions.issuperset(permissions):
             raise Forbidden("a role cannot have more permissions than you")
+        self._may_touch(by, name)
         self.people.put_role(name, sorted(set(permissions)))
+
+    def drop_role(self, name: str, by: Actor | None = None) -> list[str]:
+        """Its permissions. Raises Conflict, Forbidden, NotFound."""
+        found = self.people.roles().get(name)
+        if found is None:
+            raise NotFound(f"there is no custom role {name[:50]!r}")
+        self._may_touch(by, name)
+        if not self.people.drop_role(name):
+            raise Conflict("somebody has this role: give them another one first")
+        return found
 
     def put_group(self, issuer: str, name: str, role: str, by: Actor | None = None) -> None:
         """Map a group to a role; an empty role: to none. Raises BadRequest, Forbidden."""
         if role:
             self._may_give(by, role)
+        for where, group, mapped in self.people.groups():
+            if (where, group) == (issuer, name):
+                self._may_touch(by, mapped)
         self.people.put_group(issuer, name, role)
 
     def role_of_groups(self, issuer: str, groups: list[str]) -> str | None:
@@ -211,6 +225,11 @@ class Accounts:
         ]
         return max(found, key=lambda role: (len(self.permissions(role)), role), default=None)
 
+    def _may_touch(self, by: Actor | None, role: str) -> None:
+        """Its holders' rights are not for somebody with fewer. Raises Forbidden."""
+        if by is not None and not by.permissions >= self.permissions(role):
+            raise Forbidden("nobody can manage a role with more permissions than their own")
+
     def _may_give(self, by: Actor | None, role: str) -> None:
         if role not in ROLES and role not in self.people.roles():
             raise BadRequest(f"there is no role {role[:50]!r}", param="role")
@@ -218,8 +237,7 @@ class Accounts:
             return
         if role == "owner":
             by.require("owners:write")
-        if not by.permissions >= self.permissions(role):
-            raise Forbidden("nobody can manage a role with more permissions than their own")
+        self._may_touch(by, role)
 
     # ---- logging in ------------------------------------------------------------
 

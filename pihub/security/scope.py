@@ -15,6 +15,7 @@ from pihub.errors import BadRequest
 from pihub.security.permissions import unknown
 from pihub.shared.scopes import QUOTA, RESTRICTED, Rule
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Names = Annotated[list[Annotated[str, msgspec.Meta(max_length=120)]], msgspec.Meta(max_length=64)]
 
 
@@ -65,6 +66,30 @@ def within(names: list[str] | None, limit: list[str] | None) -> list[str] | None
     if names is None or limit is None:
         return limit if names is None else names
     return [name for name in names if name in limit]
+
+
+def exceeds(scope: Scope, limit: Scope) -> bool:
+    """Whether it allows something that `limit` does not, permissions aside."""
+    for names, allowed in ((scope.models, limit.models), (scope.apis, limit.apis)):
+        if allowed is not None and (names is None or not set(names) <= set(allowed)):
+            return True
+    inner, outer = map(_networks, (scope.networks, limit.networks))
+    return bool(outer) and not (
+        inner and all(any(_inside(one, all_) for all_ in outer) for one in inner)
+    )
+
+
+def _networks(texts: list[str]) -> list[Network]:
+    return [ipaddress.ip_network(text, strict=False) for text in texts]
+
+
+def _inside(one: Network, other: Network) -> bool:
+    """Of the same version, and no larger."""
+    if isinstance(one, ipaddress.IPv4Network) and isinstance(other, ipaddress.IPv4Network):
+        return one.subnet_of(other)
+    if isinstance(one, ipaddress.IPv6Network) and isinstance(other, ipaddress.IPv6Network):
+        return one.subnet_of(other)
+    return False
 
 
 def rule(

@@ -191,7 +191,7 @@ def _versions(desk: ConfigDesk, number: str) -> list[Part]:
             note="The newest 30 are kept beside the database.",
         )
     ]
-    if number.isdigit() and int(number) in {one.number for one in desk.versions()}:
+    if number in {str(one.number) for one in desk.versions()}:
         text = desk.version(int(number))
         diff = desk.diff(text) or "It is the same as the file."
         parts.append(Text(f"From the file to version {number}", diff, pre=True))

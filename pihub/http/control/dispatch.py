@@ -110,7 +110,8 @@ class Dispatcher:
             with writing:
                 self._precondition(req, operation, actor, path)
                 return self._change(req, operation, call)
-        scope = (actor.kind, actor.name, req.path, key)
+        # Names of users differ by who issued them: the number is whose key it is.
+        scope = (actor.kind, str(actor.number), req.path, key)
         kept = self._replays.begin(scope, raw)
         if kept is not None and kept.body is not None:
             replayed = (*kept.headers, ("idempotency-replayed", "true"))

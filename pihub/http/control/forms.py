@@ -29,9 +29,16 @@ def raw(req: falcon.Request) -> bytes:
 
 
 def typed(data: bytes, form: type[T]) -> T:
-    """A JSON object as its type. Raises BadRequest."""
+    """A JSON object as its type. Raises BadRequest.
+
+    Text is UTF-8 throughout (RFC 8259, 8.1): half of a surrogate pair, which an escape can
+    bring, could be stored and then never be written out again.
+    """
     try:
-        found = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        found = json.loads(
+            data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadRequest("the body must be a JSON object") from None
     if not isinstance(found, dict):

@@ -142,8 +142,15 @@ def _same_site(req: falcon.Request) -> None:
     origin = req.get_header("origin")
     if site == "same-origin" and origin == "null":
         return  # a page that sends no referrer: the browser hides the origin, not the site
-    if origin is not None and urlsplit(origin).netloc != (req.get_header("host") or ""):
+    if origin is not None and _netloc(origin) != (req.get_header("host") or ""):
         raise Forbidden("another site may not change anything here")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as half of the brackets of an IPv6 address
+        return None
 
 
 def _form(req: falcon.Request) -> dict[str, str]:

@@ -32,7 +32,7 @@ class Kept(NamedTuple):
 
 
 class Replays:
-    """Kept answers by (actor, method, path, key)."""
+    """Kept answers by (kind and number of the actor, path, key)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

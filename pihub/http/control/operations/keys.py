@@ -131,6 +131,10 @@ def _may_grant(call: Call, scope: Scope) -> None:
     """Nobody can make a key that may do more than they may themselves."""
     if not call.actor.permissions.issuperset(scope.admin):
         raise Forbidden("a key cannot have more permissions than you")
+    if call.actor.kind == "key":
+        own = scopes.load(call.services.keys.get(call.actor.number).scope)
+        if scopes.exceeds(scopes.checked(scope), own):
+            raise Forbidden("a key cannot make one for more models, APIs or networks than its own")
 
 
 OPERATIONS = (

@@ -166,12 +166,8 @@ def _put_role(call: Call) -> RoleView:
 
 
 def _drop_role(call: Call) -> RoleView:
-    name, people = call.path["name"], call.services.access.accounts.people
-    found = people.roles().get(name)
-    if found is None:
-        raise NotFound(f"there is no custom role {name[:50]!r}")
-    if not people.drop_role(name):
-        raise Conflict("somebody has this role: give them another one first")
+    name = call.path["name"]
+    found = call.services.access.accounts.drop_role(name, call.actor)
     return RoleView(name=name, built_in=False, permissions=found)
 
 
