@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pihub import __version__
-from pihub.ops.machine import device_kind, machine, read
+from pihub.ops.machine import BEFORE, SLOWED, Reading, device_kind, machine, read
 
 NOISE = 3.0
 """A figure has moved if it lies beyond so many spreads of both runs, and by a tenth."""
@@ -28,6 +28,7 @@ def describe() -> dict[str, Any]:
         "memory_mb": board.memory >> 20,
         "system": board.system,
         "kernel": board.kernel,
+        "page_size": board.page_size,
         "machine": platform.machine(),
         "python": platform.python_version(),
         "pihub": __version__,
@@ -36,6 +37,25 @@ def describe() -> dict[str, Any]:
         "throttled": now.throttled,
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def fared(where: Mapping[str, Any], now: Reading) -> list[str]:
+    """Notes about how the machine of `describe` fared until `now`: when figures are worth less."""
+    load, cores = where["load_before"], where["cores"]
+    notes = []
+    if load > cores / 2:
+        notes.append(
+            f"the machine was busy with other things when it began (load {load:g} on {cores} "
+            "cores): judge the ratios of one run, not the figures"
+        )
+    if now.temperature is not None and where["temperature_c"] is not None:
+        notes.append(f"temperature: {where['temperature_c']:.0f} °C before, "
+                     f"{now.temperature:.0f} °C after")  # fmt: skip
+    if now.flags is not None:
+        slowed = now.throttled or bool(now.flags >> BEFORE & SLOWED)
+        notes.append("the firmware slowed the processor down since its start: cool it"
+                     if slowed else "the firmware never slowed the processor down")  # fmt: skip
+    return notes
 
 
 def figure(values: Sequence[float], unit: str) -> dict[str, Any]:
@@ -71,7 +91,9 @@ def markdown(document: Mapping[str, Any], changes: Sequence[str] | None) -> str:
         f"# Benchmark of pihub {where['pihub']}",
         "",
         f"{where['model']}, {where['cores']} cores, {where['memory_mb']} MB, {where['system']}, "
-        f"kernel {where['kernel']}, Python {where['python']}, load before {where['load_before']}.",
+        f"kernel {where['kernel']} with pages of {where['page_size'] >> 10} KiB, "
+        f"Python {where['python']}, {where['storage'] or 'storage of unknown kind'}, "
+        f"load before {where['load_before']}.",
         "",
         "Open loop: a latency counts from the time at which its request was due. Medians of "
         f"{document['rounds']} rounds, ± the median deviation of the rounds.",

@@ -19,7 +19,7 @@ from benchmarks.gateway.run import LOAD_CORE, SERVER_CORE, HubProcess, measure
 from benchmarks.suite import litellm, report
 from benchmarks.suite.openloop import Call, Result, load
 from pihub.demo.harness import Demo
-from pihub.ops.machine import written_by
+from pihub.ops.machine import read, written_by
 from pihub.shared.state import Plan, SharedState
 
 CHAT = "/v1/chat/completions"
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
             server.stop()
     in_process(figures)
     sizes(figures)
-    document["notes"] = notes(failed)
+    document["notes"] = [*notes(failed), *report.fared(document["machine"], read())]
     page = report.write(Path(args.out), document, rows, args.baseline)
     print(page.read_text())
     print(f"{page}, result.json, latency.svg")

@@ -18,9 +18,7 @@ from urllib.parse import urlsplit
 
 from pihub.ops.machine import (
     BEFORE,
-    CAPPED,
-    SOFT_LIMIT,
-    THROTTLED,
+    SLOWED,
     UNDER_VOLTAGE,
     Machine,
     Reading,
@@ -39,7 +37,6 @@ WORKER = 16 * MB
 """What a worker costs, and so does control and the arbiter each."""
 PATIENCE = 1.0
 YEAR_OF_BUILD = 2025
-SLOWED = CAPPED | THROTTLED | SOFT_LIMIT
 
 
 class Finding(NamedTuple):

@@ -22,6 +22,8 @@ UNDER_VOLTAGE = 1 << 0
 CAPPED = 1 << 1
 THROTTLED = 1 << 2
 SOFT_LIMIT = 1 << 3
+SLOWED = CAPPED | THROTTLED | SOFT_LIMIT
+"""Whatever the cause, the processor runs slower than it could."""
 BEFORE = 16
 """The same bits this many places higher: it has happened since the machine started."""
 SECTOR = 512
@@ -63,7 +65,7 @@ class Reading:
 
     @property
     def throttled(self) -> bool:
-        return bool((self.flags or 0) & (CAPPED | THROTTLED | SOFT_LIMIT))
+        return bool((self.flags or 0) & SLOWED)
 
     @property
     def under_voltage(self) -> bool:
