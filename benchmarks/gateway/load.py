@@ -21,6 +21,14 @@ class Sample:
     errors: int
 
 
+def told(path: Path) -> str:
+    """A file of /proc; "" if its process or thread has ended meanwhile."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def tree(pid: int) -> set[int]:
     """A process and all its descendants."""
     found = {pid}
@@ -28,7 +36,7 @@ def tree(pid: int) -> set[int]:
     while todo:
         current = todo.pop()
         for task in Path(f"/proc/{current}/task").glob("*/children"):
-            for child in map(int, task.read_text().split()):
+            for child in map(int, told(task).split()):
                 if child not in found:
                     found.add(child)
                     todo.append(child)
@@ -36,11 +44,11 @@ def tree(pid: int) -> set[int]:
 
 
 def cpu_seconds(pids: set[int]) -> float:
-    """User and system time of the given processes so far."""
+    """User and system time of the given processes so far; of those that are still there."""
     total = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
+        if fields := told(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split():
+            total += int(fields[11]) + int(fields[12])
     return total / TICKS
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway import peers
-from benchmarks.gateway.load import tree
+from benchmarks.gateway.load import told, tree
 from benchmarks.gateway.run import LOAD_CORE, SERVER_CORE, HubProcess, measure
 from benchmarks.suite import litellm, report
 from benchmarks.suite.openloop import Call, Result, load
@@ -90,7 +90,7 @@ def pss(root: int) -> float:
     """MB of a process and all below it, shared pages counted once."""
     total = 0
     for pid in tree(root):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        for line in told(Path(f"/proc/{pid}/smaps_rollup")).splitlines():
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total / 1024
