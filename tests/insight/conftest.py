@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,26 +31,19 @@ def store(tmp_path: Path) -> Iterator[MetricsStore]:
 
 
 @pytest.fixture
-def recorder(state: SharedState, store: MetricsStore) -> Recorder:
-    return make_recorder(state, store)
+def again(state: SharedState, store: MetricsStore) -> Callable[..., Recorder]:
+    """Makes a recorder as a new control process does; of `state`, or of another arena."""
 
+    def make(of: SharedState = state, **more: Any) -> Recorder:
+        wanted = {"flush": 0.05, "retention_days": 30} | more
+        return Recorder(of.events, of.arena.boot_id, of.names, store, of.counters, **wanted)
 
-def make_recorder(state: SharedState, store: MetricsStore) -> Recorder:
-    return Recorder(
-        state.events,
-        state.arena.boot_id,
-        state.names,
-        store,
-        state.counters,
-        flush=0.05,
-        retention_days=30,
-    )
+    return make
 
 
 @pytest.fixture
-def again(state: SharedState, store: MetricsStore) -> Callable[[], Recorder]:
-    """A recorder as a new control process makes it."""
-    return lambda: make_recorder(state, store)
+def recorder(again: Callable[..., Recorder]) -> Recorder:
+    return again()
 
 
 @pytest.fixture

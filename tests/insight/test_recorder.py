@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from pihub.store.metrics import MetricsStore
 from pihub.store.sqlite import StoreFault
 from tests.race.forks import fork, wait
 
+Again = Callable[..., Recorder]
+Until = Callable[[Callable[[], object]], None]
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -31,6 +34,21 @@ def push(state: SharedState, ring: int, rids: range) -> None:
 
 def rids(store: MetricsStore) -> list[int]:
     return sorted(row.rid for row in store.recent(100_000))
+
+
+@contextmanager
+def running(recorder: Recorder) -> Iterator[threading.Thread]:
+    """Its thread; it has stored what there was, and ended, after the block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=recorder.run, args=(stop,))
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        recorder.nudge()
+        thread.join(10)
+    assert not thread.is_alive()
 
 
 def naps(thread: threading.Thread) -> int:
@@ -81,7 +99,7 @@ def test_a_batch_is_stored_in_the_order_of_time(
 
 
 def test_the_next_recorder_goes_on_where_the_last_committed(
-    state: SharedState, store: MetricsStore, recorder: Recorder, again: Callable[[], Recorder]
+    state: SharedState, store: MetricsStore, recorder: Recorder, again: Again
 ) -> None:
     push(state, 1, range(10))
     recorder.drain()
@@ -93,16 +111,13 @@ def test_the_next_recorder_goes_on_where_the_last_committed(
 
 
 def test_another_arena_is_read_from_its_beginning(
-    state: SharedState, store: MetricsStore, recorder: Recorder
+    state: SharedState, store: MetricsStore, recorder: Recorder, again: Again
 ) -> None:
     push(state, 1, range(10))
     recorder.drain()
     other = SharedState.create(Plan(workers=2, cache_bytes=1 << 22))
     push(other, 1, range(100, 105))
-    second = Recorder(
-        other.events, other.arena.boot_id, other.names, store, other.counters,
-        flush=0.05, retention_days=30,
-    )  # fmt: skip
+    second = again(other, flush=0.05)
     assert second.drain()
     assert rids(store) == [*range(10), *range(100, 105)]
 
@@ -162,52 +177,29 @@ def test_the_thread_flushes_in_time_and_drains_at_the_end(
     state: SharedState,
     store: MetricsStore,
     recorder: Recorder,
-    until: Callable[[Callable[[], object]], None],
+    until: Until,
 ) -> None:
-    stop = threading.Event()
-    thread = threading.Thread(target=recorder.run, args=(stop,))
-    thread.start()
-    push(state, 1, range(5))
-    until(lambda: rids(store) == list(range(5)))
-    push(state, 2, range(5, 9))
-    stop.set()
-    recorder.nudge()
-    thread.join(10)
-    assert not thread.is_alive()
+    with running(recorder):
+        push(state, 1, range(5))
+        until(lambda: rids(store) == list(range(5)))
+        push(state, 2, range(5, 9))
     assert rids(store) == list(range(9))
 
 
 def test_a_full_ring_does_not_wait_for_the_flush(
-    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+    state: SharedState, store: MetricsStore, again: Again, until: Until
 ) -> None:
-    slow = Recorder(
-        state.events, state.arena.boot_id, state.names, store, state.counters,
-        flush=3600, retention_days=30,
-    )  # fmt: skip
-    stop = threading.Event()
-    thread = threading.Thread(target=slow.run, args=(stop,))
-    thread.start()
-    half = state.ring.capacity // 2
-    try:
-        push(state, 1, range(half))
+    slow = again(flush=3600)
+    with running(slow):
+        push(state, 1, range(state.ring.capacity // 2))
         until(lambda: slow.state().recorded >= BATCH)
-    finally:
-        stop.set()
-        slow.nudge()
-        thread.join(10)
 
 
 def test_an_idle_recorder_sleeps_until_the_first_record(
-    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+    state: SharedState, store: MetricsStore, again: Again, until: Until
 ) -> None:
-    idle = Recorder(
-        state.events, state.arena.boot_id, state.names, store, state.counters,
-        flush=0.05, retention_days=30,
-    )  # fmt: skip
-    stop = threading.Event()
-    thread = threading.Thread(target=idle.run, args=(stop,))
-    thread.start()
-    try:
+    idle = again(flush=0.05)
+    with running(idle) as thread:
         until(lambda: asleep(thread))
         before = naps(thread)
         time.sleep(2)
@@ -215,37 +207,22 @@ def test_an_idle_recorder_sleeps_until_the_first_record(
         push(state, 1, range(3))
         until(lambda: idle.state().recorded == 3)
         until(lambda: asleep(thread))
-    finally:
-        stop.set()
-        idle.nudge()
-        thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_whoever_buries_a_worker_wakes_the_recorder_in_its_place(
-    state: SharedState, store: MetricsStore, until: Callable[[Callable[[], object]], None]
+    state: SharedState, store: MetricsStore, again: Again, until: Until
 ) -> None:
     """A worker that is killed between its record and the eventfd."""
-    idle = Recorder(
-        state.events, state.arena.boot_id, state.names, store, state.counters,
-        flush=0.05, retention_days=30,
-    )  # fmt: skip
+    idle = again(flush=0.05)
     incarnation = state.arena.claim_slot(1, 12345)
     unheard = Ring(state.arena, "ring", state.slots, state.ring.capacity)
-    stop = threading.Event()
-    thread = threading.Thread(target=idle.run, args=(stop,))
-    thread.start()
-    try:
+    with running(idle) as thread:
         until(lambda: asleep(thread))
         unheard.push(1, Record(ts_ns=time.time_ns(), rid=1).pack())
         time.sleep(0.2)
         assert idle.state().behind == 1
         state.process_died(1, incarnation)
         until(lambda: idle.state().recorded == 1)
-    finally:
-        stop.set()
-        idle.nudge()
-        thread.join(10)
 
 
 def test_batches_follow_each_other_in_the_order_of_the_ends(
@@ -262,15 +239,10 @@ def test_batches_follow_each_other_in_the_order_of_the_ends(
 
 
 def test_workers_that_push_while_it_stores_come_in_order(
-    state: SharedState, store: MetricsStore
+    state: SharedState, store: MetricsStore, again: Again
 ) -> None:
     """Three processes, a recorder that stores as fast as it can: the table is in order."""
-    quick = Recorder(
-        state.events, state.arena.boot_id, state.names, store, state.counters,
-        flush=0.4, retention_days=30,
-    )  # fmt: skip
-    stop = threading.Event()
-    thread = threading.Thread(target=quick.run, args=(stop,))
+    quick = again(flush=0.4)
     each = 1500
 
     def work(slot: int) -> None:
@@ -282,33 +254,21 @@ def test_workers_that_push_while_it_stores_come_in_order(
             state.events.push(slot, record)
 
     pids = [fork(lambda slot=slot: work(slot)) for slot in (1, 2, 3)]
-    thread.start()
-    wait(pids)
-    stop.set()
-    quick.nudge()
-    thread.join(10)
+    with running(quick):
+        wait(pids)
     rows = store.recent(100_000)[::-1]
     assert sorted(row.rid for row in rows) == list(range(each, 4 * each))
     ended = [row.ts_ns + row.dur_us * 1000 for row in rows]
     assert ended == sorted(ended)
 
 
-def test_old_rows_go_while_it_runs(state: SharedState, store: MetricsStore) -> None:
+def test_old_rows_go_while_it_runs(
+    state: SharedState, store: MetricsStore, again: Again, until: Until
+) -> None:
     push(state, 1, range(3))
-    future = Recorder(
-        state.events, state.arena.boot_id, state.names, store, state.counters,
-        flush=0.01, retention_days=1, clock=lambda: time.time() + 3 * 86400,
-    )  # fmt: skip
-    stop = threading.Event()
-    thread = threading.Thread(target=future.run, args=(stop,))
-    thread.start()
-    end = time.monotonic() + 10
-    while future.state().recorded < 3 or store.recent(10):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    stop.set()
-    future.nudge()
-    thread.join(10)
+    future = again(flush=0.01, retention_days=1, clock=lambda: time.time() + 3 * 86400)
+    with running(future):
+        until(lambda: future.state().recorded == 3 and not store.recent(10))
 
 
 def test_a_full_disk_is_survived(tmp_path: Path) -> None:
