@@ -20,10 +20,11 @@ run: install  ## set up and run the hub (simulated upstreams unless configured)
 
 install: $(STAMP)-run core  ## the environment with everything the hub needs
 
-# Three processes for two cores, since many tests wait. What fails in that crowd is asked once
-# more, alone: a machine that is too busy for a timer is no defect, and both answers are printed.
+# Three processes for two cores, since many tests wait; files in the order of tests/conftest.py. What
+# fails in that crowd is asked once more, alone: a machine that is too busy for a timer is no defect,
+# and both answers are printed.
 test: $(STAMP)-dev core  ## set up and pass the whole test suite
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS) || \
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS) || \
 	  { echo "once more, what failed, one at a time:"; $(BIN)/python -m pytest -n 0 --lf --lfnf=none -q; }
 
 quicktest: $(STAMP)-dev core  ## the suite without what is marked slow

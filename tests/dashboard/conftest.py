@@ -164,3 +164,10 @@ def olga(house: HubProcess, chromium: Browser) -> Iterator[Page]:
     """Her browser, logged in; a message of the console fails the test."""
     with seated(chromium, house, "costs", minds=lambda one: "400 (Bad Request)" not in one) as page:
         yield page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What Chromium makes of a page is the browser's work; what the hub sends is tested without."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("one_python")

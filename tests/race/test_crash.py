@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.one_python  # programs in C, no Python in them
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function", f"-I{INCLUDE}"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_python  # programs in C, no Python in them
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE.parents[1] / "pihub" / "_core" / "include"
 
