@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from pihub.domain.chat import Answer, Ask, Usage
+from pihub.domain.predict import CHARS_PER_TOKEN
 from pihub.errors import BudgetExceeded, PihubError
 from pihub.jobs.books import Books
 from pihub.jobs.remote import Remote
@@ -74,10 +75,29 @@ class Ends:
             state, why = "cancelled", ""
         self._store.change(
             [job.id], "sent", "running", "cancelled", state=state, ended=self._clock(),
-            result=result if state == "done" else None, input_tokens=max(1, prompt),
-            output_tokens=usage.output, cost=cost, error=why,
+            result=result if state == "done" else None,
+            input_tokens=job.input_tokens + max(1, prompt), output_tokens=usage.output,
+            cost=cost if cost < 0 else job.cost + cost, error=why,
             batch="" if state == "cancelled" else job.batch,
         )  # fmt: skip
+
+    def interrupted(self, job: Job) -> None:
+        """The hub ended while the upstream was asked. Its client was promised an answer, so it
+        is asked for again; what may have been made and is lost is on the job's bill with its
+        prompt, as a killed worker's calls are. Such a try counts if it was paid for: a hub
+        that ends again and again must not pay again and again.
+        """
+        if not self.known(job):
+            return
+        prompt = max(1, int(len(self._store.body(job.id)) / CHARS_PER_TOKEN))
+        cost = self._books.cost(job, self.kind(job), Usage(input=prompt), 0.0)
+        if cost > 0:
+            job = msgspec.structs.replace(
+                job, cost=job.cost + cost, input_tokens=job.input_tokens + prompt
+            )
+        why = "the hub ended while it was asked"
+        self.again(job, why + "; an answer that was paid for may be lost" * (cost != 0),
+                   counts=cost != 0)  # fmt: skip
 
     def again(self, job: Job, why: str, *, counts: bool = True) -> None:
         """Try once more, unless it was tried often enough or was cancelled."""
@@ -88,7 +108,7 @@ class Ends:
         self._books.release(job.id)
         self._store.change(
             [job.id], "sending", "sent", "running", state="queued", batch="", attempts=attempts,
-            error=why, held=0,
+            error=why, held=0, cost=job.cost, input_tokens=job.input_tokens,
         )  # fmt: skip
 
     def fail(self, job: Job, why: str) -> None:
@@ -97,7 +117,7 @@ class Ends:
         self._store.change([job.id], "cancelled", batch="")
         self._store.change(
             [job.id], "queued", "sending", "sent", "running", state="failed",
-            ended=self._clock(), error=why[:500],
+            ended=self._clock(), error=why[:500], cost=job.cost, input_tokens=job.input_tokens,
         )  # fmt: skip
 
     def asked(self, job: Job) -> Ask:

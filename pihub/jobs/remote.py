@@ -45,10 +45,15 @@ class Remote:
         """Of a whole chat. Raises Unsupported."""
         return self._request(ask, model, max_tokens)[2]
 
-    def ask(self, ask: Ask, model: str) -> Answer:
-        """One chat, whole. Raises UpstreamError and Unsupported."""
+    def ask(self, ask: Ask, model: str, once: str) -> Answer:
+        """One chat, whole. `once` names it: another hub behind this one, and whoever else
+        knows Idempotency-Key, gives a repeat the answer that it has made already.
+
+        Raises UpstreamError and Unsupported.
+        """
         path, headers, body = self._request(ask, model, None)
-        response = self._send("POST", path, [JSON_BODY, *headers, *self.auth], body)
+        headers = [JSON_BODY, *headers, *self.auth, ("idempotency-key", once)]
+        response = self._send("POST", path, headers, body)
         try:
             data = response.read_all(MOST_ANSWER)
         finally:

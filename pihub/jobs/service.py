@@ -113,7 +113,7 @@ class JobService:
         """One look at everything; whether anything is open."""
         now = self._clock()
         for job in self.store.in_state("running"):  # nothing is, between two steps
-            self._ends.again(job, "the hub ended meanwhile", counts=False)
+            self._ends.interrupted(job)
         self._expire(now)
         self._sending.find_lost(now)
         self._sending.send(now)
@@ -156,7 +156,7 @@ class JobService:
     def _ask_now(self, job: Job, ask: Ask, now: float) -> None:
         begun = time.monotonic()
         try:
-            answer = self._ends.remotes[job.upstream].ask(ask, job.model)
+            answer = self._ends.remotes[job.upstream].ask(ask, job.model, job.id)
         except UpstreamError as error:
             # What was not reached has not failed, and costs nothing to try.
             unreached = isinstance(error, UpstreamUnreachable)

@@ -38,6 +38,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ended: float = 0.0
     error: str = ""
     input_tokens: int = 0
+    """As `cost`: while it is open, of calls whose answers were lost."""
     output_tokens: int = 0
     cost: int = 0
     billed: int = 0
@@ -121,7 +122,7 @@ class JobStore:
         )  # fmt: skip
 
     def unbilled(self) -> list[Job]:
-        return self._some("WHERE input_tokens > 0 AND billed = 0", ())
+        return self._some("WHERE input_tokens > 0 AND billed = 0 AND ended > 0", ())
 
     def untold(self, now: float, limit: int = 100) -> list[Job]:
         return self._some(

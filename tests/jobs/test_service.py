@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,3 +202,71 @@ def test_a_fault_of_the_hub_is_not_paid_for_again_and_again(
     desk.service.step()
     assert desk.job(id_).state == "failed" and desk.ledger.held == {}
     assert [one["path"] for one in demo.log("claude")] == ["/v1/messages"]
+
+
+def interrupted(desk: Desk, id_: str) -> None:
+    """As SIGKILL leaves it, between the upstream's answer and the commit."""
+    assert desk.store.change([id_], "queued", state="running") == 1
+    desk.service.step()
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_and_on_the_bill(
+    desk: Desk, demo: Demo
+) -> None:
+    whole = desk.add(1, soon=1)
+    desk.work(whole)
+    id_ = desk.add(2, soon=1)
+    interrupted(desk, id_)
+    job, alone = desk.work(id_)[0], desk.job(whole)
+    assert (job.state, job.attempts) == ("done", 1)
+    assert job.cost > alone.cost > 0 and job.input_tokens > alone.input_tokens
+    assert desk.ledger.rows == {1: alone.cost, 2: job.cost} and desk.ledger.held == {}
+
+
+def test_a_hub_that_ends_again_and_again_does_not_pay_for_ever(desk: Desk, demo: Demo) -> None:
+    id_ = desk.add(1, soon=1, upstream="slow")
+    desk.service._ends.remotes["slow"] = desk.remote  # type: ignore[index]
+    desk.service._ends.reached = lambda name: False
+    for _ in range(SETTINGS.attempts):
+        assert desk.job(id_).state == "queued"
+        interrupted(desk, id_)
+    (job,) = desk.work(id_)
+    assert job.state == "failed" and "paid for may be lost" in job.error
+    assert desk.ledger.rows == {1: job.cost} and job.cost > 0
+    assert demo.log("claude") == []
+
+
+def test_one_that_was_interrupted_and_is_cancelled_is_paid_for(desk: Desk) -> None:
+    id_ = desk.add(1, soon=1)
+    desk.service._ends.reached = lambda name: False
+    interrupted(desk, id_)
+    assert desk.ledger.rows == {}, "it is still open"
+    desk.service.cancel(id_)
+    (job,) = desk.work(id_)
+    assert job.state == "cancelled" and desk.ledger.rows == {1: job.cost} and job.cost > 0
+
+
+def test_what_costs_nothing_is_asked_as_often_as_it_takes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.ledger, "cost", lambda *_: 0)
+    id_ = desk.add(1, soon=1)
+    desk.service._ends.reached = lambda name: False
+    for _ in range(SETTINGS.attempts + 1):
+        interrupted(desk, id_)
+    assert (desk.job(id_).state, desk.job(id_).attempts) == ("queued", 0)
+
+
+def test_a_call_has_a_name_that_its_repeat_has_too(desk: Desk) -> None:
+    seen: list[list[str]] = []
+
+    class Spy:
+        def request(self, *said: Any, **more: Any) -> Any:
+            seen.append([value for name, value in said[3] if name == "idempotency-key"])
+            return desk.remote.connector.request(*said, **more)
+
+    spied: Any = dataclasses.replace(desk.remote, connector=Spy())  # type: ignore[arg-type]
+    desk.service._ends.remotes["claude"] = spied  # type: ignore[index]
+    id_ = desk.add(1, soon=1)
+    desk.work(id_)
+    assert seen == [[id_]]
