@@ -4,6 +4,9 @@ A signal that breaks its rule for `after` seconds opens an alert of that rule an
 which there is one at a time, across restarts too. It closes when the signal was beyond
 `clear` for as long (at least HOLD). One that comes back within AGAIN is the same alert.
 
+An open alert says what is true now. That is kept in memory and written at its words and its
+end, or once in WRITE_EVERY, so that a number that moves each five seconds wears out no SD card.
+
 Each word to subscribers has a number, which is stored after the word was committed for
 delivery. A crash in between says it again under the same number: the delivery's
 deduplication drops it.
@@ -33,6 +36,8 @@ MOST_OPEN = 200
 """Open alerts; more are not opened. RAM: some 500 bytes each."""
 LONGEST_SILENCE = 30 * 86400
 PRUNE_EVERY = 3600.0
+WRITE_EVERY = 300.0
+"""Seconds, at least, between two writes of what an open alert says."""
 
 
 class Word(NamedTuple):
@@ -58,12 +63,20 @@ class View(NamedTuple):
 
     row: AlertRow
     silenced: bool
+    changed: int = 0
+    """Unix seconds of the last change of what it says, 0: none was seen by this process."""
 
 
 @dataclass
 class _Watched:
     broken_since: float | None = None
     well_since: float | None = None
+    said: Signal | None = None
+    """Of an open alert: the last signal that was not well again,"""
+    changed: int = 0
+    """since when that says so,"""
+    written: float = 0.0
+    """and when it was written last."""
 
 
 class AlertService:
@@ -143,6 +156,7 @@ class AlertService:
             watched.broken_since = None
             if not over(rule, signal.value):
                 watched.well_since = None
+                self._follow(row, watched, signal, now)
                 continue
             if watched.well_since is None:
                 watched.well_since = now
@@ -171,8 +185,25 @@ class AlertService:
         log.warning("alert %d, %s: %s", row.id, name, signal.text)
         return row
 
+    def _follow(self, row: AlertRow, watched: _Watched, signal: Signal, now: float) -> None:
+        """What is true of an open alert now."""
+        before = row.text if watched.said is None else watched.said.text
+        if signal.text != before:
+            watched.changed = int(now)
+        watched.said = signal
+        if signal.text != row.text and now - watched.written >= WRITE_EVERY:
+            watched.written = now
+            self._rows.change(self._now(row)[0])
+
+    def _now(self, row: AlertRow) -> tuple[AlertRow, int]:
+        """(as it is now, when that changed)"""
+        watched = self._watched.get((row.rule, row.subject))
+        if not row.open or watched is None or watched.said is None:
+            return row, 0
+        return row._replace(value=watched.said.value, text=watched.said.text), watched.changed
+
     def _close(self, row: AlertRow, now: float) -> None:
-        self._rows.change(row._replace(closed=max(int(now), 1)))
+        self._rows.change(self._now(row)[0]._replace(closed=max(int(now), 1)))
         log.info("alert %d, %s of %s: over", row.id, row.rule, row.subject)
 
     # ---- words --------------------------------------------------------------------------
@@ -180,10 +211,11 @@ class AlertService:
     def _speak(self, now: int) -> None:
         silences = self._rows.silences(now)
         shown = []
-        for row in self._rows.unsettled():
+        for kept in self._rows.unsettled():
+            row, changed = self._now(kept)
             quiet = is_silenced(row, silences)
             if row.open:
-                shown.append(View(row, quiet))
+                shown.append(View(row, quiet, changed))
             kind = self._due(row, quiet, now)
             if kind and self._tell(Word(row, kind, row.told + 1, now)):
                 self._rows.change(
@@ -216,14 +248,18 @@ class AlertService:
     ) -> list[View]:  # fmt: skip
         silences = self._rows.silences(int(self._clock()))
         rows = self._rows.page(count, before=before, after=after, open_only=open_only, rule=rule)
-        return [View(row, is_silenced(row, silences)) for row in rows]
+        return [self._view(row, silences) for row in rows]
 
     def one(self, number: int) -> View:
         """Raises NotFound."""
         row = self._rows.one(number)
         if row is None:
             raise NotFound(f"there is no alert {number}")
-        return View(row, is_silenced(row, self._rows.silences(int(self._clock()))))
+        return self._view(row, self._rows.silences(int(self._clock())))
+
+    def _view(self, kept: AlertRow, silences: Iterable[SilenceRow]) -> View:
+        row, changed = self._now(kept)
+        return View(row, is_silenced(row, silences), changed)
 
     def acknowledge(self, number: int, by: str) -> View:
         """Somebody cares for it: no more reminders. Raises NotFound."""

@@ -89,6 +89,38 @@ def test_between_the_bounds_it_stays_and_is_told_once(house: House) -> None:
     assert [view.row.closed > 0 for view in house.alerts.page(9)] == [True]
 
 
+def test_an_open_alert_says_what_is_true_now_and_since_when(house: House) -> None:
+    opened(house)
+    (view,) = house.alerts.open()
+    assert (view.row.text, view.changed) == ("85 degrees", 0)
+    house.at(91)
+    changed = int(house.now)
+    house.at(91)
+    for view in (*house.alerts.open(), *house.alerts.page(10), house.alerts.one(view.row.id)):
+        assert (view.row.text, view.row.value, view.changed) == ("91 degrees", 91, changed)
+    house.at(91, 3600)
+    assert house.said[-1].kind == "alert.reminder" and house.said[-1].alert.value == 91
+    house.at(70)
+    house.at(70, 60)
+    (view,) = house.alerts.page(10)
+    assert (view.row.open, view.row.text) == (False, "91 degrees"), "not that it is well again"
+
+
+def test_a_number_that_moves_is_not_written_each_time(house: House) -> None:
+    opened(house)
+    written: list[float] = []
+    change = house.rows.change
+    house.rows.change = lambda row: (written.append(row.value), change(row))[1]  # type: ignore[method-assign]
+    for n in range(100):
+        house.at(85 + n % 7 / 10)
+    assert 1 <= len(written) <= 3
+    house.start()
+    house.at(99)
+    house.start()
+    (row,) = house.rows.unsettled()
+    assert row.value == 99, "what a new process finds is not the first number"
+
+
 def test_a_restart_neither_opens_nor_tells_it_again(house: House) -> None:
     opened(house)
     house.start()

@@ -74,14 +74,16 @@ def _open(view: View, now: float) -> Line:
         fixed=(("rule", row.rule), ("subject", row.subject), ("seconds", SILENCE)),
         permission="health:write",
     )  # fmt: skip
-    state = "silenced" if view.silenced else "told" if row.told else "new"
+    state = "silenced" if view.silenced else "subscribers were told" if row.told else "new"
     by = f"{row.acknowledged_by} cares for it" if row.acknowledged else ""
+    changed = f"changed {words.ago(view.changed)}" if view.changed else ""
+    often = f"{row.times} times" if row.times > 1 else ""
     actions = (*(() if row.acknowledged else (care,)), *(() if view.silenced else (quiet,)))
     return Line(
         (
             Cell(row.text, f"{row.rule}, {row.subject}"),
             Cell(row.severity, tone=TONES.get(row.severity, "look")),
-            Cell(words.age(now - row.opened), f"{row.times} times" if row.times > 1 else ""),
+            Cell(words.age(now - row.opened), ", ".join(filter(None, (changed, often)))),
             Cell(by or state),
         ),
         actions,

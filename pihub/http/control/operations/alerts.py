@@ -16,7 +16,9 @@ from pihub.store.alerts import SilenceRow
 
 
 class AlertView(Output, frozen=True):
-    """Times in Unix seconds, null: not yet. `told`: how many words subscribers had of it."""
+    """Times in Unix seconds, null: not yet. `text` and `value` are those of now while it is open;
+    `changed`: when that was last another, null: not since the control process began. `told`:
+    how many words subscribers had of it."""
 
     id: int
     rule: str
@@ -26,6 +28,7 @@ class AlertView(Output, frozen=True):
     text: str
     value: float
     opened: int
+    changed: int | None
     closed: int | None
     times: int
     acknowledged: int | None
@@ -79,6 +82,7 @@ def _shown(view: View) -> AlertView:
         text=row.text,
         value=row.value,
         opened=row.opened,
+        changed=view.changed or None,
         closed=row.closed or None,
         times=row.times,
         acknowledged=row.acknowledged or None,
