@@ -79,8 +79,18 @@ class Unauthenticated(PihubError):
 
 
 class InvalidSignature(Unauthenticated):
-    """A webhook's signature or timestamp is wrong."""
+    """A webhook's signature is wrong."""
     code = "invalid_signature"
+
+
+class MissingSignature(InvalidSignature):
+    """A webhook's signature or timestamp is missing, or of a version that is not accepted."""
+    code = "missing_signature"
+
+
+class StaleSignature(InvalidSignature):
+    """A webhook's timestamp is more than five minutes off."""
+    code = "stale_signature"
 
 
 class LoginRequired(Unauthenticated):

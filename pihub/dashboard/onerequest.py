@@ -85,7 +85,7 @@ def build(
                 Card("Status", view["status"], view["reason"], tone=_tone(view["tone"])),
                 Card("Took", view["latency"], "to its last byte"),
                 Card("First content", words.milliseconds(told["first_token_ms"]),
-                     "since the request came"),
+                     "since the request came" if told["first_token_ms"] else "not told apart"),
                 Card("Cost", view["cost"],
                      f"saved {words.money(told['saved_usd'])}{view['sim'] and ', simulated'}"),
             )
@@ -165,7 +165,10 @@ def summary(found: RequestRow, way: list[Step]) -> str:
         said.append(f"waiting for a turn {words.milliseconds(length[QUEUE] / 1000)}")
     if length.get(CONNECT):
         said.append(f"a new connection {words.milliseconds(length[CONNECT] / 1000)}")
-    said.append(f"the hub itself {words.milliseconds(max(own, 0) / 1000)}")
+    if own > 0:
+        said.append(f"the hub itself {words.milliseconds(own / 1000)}")
+    if len(said) == 1:
+        return f"{said[0]}."
     return f"{said[0]}: {', '.join(said[1:])}."
 
 
@@ -191,15 +194,13 @@ def _decisions(
     same = f"/dashboard/requests?model={quote(model)}" if model else ""
     lines = (
         ("When", words.moment(found.ts_ns / 1e9), f"request id {found.rid:016x}", ""),
-        ("Asked for", model or str(told["route"]).replace("_", " "),
-         f"by {str(told['route']).replace('_', ' ')}", same),
+        ("Asked for", model or found.upstream or words.NONE,
+         f"by the route {str(told['route']).replace('_', ' ')}", same),
         ("Answered by", str(told["served_by"] or words.NONE), _attempts(found), ""),
         ("Why", reason.replace("-", " "), WHY.get(reason, ""), ""),
-        ("Cache", str(told["cache"]), "", ""),
+        ("Cache", str(told["cache"]).replace("none", "not asked"), "", ""),
         ("Error", str(told["error"] or "none").replace("_", " "), "", ""),
-        ("Tokens", f"{words.count(found.in_tok)} in, {words.count(found.out_tok)} out",
-         f"{words.count(found.cache_read_tok)} read from the vendor's cache"
-         + ("; counts are estimates" if told["estimated"] else ""), ""),
+        *_tokens(found, bool(told["estimated"])),
         *_spoken(found),
         ("Bytes", f"{words.size(times.bytes_in)} in, {words.size(times.bytes_out)} out", "", ""),
         ("Key", key, f"of the tenant {tenant}" if tenant else "",
@@ -212,6 +213,18 @@ def _decisions(
         "",
         links=(("Back to the requests", "/dashboard/requests"),),
     )
+
+
+def _tokens(found: RequestRow, estimated: bool) -> tuple[tuple[str, str, str, str], ...]:
+    if not found.in_tok and not found.out_tok:
+        return ()
+    notes = []
+    if found.cache_read_tok:
+        notes.append(f"{words.count(found.cache_read_tok)} read from the vendor's cache")
+    if estimated:
+        notes.append("counts are estimates")
+    counts = f"{words.count(found.in_tok)} in, {words.count(found.out_tok)} out"
+    return (("Tokens", counts, "; ".join(notes), ""),)
 
 
 def _spoken(found: RequestRow) -> tuple[tuple[str, str, str, str], ...]:

@@ -7,16 +7,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import falcon
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import DictLoader, Environment
 
 from pihub import __version__
 from pihub.dashboard import onerequest, words
 from pihub.dashboard.assets import Assets, StaticFile
 from pihub.dashboard.chart import charts, table
 from pihub.dashboard.entries import ENTRIES, menu
+from pihub.dashboard.faults import FaultPage
 from pihub.dashboard.feed import MOST_VIEWERS, Feed
 from pihub.dashboard.login import login_pages
 from pihub.dashboard.menu import Entry, ScreenPage
@@ -38,7 +39,7 @@ from pihub.security.opening import Control
 from pihub.store.rows import Reports
 
 HERE = Path(__file__).parent
-DOORS = ("login", "setup", "welcome")
+DOORS = ("login", "setup", "welcome", "fault")
 """Pages without a menu: what it leads to is not open yet."""
 MOST_KEYS = 200
 RETRY = 10
@@ -63,12 +64,20 @@ class Services(Protocol):
     def of_tenant(self, number: int) -> Services: ...
 
 
+class Pages(NamedTuple):
+    """What the control application takes over."""
+
+    routes: list[tuple[str, object]]
+    """(URI template, resource)"""
+    fault: FaultPage
+
+
 def pages(
     services: Services,
     stop: threading.Event,
     sources: Callable[[Services], Sources] | None = None,
-) -> list[tuple[str, object]]:
-    """(URI template, resource); streams end within two seconds of `stop`.
+) -> Pages:
+    """Streams end within two seconds of `stop`.
 
     `sources`: what the screens look at; without it there are none (tests of single pages).
     """
@@ -77,7 +86,7 @@ def pages(
     entries = ENTRIES if sources is not None else ()
     templates = Templates(assets, entries)
     seen = None if sources is None else sources(services)
-    return [
+    routes: list[tuple[str, object]] = [
         ("/dashboard", Overview(feed, templates, seen)),
         ("/dashboard/", Moved()),
         ("/dashboard/events", Events(feed)),
@@ -88,6 +97,7 @@ def pages(
         *([] if services.control is None else login_pages(services.control, templates)),
         *([] if services.control is None else welcome(services, services.control, templates)),
     ]
+    return Pages(routes, FaultPage(templates))
 
 
 def _standing(services: Services) -> Callable[[], Iterable[Alert]]:
@@ -107,12 +117,16 @@ class Templates:
     def __init__(self, assets: Assets, entries: tuple[Entry, ...] = ()) -> None:
         self._entries = entries
         self._jinja = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            # All are read now: while the package is upgraded, the files are of another version.
+            loader=DictLoader(
+                {one.name: one.read_text("utf-8") for one in (HERE / "templates").iterdir()}
+            ),
             autoescape=True,
             auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._jinja.filters["soft"] = words.soft
         self._jinja.globals.update(
             asset=assets.url,
             build=assets.build,
@@ -134,8 +148,10 @@ class Templates:
         guard(resp)
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("cache-control", "no-store")
-        text = self._jinja.get_template(name).render(**values)
-        resp.data = text.encode("utf-8", "replace")
+        resp.data = self.text(name, **values).encode("utf-8", "replace")
+
+    def text(self, name: str, **values: Any) -> str:
+        return self._jinja.get_template(name).render(**values)
 
 
 class Overview:
@@ -264,7 +280,8 @@ class OneRequest:
             services = services.of_tenant(actor.tenant)
         found = services.store.one(number)
         if found is None:
-            raise NotFound("this request is not kept (any more): store.retention_days")
+            gone = "this request is not kept, or not any more; store.retention_days says how long"
+            raise NotFound(gone)
         key = next((one for one in services.keys.list() if one.id == found[0].key), None)
         name, tenant = ("none", "") if key is None else (key.name, key.tenant_name)
         host = f"{req.forwarded_scheme}://{req.forwarded_host}"

@@ -124,6 +124,28 @@ class Bars:
     def top(self) -> float:
         return max((max(one.value, one.second) for one in self.bars), default=0.0) or 1.0
 
+    @property
+    def top_text(self) -> str:
+        """The highest bar's number."""
+        for one in self.bars:
+            if one.value == self.top:
+                return one.text
+            if one.second == self.top:
+                return one.second_text
+        return ""
+
+    @property
+    def single(self) -> str:
+        """Where fewer than two steps have anything: the sentence that says more than a chart."""
+        some = [one for one in self.bars if one.value or one.second]
+        if not some:
+            return "Nothing yet."
+        if len(some) > 1:
+            return ""
+        one = some[0]
+        told = zip(self.series, (one.text, one.second_text), strict=False)
+        return f"All of it at {one.label}: {', '.join(f'{n.lower()} {t}' for n, t in told if t)}."
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -19,10 +19,23 @@ GONE_MS = 20_000
 HELD = {"open": "taken out by hand", "closed": "kept in use by hand"}
 UPSTREAMS, SYSTEM = "/dashboard/upstreams", "/dashboard/system"
 HEALTH = "/dashboard/health"
+ACT = {
+    "dead_letters": "/dashboard/webhooks?state=dead",
+    "budget_soft": "/dashboard/costs",
+    "budget_hard": "/dashboard/costs",
+    "budget_ask": "/dashboard/costs",
+    "budget_hours": "/dashboard/costs",
+    "unknown_price": "/dashboard/costs",
+    "cache_writes": "/dashboard/costs",
+    "temperature": SYSTEM,
+    "disk_days": SYSTEM,
+    "memory_hours": SYSTEM,
+}
+"""Where to act on a measure, if that is not the page of health."""
 FAILED = "/dashboard/requests?show=errors"
 GRAVE = {"critical": DOWN, "warning": LOOK}
 """Tones of severities; others are only mentioned."""
-SEEN = frozenset({"breaker_open", "failing", "records_lost"})
+SEEN = frozenset({"breaker_open", "failing", "records_lost", "offline"})
 """Measures of rules that the live picture tells by itself, and sooner."""
 BEHIND = 4_096
 """Half a worker's ring of records."""
@@ -34,11 +47,11 @@ Alert = dict[str, str]
 def standing(service: AlertService) -> list[Alert]:
     """Open alerts that nobody cares for and nobody silenced; no query."""
     return [
-        _alert(GRAVE.get(row.severity, IDLE), row.text, HEALTH)
-        for row, silenced in service.open()
-        if not silenced
-        and not row.acknowledged
-        and (rule := service.rules.get(row.rule))
+        _alert(GRAVE.get(one.row.severity, IDLE), one.row.text, ACT.get(rule.measure or "", HEALTH))
+        for one in service.open()
+        if not one.silenced
+        and not one.row.acknowledged
+        and (rule := service.rules.get(one.row.rule))
         and rule.measure not in SEEN
     ]
 
@@ -47,7 +60,7 @@ def alerts(picture: Mapping[str, Any], more: Iterable[Alert] = ()) -> list[Alert
     """What is not as it should be, the worst first; empty if there is nothing to say."""
     found = [
         *more,
-        *_upstreams(picture["upstreams"]),
+        *_upstreams(picture["upstreams"], picture["outage"]["offline"]),
         *_processes(picture["processes"]),
         *_errors(picture["now"]),
         *_records(picture["recorder"], picture["totals"], picture["money"]),
@@ -61,10 +74,12 @@ def overall(found: Sequence[Alert]) -> str:
     return WELL if worst == IDLE else worst
 
 
-def upstream_tone(one: Mapping[str, Any]) -> tuple[str, str]:
+def upstream_tone(one: Mapping[str, Any], offline: bool = False) -> tuple[str, str]:
     """(tone, word) of an upstream or API."""
     if one.get("held"):
         return LOOK, HELD[one["held"]]
+    if offline and one["outside"]:
+        return LOOK, "offline, not asked"
     if one["state"] == "open":
         return DOWN, "breaker open"
     if one["state"] == "half-open":
@@ -84,7 +99,9 @@ def process_tone(one: Mapping[str, Any]) -> tuple[str, str]:
     return WELL, "alive"
 
 
-def _upstreams(found: Sequence[Mapping[str, Any]]) -> list[Alert]:
+def _upstreams(all_of_them: Sequence[Mapping[str, Any]], offline: bool) -> list[Alert]:
+    """While the hub is offline, breakers of what lies outside say nothing new."""
+    found = [one for one in all_of_them if not (offline and one["outside"])]
     targets = [one for one in found if one["kind"] != "api"]
     if targets and all(one["state"] == "open" for one in targets):
         return [_alert(DOWN, "No upstream can be called: all their breakers are open.", UPSTREAMS)]

@@ -35,12 +35,17 @@ def view(picture: Mapping[str, Any], standing: Iterable[Alert] = ()) -> View:
     """`picture`: insight.live's document; `standing`: open alerts."""
     found = alerts(picture, standing)
     tone = overall(found)
+    outage = picture["outage"]
+    headline = HEADLINES[tone]
+    if outage["offline"] and tone != DOWN:
+        tone, headline = LOOK, "Offline"
     simulated = [one["name"] for one in picture["upstreams"] if one["simulated"]]
     return {
         "at": picture["at"],
         "tone": tone,
         "texts": {
-            "headline": HEADLINES[tone],
+            "headline": headline,
+            **_outage(outage, picture["upstreams"], picture["at"]),
             **_traffic(picture),
             **_money(picture),
             **_cache(picture),
@@ -48,7 +53,7 @@ def view(picture: Mapping[str, Any], standing: Iterable[Alert] = ()) -> View:
             "simulated": _simulated(simulated),
         },
         "alerts": found,
-        "upstreams": [upstream(one) for one in picture["upstreams"]],
+        "upstreams": [upstream(one, outage["offline"]) for one in picture["upstreams"]],
         "processes": [process(one) for one in picture["processes"]],
         "requests": [row(one) for one in picture["requests"][:ROWS]],
     }
@@ -127,16 +132,52 @@ def _foot(picture: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _outage(
+    outage: Mapping[str, Any], upstreams: Sequence[Mapping[str, Any]], now: float
+) -> dict[str, str]:
+    """Since when the hub is offline and why, who is asked meanwhile, what became of requests."""
+    if not outage["offline"]:
+        return {"outage": "", "outage_sub": ""}
+    since = outage["since"] or now
+    why = "nothing outside is reached"
+    if outage["mode"] == "on":
+        why = "set by hand"
+        if outage["until"]:
+            why += f", for {words.age(max(0.0, outage['until'] - now))} more"
+    here = [one["name"] for one in upstreams if one["kind"] != "api" and not one["outside"]]
+    away = [one["name"] for one in upstreams if one["outside"]]
+    asked = f"{_listed(away)} {'is' if len(away) == 1 else 'are'} not asked. " if away else ""
+    local = _listed([*here, "kept answers"]) if here else "Kept answers"
+    answers = outage["answers"]
+    so_far = (
+        (answers["kept"], "by kept answers past their time"),
+        (answers["local"], "by local models instead"),
+        (answers["queued"], "queued for later"),
+        (answers["refused"], "refused"),
+    )
+    told = ", ".join(f"{words.count(number)} {what}" for number, what in so_far if number)
+    return {
+        "outage": f"Offline for {words.age(max(0.0, now - since))}, since "
+        f"{words.clock(since)[:5]}: {why}.",
+        "outage_sub": f"{asked}{local} serve on."
+        + (f" So far {told}." if told else " No request has needed the line yet."),
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a · a and b · a, b and c"""
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+
+
 def _simulated(names: Sequence[str]) -> str:
     if not names:
         return ""
-    listed = " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
-    return f"{listed} {'is' if len(names) == 1 else 'are'} simulated"
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} simulated"
 
 
-def upstream(one: Mapping[str, Any]) -> dict[str, str]:
+def upstream(one: Mapping[str, Any], offline: bool = False) -> dict[str, str]:
     """A row of the list of upstreams and APIs."""
-    tone, word = upstream_tone(one)
+    tone, word = upstream_tone(one, offline)
     rate = one["success_rate"]
     return {
         "name": one["name"],
@@ -144,7 +185,7 @@ def upstream(one: Mapping[str, Any]) -> dict[str, str]:
         "sim": "simulated" if one["simulated"] else "",
         "tone": tone,
         "word": word,
-        "breaker": f"breaker {one['state']}",
+        "breaker": "" if one["state"] in word else f"breaker {one['state']}",
         "success": f"{words.percent(rate)} succeed" if rate is not None else "",
         "calls": words.many(one["calls"], "call"),
         "failures": f"{words.count(one['failures'])} failed" if one["failures"] else "",
@@ -163,7 +204,8 @@ def process(one: Mapping[str, Any]) -> dict[str, str]:
         "pid": f"pid {one['pid']}",
         "rss": words.size(one["rss_bytes"]),
         "requests": "" if control else words.count(one["requests"]),
-        "busy": "" if control else f"{one['in_flight']} / {one['streams']}",
+        "busy": "" if control else words.count(one["in_flight"]),
+        "streams": words.many(one["streams"], "stream") if one["streams"] else "",
     }
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
+from markupsafe import Markup, escape
+
 NONE = "–"
+_LONG = re.compile(r"\S{12,}")
+_JOINTS = re.compile(r"(?<=[\w)])([._/:=-]+)(?=\w)|(?<=[a-z])(?=[A-Z])")
 
 
 def count(value: float) -> str:
@@ -76,7 +81,7 @@ def size(number: float | None) -> str:
     """Bytes in steps of 1000: 41 kB · 37 MB"""
     if number is None:
         return NONE
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, step in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= step:
             value = number / step
             return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
@@ -110,6 +115,14 @@ def countdown(seconds: float) -> str:
 def many(number: int, one: str, more: str = "") -> str:
     """1 request · 2 requests"""
     return f"{count(number)} {one if number == 1 else more or one + 's'}"
+
+
+def soft(text: str) -> Markup:
+    """Escaped; long names may go on in the next line behind a joint (`upstreams.|ollama.|timers`),
+    not within a word. What is copied is the text alone."""
+    return Markup(  # noqa: S704 - each piece is escaped
+        _LONG.sub(lambda word: _JOINTS.sub(r"\g<0><wbr>", word[0]), str(escape(text)))
+    )
 
 
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from pihub.domain.event import reason_word
+from pihub.insight.outage import Outage
 from pihub.insight.recorder import Recorder
 from pihub.insight.window import Buckets, Sample, Window
 from pihub.shared.events import CacheState, Flag
@@ -42,6 +43,8 @@ class UpstreamInfo(NamedTuple):
 
     kind: str
     simulated: bool = False
+    outside: bool = False
+    """It is not asked while the hub is offline."""
 
 
 class Live:
@@ -61,6 +64,7 @@ class Live:
         self._store = store
         self._recorder = recorder
         self._window = Window()
+        self._outage = Outage(state)
         self._started = time.time()
         self._changed = threading.Condition()
         self._building = threading.Lock()
@@ -136,6 +140,7 @@ class Live:
             "now": self._now(),
             "totals": totals,
             "money": self._money(),
+            "outage": self._outage.picture(),
             "upstreams": self._upstream_list(),
             "processes": self._processes(),
             "cache": self._state.cache.stats(),
@@ -196,6 +201,7 @@ class Live:
                     "name": name,
                     "kind": info.kind,
                     "simulated": info.simulated,
+                    "outside": info.outside,
                     **one,
                     "success_rate": round(int(one["ok"]) / tried, 4) if tried else None,
                 }

@@ -12,6 +12,7 @@ from pihub.insight.cache_study import CacheStudy
 from pihub.insight.dns import DnsPublisher
 from pihub.insight.live import Live, UpstreamInfo
 from pihub.insight.recorder import CONTROL_ROW, Recorder
+from pihub.settings.routing_rules import local
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
 from pihub.shared.memory import EVERY, MemoryManager
@@ -111,8 +112,10 @@ class Observers:
 
 def upstream_info(settings: Settings) -> dict[str, UpstreamInfo]:
     """All upstreams, then all APIs: the order of their rows in the arena."""
+    here = local(settings)
     found = {
-        name: UpstreamInfo(one.kind, one.simulated) for name, one in settings.upstreams.items()
+        name: UpstreamInfo(one.kind, one.simulated, name not in here)
+        for name, one in settings.upstreams.items()
     }
     return found | {name: UpstreamInfo("api") for name in settings.apis}
 

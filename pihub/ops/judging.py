@@ -63,7 +63,7 @@ def judge_box(one: BoxSeen) -> Score:
 def _upstream(one: UpstreamSeen) -> Iterable[Part]:
     up = 1.0 - one.open_share
     yield Part(
-        "availability", 30, up, f"{up:.0%} of the last 5 minutes",
+        "availability", 30, up, f"{100 * up:.0f} % of the last 5 minutes",
         "" if up == 1 else f"bring {one.name} back: its breaker opens while calls fail",
     )  # fmt: skip
     rate = one.failures / one.calls if one.calls else None
@@ -71,7 +71,7 @@ def _upstream(one: UpstreamSeen) -> Iterable[Part]:
     yield Part(
         "errors", 30, None if rate is None else falling(rate, 0.01, 0.25),
         "not called lately" if rate is None else f"{one.failures} of {one.calls} calls{late}",
-        f"see why calls of {one.name} fail: its own log, then upstreams.{one.name}.timers"
+        f"see why calls of {one.name} fail: its failed requests, its own log, its timers"
         if rate is not None and rate > 0.01 else "",
     )  # fmt: skip
     slow = None if one.latency is None else one.latency.ratio

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from pihub.errors import InvalidSignature
+from pihub.errors import InvalidSignature, MissingSignature, StaleSignature
 
 WINDOW_MS = 300_000
 _MILLIS = re.compile(r"[0-9]{13}")
@@ -59,7 +59,7 @@ def hubspot(versions: Iterable[str]) -> Verify:
         given = request.headers.get("x-hubspot-signature", "")
         version = request.headers.get("x-hubspot-signature-version", "v1").lower()
         if version not in accepted or version not in ("v1", "v2"):
-            raise InvalidSignature("the event's signature has a version that is not accepted")
+            raise MissingSignature("the event's signature has a version that is not accepted")
         source = secret + request.body
         if version == "v2":
             source = secret + request.method.encode() + request.url.encode() + request.body
@@ -111,7 +111,7 @@ def standard(secret: bytes, request: Signed) -> None:
     _fresh(_millis(stamp), request.now_ms)
     name = request.headers.get("webhook-id", "")
     if not name:
-        raise InvalidSignature("the event has no webhook-id")
+        raise MissingSignature("the event has no webhook-id")
     listed = request.headers.get("webhook-signature", "").split(" ")
     _any(standard_signature(secret, name, stamp, request.body), listed)
 
@@ -151,17 +151,21 @@ def _millis(seconds: str) -> int | None:
 
 def _fresh(stamp_ms: int | None, now_ms: int) -> None:
     if stamp_ms is None:
-        raise InvalidSignature("the event has no valid timestamp")
+        raise MissingSignature("the event has no valid timestamp")
     if abs(now_ms - stamp_ms) > WINDOW_MS:
-        raise InvalidSignature("the event's timestamp is more than five minutes off")
+        raise StaleSignature("the event's timestamp is more than five minutes off")
 
 
 def _same(wanted: str, given: str) -> None:
+    if not given:
+        raise MissingSignature("the event has no signature")
     if not hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace")):
         raise InvalidSignature("the event's signature is wrong")
 
 
 def _any(wanted: str, listed: list[str]) -> None:
+    if not any(listed):
+        raise MissingSignature("the event has no signature")
     # All are compared, so that the time does not tell which came near.
     found = [
         hmac.compare_digest(wanted.encode(), one.encode("utf-8", "replace"))

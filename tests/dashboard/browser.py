@@ -21,11 +21,12 @@ NARROW = {"width": 320, "height": 700}
 PATIENCE = 15_000
 """Milliseconds."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-BROKEN = """[...document.querySelectorAll("main .list th, main .list td, main .requests td")]
-.flatMap((cell) => {
+def torn(cells: str, word: str) -> str:
+    """An expression: the words, as the pattern says what one is, that stand on two lines."""
+    script = """[...document.querySelectorAll("CELLS")].flatMap((cell) => {
   const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), found = [];
   while (texts.nextNode()) {
-    for (const word of texts.currentNode.data.matchAll(/[^\\s\\/-]{2,24}/g)) {
+    for (const word of texts.currentNode.data.matchAll(/WORD/g)) {
       const range = document.createRange();
       range.setStart(texts.currentNode, word.index);
       range.setEnd(texts.currentNode, word.index + word[0].length);
@@ -35,7 +36,16 @@ BROKEN = """[...document.querySelectorAll("main .list th, main .list td, main .r
   }
   return found;
 })"""
-"""Words in tables that stand on two lines."""
+    return script.replace("CELLS", cells).replace("WORD", word)
+
+
+BROKEN = torn("main .list th, main .list td, main .requests td", r"[^\s\/-]{2,24}")
+"""In tables."""
+TORN = torn("main .card dd, main .card dt", "[A-Z]?[a-z0-9]{2,18}")
+"""In cards, where a long name may go on behind a joint."""
+SPILT = """[...document.querySelectorAll("main .card dd, main .card dt")]
+.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+"""Texts that stand out of their cards."""
 LIVE = "document.querySelector('[data-live]').dataset.live"
 
 Open = Callable[..., Page]

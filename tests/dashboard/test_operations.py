@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pihub.cli.control_client import call
-from tests.dashboard.browser import join, seated, until
+from tests.dashboard.browser import PHONE, SPILT, TORN, join, seated, until
 from tests.dashboard.test_accessibility import serious
-from tests.system.hookparts import CONFIG, ENV, Subscriber, event, post
+from tests.system.hookparts import CONFIG, ENV, Subscriber, event, post, signed
 from tests.system.hub import HubProcess, Upstreams
 
 TARGETS = """
@@ -60,12 +61,35 @@ def test_a_dead_letter_is_looked_at_and_sent_again(
     page.click("text=contact.propertyChange >> nth=0")
     page.wait_for_url("**/dashboard/webhooks?event=1")
     assert '"objectId": 11' in page.inner_text("pre")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert page.evaluate(SPILT) == page.evaluate(TORN) == [], "a long kind of event fits its card"
     receiver.status = 200
     page.click("button:has-text('Send it again')")
     until(page, "document.querySelector('main').innerText.includes('delivered')")
     assert [one["data"]["objectId"] for one in receiver.done] == [11]
     page.goto(f"{office.url}/dashboard/webhooks?state=dead")
     assert "None." in page.inner_text("main")
+
+
+def test_refused_signatures_are_told_with_their_source_and_why(
+    page: Page, office: HubProcess
+) -> None:
+    body = json.dumps([event(9, 11)]).encode()
+    stale = {**signed(body), "x-hubspot-request-timestamp": "1700000000000"}
+    assert office.request("POST", "/webhooks/code", body).status == 401
+    for fields in (signed(body + b" "), stale):
+        assert office.request("POST", "/webhooks/hubspot", body, **fields).status == 401
+    page.goto(f"{office.url}/dashboard/webhooks")
+    row = page.locator("section:has-text('Senders') tr", has_text="/webhooks/hubspot")
+    until(page, "document.querySelector('.cards').innerText.includes('Refused, 24 h\\n3')")
+    assert "its timestamp is more than five minutes off" in row.inner_text()
+    other = page.locator("section:has-text('Senders') tr", has_text="/webhooks/code")
+    assert "not signed as its kind signs" in other.inner_text()
+    assert serious(page) == []
+    row.get_by_role("link", name="2").click()
+    page.wait_for_url("**/dashboard/requests?route=webhook*")
+    assert page.locator("tbody tr").count() == 2
+    assert "stale signature" in page.inner_text("tbody")
 
 
 def test_a_rule_is_silenced_and_the_silence_ended(page: Page, office: HubProcess) -> None:

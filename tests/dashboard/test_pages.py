@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ import falcon
 import pytest
 from falcon.testing import Result, TestClient
 
-from pihub.dashboard.pages import pages
+from pihub.dashboard.pages import HERE, pages
 from pihub.dashboard.policy import CSP
 from pihub.dashboard.view import view
 from pihub.http.control.routes import build_control_app
@@ -67,7 +69,8 @@ def client(parts: Parts) -> TestClient:
     nothing: Any = None
     no_keys: Any = SimpleNamespace(list=list)
     services = ControlServices(no_keys, parts.store, parts.live, nothing, nothing, nothing, nothing)
-    app = build_control_app(services, pages(services, threading.Event()))
+    routes, fault = pages(services, threading.Event())
+    app = build_control_app(services, routes, fault=fault)
     return TestClient(app, headers={"host": "localhost"})
 
 
@@ -204,7 +207,8 @@ def test_templates_and_texts_name_the_same_fields(client: TestClient, parts: Par
     fields = {str(node.attributes["data-f"]) for node in page.nodes if "data-f" in node.attributes}
     rows = [*found["upstreams"], *found["requests"]]
     known = {name for one in rows for name in one}
-    known |= {"text", "rss", "requests", "busy", "pid"}  # alerts and processes: none here
+    # Alerts and processes: there are none here.
+    known |= {"text", "rss", "requests", "busy", "pid", "streams"}
     assert fields <= known
 
 
@@ -261,3 +265,45 @@ def test_a_trailing_slash_leads_to_the_page(client: TestClient) -> None:
 def test_writing_is_not_offered(client: TestClient) -> None:
     for path in ("/dashboard", "/dashboard/events", "/dashboard/requests"):
         assert client.simulate_post(path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path, status, says",
+    [
+        ("/dashboard/requests/4711", 404, "This request is not kept, or not any more"),
+        ("/dashboard/nowhere", 404, "There is nothing here"),
+        ("/dashboard/requests?status=9", 400, "The address is not right"),
+    ],
+)
+def test_people_get_a_page_where_something_failed(
+    client: TestClient, path: str, status: int, says: str
+) -> None:
+    found = client.simulate_get(path, headers={"accept": "text/html,*/*;q=0.8"})
+    assert found.status_code == status
+    assert found.headers["content-type"].startswith("text/html")
+    assert found.headers["content-security-policy"] == CSP
+    page = Page(found.text)
+    assert says in " ".join(page.text)
+    assert {"href": "/dashboard"} in page.all("a"), "it leads on"
+    told = client.simulate_get(path, headers={"accept": "application/json"})
+    assert told.status_code == status
+    assert told.headers["content-type"] == "application/problem+json"
+
+
+def test_no_template_is_read_after_the_start(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While the package is upgraded its files are of another version than the process."""
+    nothing: Any = None
+    no_keys: Any = SimpleNamespace(list=list)
+    services = ControlServices(no_keys, parts.store, parts.live, nothing, nothing, nothing, nothing)
+    copy = tmp_path / "dashboard"
+    shutil.copytree(HERE, copy)
+    monkeypatch.setattr("pihub.dashboard.pages.HERE", copy)
+    routes, fault = pages(services, threading.Event())
+    shutil.rmtree(copy)
+    client = TestClient(
+        build_control_app(services, routes, fault=fault), headers={"host": "localhost"}
+    )
+    for path in ("/dashboard", "/dashboard/requests"):
+        assert client.simulate_get(path).status_code == 200

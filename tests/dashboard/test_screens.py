@@ -18,6 +18,8 @@ from tests.dashboard.browser import (
     NARROW,
     OVERFLOW,
     PHONE,
+    SPILT,
+    TORN,
     Open,
     ask,
     join,
@@ -43,6 +45,7 @@ def test_every_screen_fits_and_everybody_can_use_it(
     assert serious(page) == []
     assert page.evaluate(OVERFLOW) <= 0
     assert viewport is PHONE or page.evaluate(BROKEN) == []
+    assert page.evaluate(SPILT) == page.evaluate(TORN) == []
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     assert page.evaluate(OVERFLOW) <= 0
 

@@ -86,3 +86,18 @@ def test_one_and_many() -> None:
     assert words.many(1, "request") == "1 request"
     assert words.many(2, "request") == "2 requests"
     assert words.many(0, "entry", "entries") == "0 entries"
+
+
+@pytest.mark.parametrize(
+    "text, html",
+    [
+        ("upstreams.ollama.timers", "upstreams.<wbr>ollama.<wbr>timers"),
+        ("contact.propertyChange", "contact.<wbr>property<wbr>Change"),
+        ("of 1.1 GB (machine.write_budget)", "of 1.1 GB (machine.<wbr>write_<wbr>budget)"),
+        ("12.34", "12.34"),
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+    ],
+)
+def test_long_names_break_behind_a_joint_and_stay_text(text: str, html: str) -> None:
+    assert str(words.soft(text)) == html
+    assert "<" not in str(words.soft(text)).replace("<wbr>", "")

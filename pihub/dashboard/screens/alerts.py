@@ -11,11 +11,15 @@ from pihub.settings.alerts import AlertRule
 from pihub.store.alerts import SilenceRow
 
 PAST = 20
+NOBODY = (
+    "They are told nowhere but here: a subscriber with sources = [\"pihub\"] would hear of each."
+)
 SILENCE = 4 * 3600
 TONES: dict[str, Tone] = {"critical": "down", "warning": "look", "note": "idle"}
 
 
-def alert_tables(alerts: AlertService) -> tuple[Table, ...]:
+def alert_tables(alerts: AlertService, told: bool) -> tuple[Table, ...]:
+    """`told`: somebody subscribes to them."""
     now = time.time()
     views = alerts.page(100, open_only=True)
     past = [view for view in alerts.page(PAST * 2) if not view.row.open][:PAST]
@@ -23,8 +27,9 @@ def alert_tables(alerts: AlertService) -> tuple[Table, ...]:
         Table(
             "Open alerts",
             ("What", "How grave", "Since", "State"),
-            tuple(_open(view, now) for view in views),
+            tuple(_open(view, now, told) for view in views),
             "None: nothing asks for you.",
+            note="" if told else NOBODY,
         ),
         Table(
             "Past alerts",
@@ -64,7 +69,7 @@ def alert_tables(alerts: AlertService) -> tuple[Table, ...]:
     )
 
 
-def _open(view: View, now: float) -> Line:
+def _open(view: View, now: float, told: bool) -> Line:
     row = view.row
     care = Action(
         "I care for it", "POST", f"/alerts/{row.id}/acknowledge", permission="health:write"
@@ -74,7 +79,8 @@ def _open(view: View, now: float) -> Line:
         fixed=(("rule", row.rule), ("subject", row.subject), ("seconds", SILENCE)),
         permission="health:write",
     )  # fmt: skip
-    state = "silenced" if view.silenced else "subscribers were told" if row.told else "new"
+    said = "subscribers were told" if told and row.told else "open"
+    state = "silenced" if view.silenced else said
     by = f"{row.acknowledged_by} cares for it" if row.acknowledged else ""
     changed = f"changed {words.ago(view.changed)}" if view.changed else ""
     often = f"{row.times} times" if row.times > 1 else ""

@@ -43,7 +43,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                     for one in rows
                 ),
                 "Nobody has changed anything yet.",
-                note="Rows are never changed; `pihub audit verify` proves it.",
+                note="Rows are never changed; the command pihub audit verify proves it.",
                 links=(("All fields, as the API gives them", "/admin/api/v1/audit"),),
             ),
         ),

@@ -38,6 +38,13 @@ NO_MODEL = "no model: APIs, webhooks, refused"
 PAID, SAVED = "/dashboard/requests?show=paid", "/dashboard/requests?show=saved"
 
 
+AT_LIMIT = {
+    "refuse": "requests are refused at the limit",
+    "downgrade": "cheaper models answer near the limit",
+    "ask": "asks for more at the limit",
+}
+
+
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     now = datetime.now()  # noqa: DTZ005 - the owner's days
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -118,7 +125,7 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
         lines.append(
             Line(
                 (
-                    Cell(f"{budget.scope} {label}".strip(), budget.at_limit),
+                    Cell(f"{budget.scope} {label}".strip(), AT_LIMIT[budget.at_limit]),
                     Cell(word, tone=tone),
                     Cell(_of(state.spent_day, budget.day_nano, state.extra_day)),
                     Cell(_of(state.spent_month, budget.month_nano, state.extra_month)),
@@ -142,7 +149,8 @@ def _budgets(states: list[BudgetState], sources: Sources) -> Table:
                     Field("per_day_usd", "USD a day", "number"),
                     Field("per_month_usd", "USD a month", "number"),
                     Field("at_limit", "At the limit", "select", "refuse",
-                          ("refuse", "downgrade", "ask")),
+                          tuple((name, name if name == text else f"{name}: {text}")
+                                for name, text in AT_LIMIT.items())),
                 ),
                 permission="budgets:write",
             ),

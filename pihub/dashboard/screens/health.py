@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Card, Cards, Cell, Line, Part, Plot, Screen, Table, Text, Tone
@@ -20,7 +21,7 @@ from pihub.ops.vitals import Vitals
 
 HOURS = 24
 MOST = HOURS * 12
-HERE = "/dashboard/health"
+HERE, SYSTEM = "/dashboard/health", "/dashboard/system"
 TELLING = 1000
 """Requests from which on bytes by request mean something: before, empty tables are most."""
 SOON = 7 * 86400.0
@@ -30,11 +31,13 @@ NAMES = {"disk": "Free disk", "memory": "Free memory", "temperature": "Temperatu
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     vitals: Vitals = sources.services.health
     report = vitals.watch.report
-    alerts = alert_tables(vitals.alerts)
+    told = any("pihub" in one.sources for one in sources.loaded.settings.subscribers.values())
+    alerts = alert_tables(vitals.alerts, told)
     if report is None:
         wait = "Health is judged for the first time within a few seconds."
         return Screen("Health & forecast", alerts, refresh=5, notes=(wait,))
     scores = (report.box, *report.upstreams)
+    keys = {str(key.id): key.name for key in sources.known_keys()}
     return Screen(
         "Health & forecast",
         (
@@ -44,7 +47,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             Table(
                 "Forecasts",
                 ("What", "#Now", "#Limit", "#Trend a day", "Limit reached"),
-                tuple(_forecast(one) for one in report.forecasts),
+                tuple(_forecast(one, keys) for one in report.forecasts),
                 "This machine gives no readings.",
                 note="By robust trends over the time in the last column; none is carried on for "
                 "more than 30 times as long as it was seen.",
@@ -69,6 +72,7 @@ def _card(one: Score) -> Card:
     label = "This box" if one.name == "box" else one.name
     return Card(
         label, words.NONE if one.value is None else f"{one.value} of 100", advice,
+        SYSTEM if one.name == "box" else f"/dashboard/requests?show=errors&model={quote(one.name)}",
         tone=tone(one.value) if tone(one.value) in ("look", "down") else "",
     )  # fmt: skip
 
@@ -103,9 +107,19 @@ def _parts(one: Score, everything: bool) -> Iterator[Line]:
         )
 
 
-def _forecast(one: Forecast) -> Line:
+def _named(name: str, keys: Mapping[str, str]) -> str:
+    """`budget key:1 day` is of a key with a name."""
+    if not name.startswith("budget "):
+        return NAMES.get(name, name.capitalize())
+    whose, _, period = name.removeprefix("budget ").rpartition(" ")
+    scope, _, who = whose.partition(":")
+    who = keys.get(who, who) if scope == "key" else who
+    return f"Budget of {f'{scope} {who}'.strip()}, a {period}"
+
+
+def _forecast(one: Forecast, keys: Mapping[str, str]) -> Line:
     when, mood = _when(one)
-    seen = f"seen for {words.age(one.seen_s)}" if one.seen_s else "too little is known yet"
+    seen = f"watched for {words.age(one.seen_s)}" if one.seen_s else "watched too short a time"
     if one.per_day is None:
         trend = words.NONE
     else:
@@ -114,7 +128,7 @@ def _forecast(one: Forecast) -> Line:
         )
     return Line(
         (
-            Cell(NAMES.get(one.name, one.name.capitalize())),
+            Cell(_named(one.name, keys)),
             Cell(amount(one.value, one.unit)),
             Cell(amount(one.limit, one.unit)),
             Cell(trend),
@@ -125,7 +139,7 @@ def _forecast(one: Forecast) -> Line:
 
 def _when(one: Forecast) -> tuple[str, Tone]:
     if one.seconds is None:
-        return ("not in sight", "well") if one.per_day is not None else (words.NONE, "idle")
+        return ("not in sight", "well") if one.per_day is not None else ("not known yet", "idle")
     if not one.seconds:
         return "reached", "down"
     return f"in {words.age(one.seconds)}", "down" if one.seconds < SOON / 7 else (
@@ -146,7 +160,7 @@ def _drawn(plots: Sequence[Plot]) -> Iterator[Part]:
     waiting = [one.title.removesuffix(", 24 hours") for one in plots if len(one.times) < 2]
     if waiting:
         text = "A sample is kept each five minutes; a line begins with the second one."
-        yield Text("Lines to come", f"{text} So far there is none of: {', '.join(waiting)}.")
+        yield Text("Charts to come", f"{text} So far there is none of: {', '.join(waiting)}.")
 
 
 def _plots(vitals: Vitals, report: Report) -> Iterator[Plot]:
@@ -214,8 +228,8 @@ def _paces(report: Report) -> Table:
         for key, one in sorted(report.paces.items())
     ]
     return Table(
-        "Paces against their usual",
-        ("Of", "#Now", "#Usually", "#Now by usual", "#Answers"),
+        "Speed, now and usually",
+        ("Of", "#Now", "#Usually", "#Now, of the usual", "#Answers"),
         tuple(lines),
         "No upstream has answered yet.",
         note="Tokens a second of each model, for each version of Ollama apart; of an upstream "

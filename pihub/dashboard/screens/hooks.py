@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Card, Cards, Cell, Line, Screen, Table, Text, Tone
+from pihub.dashboard.screens.refused import Refused
 from pihub.dashboard.sources import Sources
 from pihub.errors import BadRequest
 from pihub.settings.webhooks import Action as HookAction
 from pihub.settings.webhooks import Subscriber
 from pihub.store.hookviews import DeliveryRow, EventRow
 from pihub.webhooks.courier import CourierState
+from pihub.webhooks.desk import SenderState
 
 PENDING, DEAD = 0, 2
-LATEST = 25
+LATEST = 10
 STATES = {0: "waiting", 1: "delivered", 2: "dead", 3: "erased"}
 TONES: dict[int, Tone] = {0: "look", 1: "well", 2: "down", 3: "idle"}
 HERE = "/dashboard/webhooks"
+WHAT = (
+    "The hub takes webhooks in for you: it checks their signatures, keeps each event on its disk "
+    "before it answers the sender, and delivers it in order to whoever shall know."
+)
+TEXT = ("Write it into the configuration", "/dashboard/settings?part=text")
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -29,6 +36,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         return _event(sources, _number(asked, "event") or 0)
     desk = sources.services.webhooks
     seen = desk.overview()
+    # Whose they would be is not known, so they are nobody's but the hub's own people's.
+    refused = Refused.of_day(sources.services.store) if sources.tenant is None else None
     state = {name: number for number, name in STATES.items()}.get(asked.get("state", ""))
     events = desk.events(
         LATEST, before=_number(asked, "events_before"), after=None, source="", kind="", about=""
@@ -37,6 +46,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     sent = desk.deliveries(
         LATEST, before=_number(asked, "before"), after=None, target="", state=state
     )
+    if not (seen.senders or seen.targets or events or sent):
+        return Screen("Webhooks", (_senders((), refused),), refresh=5, notes=(WHAT,))
     return Screen(
         "Webhooks",
         (
@@ -47,17 +58,11 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                          href=f"{HERE}?state=waiting"),
                     Card("Dead letters", words.count(seen.dead), "given up",
                          href=f"{HERE}?state=dead", tone="look" if seen.dead else ""),
+                    *(() if refused is None else (refused.card(),)),
                     Card("Kept", words.size(seen.bytes), "on the disk"),
                 )
             ),
-            Table(
-                "Senders",
-                ("Name", "Kind", "Path"),
-                tuple(
-                    Line((Cell(s.name), Cell(s.kind), Cell(s.path))) for s in seen.senders
-                ),
-                "None is configured: [webhooks.NAME] in pihub.toml makes one.",
-            ),
+            _senders(seen.senders, refused),
             Table(
                 "Subscribers and actions",
                 ("Target", "What it does", "Gets", "Breaker", "#Delivered", "#Failed", "#Dead"),
@@ -92,6 +97,27 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         ),
         refresh=5,
     )  # fmt: skip
+
+
+def _senders(senders: Sequence[SenderState], refused: Refused | None) -> Table:
+    head: tuple[str, ...] = ("Name", "Kind", "Path")
+    lines = []
+    for one in senders:
+        cells = (Cell(one.name), Cell(one.kind), Cell(one.path))
+        lines.append(Line(cells if refused is None else (*cells, *refused.cells(one.name))))
+    if refused is not None:
+        head = (*head, "#Refused, 24 h", "Last refused, and why")
+        if refused.by("").rows:
+            lost = (Cell("nobody"), Cell(""), Cell("any other"), *refused.cells(""))
+            lines.append(Line(lost))
+    return Table(
+        "Senders",
+        head,
+        tuple(lines),
+        "None is configured: [webhooks.NAME] in pihub.toml makes one, and [subscribers.NAME] or "
+        "[actions.NAME] says who is told.",
+        links=() if lines or refused is None else (TEXT,),
+    )
 
 
 def _event(sources: Sources, number: int) -> Screen:

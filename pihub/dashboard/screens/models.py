@@ -16,6 +16,8 @@ from pihub.domain.target import parse_target
 from pihub.store.rows import UsageRow
 
 WEEK = 7 * 86400
+POLICIES = {"chain": ""}
+"""Of names; the usual one goes without saying."""
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -25,7 +27,14 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         steps = " → ".join(model.chain)
         prices = [_price(sources, one) for one in model.chain]
         chains.append(
-            Line((Cell(name, str(policy)), Cell(steps), Cell(" → ".join(prices))))
+            Line(
+                (
+                    Cell(name, POLICIES.get(policy, policy),
+                         href=f"/dashboard/requests?model={quote(name)}"),
+                    Cell(steps),
+                    Cell(" → ".join(prices)),
+                )
+            )
         )
     now = int(time.time())
     sums: defaultdict[str, list[UsageRow]] = defaultdict(list)
@@ -50,7 +59,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         (
             Table(
                 "Names that clients use",
-                ("Name", "Chain, in the order of trying", "Input/output, USD a million tokens"),
+                ("Name", "Chain, in the order of trying", "A million tokens, in / out"),
                 tuple(chains),
                 "No model is configured: add [models.NAME] with a chain to pihub.toml.",
                 links=(
@@ -60,7 +69,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             ),
             Table(
                 "Models that answered, 7 days",
-                ("Model", "#Requests", "#Median", "#95 %", "#Tokens out", "#Spent"),
+                ("Model", "#Requests", "#Median", "#p95", "#Tokens out", "#Spent"),
                 tuple(used),
                 "No model has answered yet.",
             ),
@@ -82,7 +91,7 @@ def _price(sources: Sources, text: str) -> str:
         return "unknown"
     if price.free:
         return "local"
-    return f"{price.rates.input / 1e6:g}/{price.rates.output / 1e6:g}"
+    return f"${price.rates.input / 1e6:g} / ${price.rates.output / 1e6:g}"
 
 
 def _weighted(rows: list[UsageRow], field: str) -> float:

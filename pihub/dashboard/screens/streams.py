@@ -29,10 +29,11 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 (
                     Card("Open", words.count(len(rows)), "of all workers"),
                     Card("Tokens a second", words.rate(speed), "together"),
-                    Card("Silent for 5 s", words.count(len(stalled)), "",
+                    Card("Silent for 5 s", words.count(len(stalled)), "of those that are open",
                          tone="look" if stalled else ""),
-                    Card("Open longest", words.age(max((o.age for o in rows), default=0)),
-                         "since its request came"),
+                    Card("Open longest",
+                         words.age(max(o.age for o in rows)) if rows else words.NONE,
+                         "since its request came" if rows else "none is open"),
                 )
             ),
             Table(

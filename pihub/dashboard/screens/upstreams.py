@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Card, Cards, Cell, Field, Line, Screen, Table, Tone
+from pihub.dashboard.screens.outside import outside
 from pihub.dashboard.sources import Sources
 from pihub.ops.upstreams import Probe, TargetView
+from pihub.ops.wan import WanWatch
 from pihub.store.rows import UsageRow
 
 HOUR = 3600
@@ -22,6 +24,7 @@ STATES: dict[str, tuple[str, Tone]] = {
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     found = sources.services.upstreams.views()
+    watch: WanWatch | None = sources.services.wan
     now = int(time.time())
     speed: dict[str, UsageRow] = {
         row.group: row
@@ -46,7 +49,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             ),
             Table(
                 "Where answers come from",
-                ("Name", "State", "#Calls", "#Failed", "#Median, 1 h", "#95 %, 1 h",
+                ("Name", "State", "#Calls", "#Failed", "#Median, 1 h", "#p95, 1 h",
                  "#Connections", "Last failure", "Last probe"),
                 tuple(_line(one, speed.get(one.name)) for one in found),
                 "Nothing is configured. Add [upstreams.NAME] or [apis.NAME] to pihub.toml, or on "
@@ -55,6 +58,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
                 "target of their chain. A hold ends by itself, and all workers keep it.",
                 links=(("Failed requests", "/dashboard/requests?show=errors"),),
             ),
+            *(() if watch is None else (outside(watch),)),
         ),
         refresh=3,
     )  # fmt: skip
@@ -71,7 +75,8 @@ def _line(one: TargetView, speed: UsageRow | None) -> Line:
             _state(one),
             Cell(words.count(one.calls)),
             Cell(words.count(one.failures),
-                 f"{words.many(one.timeouts, 'timeout')}" if one.timeouts else ""),
+                 f"{words.many(one.timeouts, 'timeout')}" if one.timeouts else "",
+                 href=f"{requests}&show=errors" if one.failures else ""),
             Cell(words.milliseconds(speed and speed.p50_us / 1000)),
             Cell(words.milliseconds(speed and speed.p95_us / 1000)),
             Cell(f"{one.connections}", f"{one.idle} idle"),
@@ -99,7 +104,7 @@ def _error(one: TargetView) -> Cell:
 
 def _probe(probe: Probe | None) -> Cell:
     if probe is None:
-        return Cell(words.NONE)
+        return Cell("never")
     status = f" ({probe.status})" if probe.status and not probe.ok else ""
     sub = f"{words.milliseconds(probe.milliseconds)}, {words.ago(probe.at)}"
     return Cell(probe.text + status, sub, tone="well" if probe.ok else "down")

@@ -54,6 +54,7 @@ function showTexts(texts) {
     for (const node of document.querySelectorAll(`[data-t=${name}]`)) node.textContent = text;
   }
   if ("headline" in texts) document.title = `pihub · ${texts.headline}`;
+  if ("outage" in texts) document.querySelector(".outage").hidden = !texts.outage;
   if ("simulated" in texts) document.querySelector(".made-up").hidden = !texts.simulated;
   if ("errors_tone" in texts) {
     document.querySelector("[data-card=errors]").dataset.tone = texts.errors_tone;

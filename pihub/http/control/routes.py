@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 import falcon
 
-from pihub.http.control import errors
 from pihub.http.control.compression import Compression
 from pihub.http.control.dispatch import Dispatcher
+from pihub.http.control.errors import Failures, Page
 from pihub.http.control.gate import Gate
 from pihub.http.control.identity import Identity
 from pihub.http.control.openapi import Document
@@ -25,8 +25,10 @@ def build_control_app(
     services: ControlServices,
     extra_routes: Iterable[Route] = (),
     saved: Callable[[int], None] = lambda number: None,
+    fault: Page | None = None,
 ) -> App:
-    """The WSGI application of the control process. `saved`: see compression.Compression."""
+    """The WSGI application of the control process. `saved`: see compression.Compression;
+    `fault`: what people see of an error."""
     control = services.control
     identity = None
     if control is not None:
@@ -46,7 +48,7 @@ def build_control_app(
     app.req_options.auto_parse_qs_csv = False
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.keep_blank_qs_values = True
-    errors.install(app)
+    Failures(fault).install(app)
     audit = None if control is None else control.audit
     table = Dispatcher(OPERATIONS, services, audit).routes()
     routes = [(OPENAPI, Document(OPERATIONS)), *table]

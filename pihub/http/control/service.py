@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from pihub.errors import StartupError
 from pihub.gateway.preview import Previewer
+from pihub.http.control.errors import Page
 from pihub.http.control.routes import App, Route, build_control_app
 from pihub.http.control.services import ControlServices
 from pihub.insight import leftovers
@@ -46,7 +47,8 @@ log = logging.getLogger("pihub.control")
 
 Serve = Callable[[App, socket.socket, threading.Event], None]
 """Serves the app on the listening socket until the event is set, then returns."""
-Pages = Callable[[ControlServices], Iterable[Route]]
+Pages = Callable[[ControlServices], tuple[Iterable[Route], Page]]
+"""Routes of their own, and what people see of an error there."""
 
 SEEN = 120.0
 """Seconds between two looks at which keys were used: one write for all of them."""
@@ -155,7 +157,8 @@ def run_control(
         state.counters.add(slot, Column.COMPRESSED, 1)
         state.counters.add(slot, Column.COMPRESSION_SAVED, number)
 
-    app = build_control_app(services, pages(services) if pages else (), saved)
+    routes, fault = pages(services) if pages else ((), None)
+    app = build_control_app(services, routes, saved, fault)
     observers.start(on_death=stop.set)
     watched = (keys, store, egress, stop)
     watch = threading.Thread(target=_refresh, args=watched, name="keys", daemon=True)
