@@ -43,3 +43,26 @@ def test_the_accessibility_check_has_teeth(open_page: Open) -> None:
     page.evaluate("document.querySelector('nav a[aria-current]').textContent = ''")
     page.evaluate("document.documentElement.removeAttribute('lang')")
     assert {one.split()[0] for one in serious(page)} >= {"link-name", "html-has-lang"}
+
+
+@pytest.mark.parametrize("path", ["health", "webhooks", "upstreams"])
+def test_forced_colours_are_enough(hub: HubProcess, open_page: Open, path: str) -> None:
+    """Where one is, and what a card is, is told by lines."""
+    ask(hub, "for high contrast")
+    page = open_page(f"/dashboard/{path}", forced_colors="active")
+    here = page.locator("nav a[aria-current]")
+    assert here.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
+    drawn = "[...document.querySelectorAll('.card, .panel')].every((one) => "
+    assert page.evaluate(drawn + "parseFloat(getComputedStyle(one).borderTopWidth) >= 1)")
+    assert serious(page) == []
+
+
+def test_what_is_printed_is_what_there_is_to_read(house: HubProcess, olga: Page) -> None:
+    olga.goto(f"{house.url}/dashboard/upstreams")
+    olga.wait_for_selector(".acts button")
+    olga.emulate_media(media="print")
+    for gone in ("nav", ".acts", "form", ".turn"):
+        for one in olga.locator(gone).all():
+            assert not one.is_visible(), gone
+    assert olga.locator("main table").first.is_visible()
+    assert olga.evaluate(OVERFLOW) <= 0
