@@ -21,6 +21,8 @@ NARROW = {"width": 320, "height": 700}
 PATIENCE = 15_000
 """Milliseconds."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
 def torn(cells: str, word: str) -> str:
     """An expression: the words, as the pattern says what one is, that stand on two lines."""
     script = """[...document.querySelectorAll("CELLS")].flatMap((cell) => {

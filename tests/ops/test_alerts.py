@@ -11,7 +11,7 @@ from pihub.errors import BadRequest, NotFound
 from pihub.ops.alerts import AGAIN, HOLD, AlertService, Word, breaks, over
 from pihub.ops.signals import Signal
 from pihub.settings.alerts import BUILT_IN, AlertRule, Alerts, merged
-from pihub.store.alerts import AlertRows
+from pihub.store.alerts import AlertRow, AlertRows
 from pihub.store.keys import KeyDatabase
 
 HOT = {"hot": AlertRule(measure="temperature", above=80, clear=75, after=60, severity="warning")}
@@ -96,8 +96,8 @@ def test_an_open_alert_says_what_is_true_now_and_since_when(house: House) -> Non
     house.at(91)
     changed = int(house.now)
     house.at(91)
-    for view in (*house.alerts.open(), *house.alerts.page(10), house.alerts.one(view.row.id)):
-        assert (view.row.text, view.row.value, view.changed) == ("91 degrees", 91, changed)
+    for now in (*house.alerts.open(), *house.alerts.page(10), house.alerts.one(view.row.id)):
+        assert (now.row.text, now.row.value, now.changed) == ("91 degrees", 91, changed)
     house.at(91, 3600)
     assert house.said[-1].kind == "alert.reminder" and house.said[-1].alert.value == 91
     house.at(70)
@@ -110,7 +110,12 @@ def test_a_number_that_moves_is_not_written_each_time(house: House) -> None:
     opened(house)
     written: list[float] = []
     change = house.rows.change
-    house.rows.change = lambda row: (written.append(row.value), change(row))[1]  # type: ignore[method-assign]
+
+    def counted(row: AlertRow) -> None:
+        written.append(row.value)
+        change(row)
+
+    house.rows.change = counted  # type: ignore[method-assign]
     for n in range(100):
         house.at(85 + n % 7 / 10)
     assert 1 <= len(written) <= 3
