@@ -144,7 +144,8 @@ class Bars:
             return ""
         one = some[0]
         told = zip(self.series, (one.text, one.second_text), strict=False)
-        return f"All of it at {one.label}: {', '.join(f'{n.lower()} {t}' for n, t in told if t)}."
+        said = ", ".join(f"{name.lower()} {text}" for name, text in told if text)
+        return f"So far only {one.label}: {said}."
 
 
 @dataclass(frozen=True, slots=True)

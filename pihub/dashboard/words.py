@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 NONE = "–"
 _LONG = re.compile(r"\S{12,}")
-_JOINTS = re.compile(r"(?<=[\w)])([._/:=-]+)(?=\w)|(?<=[a-z])(?=[A-Z])")
+_JOINTS = re.compile(r"(?<=[\w)])([._/:=-]+)(?=[a-zA-Z])|(?<=[a-z])(?=[A-Z])")
 
 
 def count(value: float) -> str:

@@ -23,14 +23,16 @@ class Outage:
         self._wan = Wan(state.wan)
         self._total = state.routing.total
         self._since = 0.0
-        self._before = self._answers()
+        self._seen = self._before = self._answers()
 
     def picture(self) -> dict[str, Any]:
         """{"offline", "since" (Unix seconds, None: never changed), "mode", "until", "answers"};
         answers are counted from the outage's beginning, or from when this process began."""
         state, answers = self._wan.state(), self._answers()
-        if not state.offline or state.since != self._since:
-            self._since, self._before = state.since, answers
+        if state.since != self._since:
+            # Since the look before: what came between the outage and this look counts.
+            self._since, self._before = state.since, self._seen
+        self._seen = answers
         return {
             "offline": state.offline,
             "since": state.since or None,

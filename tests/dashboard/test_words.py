@@ -94,7 +94,7 @@ def test_one_and_many() -> None:
         ("upstreams.ollama.timers", "upstreams.<wbr>ollama.<wbr>timers"),
         ("contact.propertyChange", "contact.<wbr>property<wbr>Change"),
         ("of 1.1 GB (machine.write_budget)", "of 1.1 GB (machine.<wbr>write_<wbr>budget)"),
-        ("12.34", "12.34"),
+        ("ollama/llama3.2:3b-instruct", "ollama/<wbr>llama3.2:3b-<wbr>instruct"),
         ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
     ],
 )

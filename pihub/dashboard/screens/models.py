@@ -59,7 +59,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
         (
             Table(
                 "Names that clients use",
-                ("Name", "Chain, in the order of trying", "A million tokens, in / out"),
+                ("Name", "Tried in this order", "A million tokens, in / out"),
                 tuple(chains),
                 "No model is configured: add [models.NAME] with a chain to pihub.toml.",
                 links=(
