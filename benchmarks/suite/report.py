@@ -18,6 +18,19 @@ NOISE = 3.0
 BETTER = {"req/s": 1, "x": 1}
 """Units of which more is better; of all others less is."""
 
+NAMES = (
+    ("hit", "a chat of temperature 0 that the cache answers"),
+    ("pass-through", "a chat that goes to the upstream, an nginx with a fixed answer"),
+    ("stream", "a streamed chat from the simulated upstream, which takes 20 ms to its first token"),
+    ("mixed", "a third each of hits, chats passed through and streams"),
+    ("under faults", "every tenth call of the first upstream fails; a second one stands behind it"),
+    ("most", "what wrk with --connections gets from one worker on one core, closed loop"),
+    ("CPU a request", "of all the server's processes together, in that closed loop"),
+    ("x", "the hub's rate by the other's, in the same round"),
+    ("core", "one step of the shared memory, called from Python"),
+)
+"""What the figures' names say, for a reader who was not there."""
+
 
 def describe() -> dict[str, Any]:
     """The machine, so that a stranger knows what the figures are of."""
@@ -106,6 +119,7 @@ def markdown(document: Mapping[str, Any], changes: Sequence[str] | None) -> str:
         for name, one in document["figures"].items()
     ]
     lines += ["", *(f"- {note}" for note in document["notes"]), ""]
+    lines += ["## What the names mean", "", *(f"- {name}: {what}" for name, what in NAMES), ""]
     if changes is not None:
         lines += ["## Against the baseline", ""]
         lines += [f"- {one}" for one in changes] or ["- nothing moved beyond noise"]

@@ -47,7 +47,8 @@ def test_the_page_names_machine_rounds_and_what_moved(tmp_path: Path) -> None:
     assert "SSD, load before 0.2." in text
     assert "| hit | 20 | 0.2 | ms |" in text
     assert "- a note" in text
+    assert "- hit: a chat of temperature 0 that the cache answers" in text
     assert "- hit: 10 -> 20 ms (+100 %), WORSE" in text
-    assert "most:" not in text
+    assert "- most: 9" not in text
     assert json.loads((tmp_path / "out/result.json").read_text())["figures"]["hit"]["value"] == 20
     assert "<polyline" in (tmp_path / "out/latency.svg").read_text()
