@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from arm.debian import DebianError
+from arm.debian import SUITES, DebianError
 from arm.packaged import newer, proof
 from arm.proofs import Failed, Proof, run
 from arm.pythons import MACHINES
@@ -104,13 +104,13 @@ def planned(version: str, cpus: Sequence[str], args: argparse.Namespace) -> list
             if machine == platform.machine():
                 raise WheelError("there is nothing else to prove")
         else:
-            binds = stranger(root, version, machine, args.dist, args.work)
+            binds = stranger(version, machine, args.dist, args.work)
             newer(machine, args.dist, args.work)  # made once, not by two proofs at a time
             for cpu in cpus:
-                use = partial(inside, root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds)
+                use = partial(used, version, machine, cpu, binds, args.work)
                 keep = partial(proof, version, machine, cpu, args.dist, args.work)
                 proofs += [
-                    Proof("archive", f"{version} {cpu}: install.sh, init, serve, stream", use),
+                    Proof("archive", f"{version} {cpu}: install.sh, init, serve, uninstall", use),
                     Proof("package", f"{version} {cpu}: installed, upgraded, removed", keep),
                 ]
     return [one for one in proofs if one.part in parts]
@@ -193,7 +193,7 @@ def served(root: Path, site: Path, version: str, cpu: str) -> list[str]:
                      env={"PYTHONPATH": str(site), "HOME": "/tmp"})]  # fmt: skip  # noqa: S108
 
 
-def stranger(root: Path, version: str, machine: str, dist: Path, work: Path) -> dict[str, Path]:
+def stranger(version: str, machine: str, dist: Path, work: Path) -> dict[str, Path]:
     """What lies in the chroot: the unpacked archive, and the SDK of a caller beside it."""
     archive = dist / f"pihub-{__version__}-linux-{machine}.tar.gz"
     if not archive.exists():
@@ -206,10 +206,15 @@ def stranger(root: Path, version: str, machine: str, dist: Path, work: Path) -> 
     sdk = work / f"sdk-{version}-{machine}"
     if not sdk.exists():
         add(version, machine, SDK, sdk, work)
-    binds = {"mnt/pihub": top, "mnt/arm": ROOT / "arm", "mnt/sdk": sdk}
-    for name in binds:
-        (root / name).mkdir(parents=True, exist_ok=True)
-    return binds
+    return {"mnt/pihub": top, "mnt/arm": ROOT / "arm", "mnt/sdk": sdk}
+
+
+def used(version: str, machine: str, cpu: str, binds: dict[str, Path], work: Path) -> list[str]:
+    """The archive's installation, use and removal, in a fresh system of this core alone."""
+    name = f"root-{cpu}"
+    shutil.rmtree(work / f"root-{SUITES[version]}-{machine}" / name, ignore_errors=True)
+    root = python_root(version, machine, work, name)
+    return inside(root, cpu, ["sh", "/mnt/arm/in_root.sh"], binds)
 
 
 if __name__ == "__main__":

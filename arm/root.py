@@ -22,15 +22,18 @@ CPUS = ("cortex-a53", "cortex-a72", "cortex-a76")
 one emulates pointer authentication in software."""
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 PACKAGES = ("python3", "libstdc++6", "libgcc-s1", "ca-certificates", "coreutils", "bash", "dash",
-            "sed", "grep", "mawk", "findutils", "libc-bin", "tar")  # fmt: skip
+            "sed", "grep", "mawk", "findutils", "libc-bin", "passwd", "tar")  # fmt: skip
 
 
-def python_root(version: str, machine: str, work: Path) -> Path:
-    """A system with only Python (and a shell), unpacked and not installed: 10 seconds."""
+def python_root(version: str, machine: str, work: Path, name: str = "root") -> Path:
+    """A system with only Python (and a shell), unpacked and not installed: 10 seconds.
+
+    `name`: of one that stands beside others, for what writes in it.
+    """
     suite = SUITES[version]
     home = (work / f"root-{suite}-{machine}").resolve()
     debs = Apt(home / "apt", suite, machine).debs(PACKAGES, closure=True)
-    root = unpack(debs, home / "root")
+    root = unpack(debs, home / name)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
     shell = root / "usr/bin/sh"

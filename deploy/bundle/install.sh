@@ -4,11 +4,13 @@
 #   ./install.sh                 into /opt/pihub (as root) or ~/.local/share/pihub
 #   ./install.sh --service       also a system user, /etc/pihub and a systemd unit (as root)
 #   ./install.sh --prefix DIR    somewhere else      --python PYTHON   another interpreter
+#   ./install.sh --uninstall     removes what was installed; settings and data stay
 #
 # Run it again from a newer folder to upgrade: configuration and data stay as they are.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 service=no
+uninstall=no
 python=
 if [ "$(id -u)" = 0 ]; then prefix=/opt/pihub; else prefix=${XDG_DATA_HOME:-$HOME/.local/share}/pihub; fi
 
@@ -19,12 +21,30 @@ while [ $# -gt 0 ]; do
     --service) service=yes ;;
     --prefix) [ $# -gt 1 ] || die "--prefix needs a folder"; prefix=$2; shift ;;
     --python) [ $# -gt 1 ] || die "--python needs a program"; python=$2; shift ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --uninstall) uninstall=yes ;;
     *) die "unknown option $1 (see --help)" ;;
   esac
   shift
 done
 [ $service = no ] || [ "$(id -u)" = 0 ] || die "--service needs root: sudo $0 --service"
+case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
+if [ "$(id -u)" = 0 ]; then bin=/usr/local/bin; else bin=$HOME/.local/bin; fi
+unit=/etc/systemd/system/pihub.service
+
+if [ $uninstall = yes ]; then
+  [ -e "$prefix/bin/pihub" ] && [ -e "$prefix/pyvenv.cfg" ] ||
+    die "there is no pihub in $prefix: name the folder with --prefix"
+  if [ "$(id -u)" = 0 ] && grep -qs "$prefix/bin/pihub" $unit; then
+    [ ! -d /run/systemd/system ] || systemctl disable --quiet --now pihub
+    rm -f $unit
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+  fi
+  [ "$(readlink "$bin/pihub")" != "$prefix/bin/pihub" ] || rm "$bin/pihub"
+  rm -rf "$prefix"
+  echo "removed: $prefix; settings and data stay (a service's: /etc/pihub, /var/lib/pihub)"
+  exit 0
+fi
 
 machine=$(cat "$here/MACHINE")
 fits() { # is $1 a 64-bit CPython of this machine that there are wheels for?
@@ -53,7 +73,6 @@ PYTHONPATH=$(echo "$here"/tools/pip-*.whl) "$prefix/bin/python" -m pip install -
   --disable-pip-version-check --no-cache-dir --no-index --find-links "$here/wheels" \
   --require-hashes --upgrade -r "$here/requirements.txt"
 
-if [ "$(id -u)" = 0 ]; then bin=/usr/local/bin; else bin=$HOME/.local/bin; fi
 mkdir -p "$bin"
 ln -sf "$prefix/bin/pihub" "$bin/pihub"
 
@@ -63,10 +82,9 @@ if [ $service = yes ]; then
   install -d -o root -g pihub -m 0750 /etc/pihub
   install -d -o pihub -g pihub -m 0750 /var/lib/pihub
   [ -e /etc/pihub/pihub.toml ] || "$prefix/bin/pihub" init --service --output /etc/pihub/pihub.toml
-  sed "s|/usr/bin/pihub|$prefix/bin/pihub|" "$here/pihub.service" >/etc/systemd/system/pihub.service
-  dropin=/etc/systemd/system/pihub.service.d
-  mkdir -p $dropin
-  [ -e $dropin/memory.conf ] || "$here/limits.sh" >$dropin/memory.conf
+  mkdir -p $unit.d
+  sed "s|/usr/bin/pihub|$prefix/bin/pihub|" "$here/pihub.service" >$unit
+  [ -e $unit.d/memory.conf ] || "$here/limits.sh" >$unit.d/memory.conf
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     systemctl enable --quiet pihub
