@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds for Ollama to list its models."""
-LARGEST = 1 << 20
 SERVICE_STATE = "/var/lib/pihub"
 SERVICE_RUN = "/run/pihub"
 
@@ -162,9 +160,10 @@ def _upstreams(environ: Mapping[str, str]) -> list[str]:
 
 def ollama_models(url: str) -> list[str] | None:
     """Names of the models there; None if nothing that speaks Ollama answers."""
+    from pihub.upstream.ask import ask_json
+
     try:
-        with urllib.request.urlopen(f"{url}/api/tags", timeout=PATIENCE) as answer:  # noqa: S310
-            found = json.loads(answer.read(LARGEST))
+        found = ask_json(f"{url}/api/tags", timeout=PATIENCE)
         return [str(one["name"]) for one in found["models"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -6,8 +6,6 @@ the key of Claude, which goes into its own file at once.
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -23,12 +21,12 @@ from pihub.security.keys import KeyService
 from pihub.security.opening import Control
 from pihub.settings.addresses import is_loopback
 from pihub.settings.zero import CLAUDE_MODEL, ollama_url
+from pihub.upstream.ask import ask_json
 
 HERE = "/dashboard/welcome"
 STEPS = ("ollama", "claude", "preset", "key")
 PATIENCE = 1.0
 """Seconds for an Ollama to list its models."""
-LARGEST = 1 << 20
 CLAUDE_URL = "https://api.anthropic.com"
 SECRET = "claude"  # noqa: S105 - the name of a file
 
@@ -153,10 +151,7 @@ class WelcomePage:
     def _models(self, url: str) -> list[str] | None:
         """None: nothing that speaks Ollama answers there."""
         try:
-            with urllib.request.urlopen(  # noqa: S310 - see _url
-                f"{self._url(url)}/api/tags", timeout=PATIENCE
-            ) as answer:
-                found = json.loads(answer.read(LARGEST))
+            found = ask_json(f"{self._url(url)}/api/tags", timeout=PATIENCE)
             return [str(one["name"]) for one in found["models"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None

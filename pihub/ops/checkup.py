@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -30,6 +28,7 @@ from pihub.settings.paths import database
 from pihub.settings.schema import Settings
 from pihub.settings.sizes import parse_size
 from pihub.settings.workers import bounds
+from pihub.upstream.ask import ask_json
 
 Level = Literal["ok", "hint", "bad"]
 MB = 1 << 20
@@ -177,8 +176,8 @@ def ollama(settings: Settings) -> Iterator[Finding]:
         parts = urlsplit(upstream.url)
         here = parts.hostname in ("127.0.0.1", "localhost", "::1")
         try:
-            with urllib.request.urlopen(f"{upstream.url}/api/version", timeout=PATIENCE) as got:  # noqa: S310
-                version = json.loads(got.read(65536)).get("version", "?")
+            said = ask_json(f"{upstream.url}/api/version", timeout=PATIENCE)
+            version = said.get("version", "?")
         except (OSError, ValueError, AttributeError):
             advice = "systemctl start ollama" if here else (
                 "is that machine on, and does its Ollama listen beyond itself (OLLAMA_HOST there)?"

@@ -14,7 +14,6 @@ import json
 import logging
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from pihub.domain.target import Target
 from pihub.ops.local_loads import Loads
 from pihub.ops.warm import Hours
 from pihub.shared.routing import Cell, LocalModel, LocalState, Speeds
+from pihub.upstream.ask import ask_json
 
 log = logging.getLogger("pihub.local")
 
@@ -57,15 +57,11 @@ class Ollama:
         return self._call(path, None, TIMEOUT)
 
     def post(self, path: str, body: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
-        return self._call(path, json.dumps(body).encode(), timeout)
+        return self._call(path, body, timeout)
 
-    def _call(self, path: str, data: bytes | None, timeout: float) -> dict[str, Any]:
+    def _call(self, path: str, body: dict[str, Any] | None, timeout: float) -> dict[str, Any]:
         """Raises OSError and ValueError."""
-        request = urllib.request.Request(  # noqa: S310 - the configured upstream
-            self._url + path, data, {"content-type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
-            found = json.load(answer)
+        found = ask_json(self._url + path, body, timeout=timeout)
         if not isinstance(found, dict):
             raise ValueError("no object")
         return found

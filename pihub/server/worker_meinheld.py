@@ -13,6 +13,7 @@ from gunicorn.workers.base import Worker
 from meinheld import server
 
 from pihub.domain.ports import Waiter
+from pihub.http.data.control import MAX_BODY as CONTROL_BYTES
 from pihub.server.fixed_headers import fixed_headers, lines
 from pihub.server.waiter_meinheld import MeinheldWaiter
 from pihub.server.worker_base import HubWorker
@@ -23,8 +24,8 @@ SPARE_FDS = 256
 BODY_IN_MEMORY = 1024 * 1024
 """Bytes of a request body that are held in memory; larger ones go to a temporary file."""
 BODY_SLACK = 2
-"""The edge refuses bodies above limits.body in the client's own error format; the
-server's bare 413 only stops those that are absurdly larger."""
+"""Each route refuses bodies above its own limit in the client's own error format; the
+server's bare 413 only stops those that are absurdly larger than the largest of them."""
 
 log = logging.getLogger("pihub.server")
 
@@ -79,7 +80,9 @@ class MeinheldHubWorker(HubWorker, Worker):  # type: ignore[misc]  # untyped bas
 
     def max_body(self) -> int:
         """Of a request, in bytes, for the server's own bound."""
-        return min(parse_size(self.hub.settings.limits.body) * BODY_SLACK, 2**31 - 1)
+        settings = self.hub.settings
+        sizes = [settings.limits.body, *(one.max_body for one in settings.webhooks.values())]
+        return min(max(*map(parse_size, sizes), CONTROL_BYTES) * BODY_SLACK, 2**31 - 1)
 
     def watch(self) -> None:
         """Called by the loop once a second, outside of any greenlet."""

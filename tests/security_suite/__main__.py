@@ -68,7 +68,7 @@ class Suites:
 
     def bandit(self) -> str:
         done = self.run(
-            str(self.tools / "bandit"), "-q", "-r", "pihub", "-ll", "-s", JUDGED, seconds=120
+            str(self.tools / "bandit"), "-q", "-r", "pihub", "-ll", "-s", JUDGED, seconds=600
         )
         return done.stdout + done.stderr if done.returncode else ""
 
@@ -95,7 +95,7 @@ class Suites:
         seconds = 1 if name == "all" else 20
         done = self.run(
             sys.executable, "-m", "tests.security_suite.fuzz", name, "--seconds", str(seconds),
-            seconds=seconds + 120, PYTHONPATH=f"{HERE}:{self.packages}",
+            seconds=seconds + 600, PYTHONPATH=f"{HERE}:{self.packages}",
         )  # fmt: skip
         return (done.stdout + done.stderr)[-2500:] if done.returncode else ""
 

@@ -8,8 +8,18 @@ from typing import Final
 from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Headers
 
-_HELD: Final = frozenset({"authorization", "x-api-key", "cookie"})
-"""Request fields that hold the hub's own keys or sessions; `forward_headers` frees them."""
+_HELD: Final = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "cookie",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+    }
+)
+"""Request fields that hold the hub's own keys or sessions, or that let a method pass which
+`methods` does not; `forward_headers` frees them."""
 _REPLACED: Final = frozenset(
     {
         "host",

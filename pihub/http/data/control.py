@@ -8,7 +8,8 @@ import falcon
 
 from pihub.domain.http_fields import HOP_BY_HOP
 from pihub.domain.ports import Waiter
-from pihub.errors import ClientGone, ControlUnavailable, TooLarge, UpstreamError
+from pihub.errors import ClientGone, ControlUnavailable, UpstreamError
+from pihub.http.data.whole_body import whole_body
 from pihub.settings.schema import Pool, Timers
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
@@ -60,19 +61,14 @@ class ControlProxy:
         headers.append(("x-pihub-forwarded", env.get("REMOTE_ADDR", "") or "local"))
         headers.append(("x-pihub-scheme", env.get("wsgi.url_scheme", "http")))
         headers.append(("x-pihub-request-id", env["pihub.rid_hex"]))
-        size = req.content_length or 0
-        if size > MAX_BODY:
-            raise TooLarge("the body is larger than the admin API accepts (1 MiB)")
-        body = req.bounded_stream.read(size) if size else None
-        if body is not None and len(body) < size:
-            raise ClientGone("the client closed its connection")
+        body = whole_body(req, MAX_BODY, "the body is larger than the admin API accepts (1 MiB)")
         try:
             response = self._connector.request(
                 self._origin,
                 req.method,
                 _target(req),
                 headers,
-                body,
+                body or None,
                 TIMERS,
                 client_fd=self._waiter.client_fd(env),
                 pool=POOL,

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 import falcon
 
 from pihub.domain.ports import Waiter
-from pihub.errors import Forbidden, TooLarge
+from pihub.errors import Forbidden
 from pihub.gateway.link import Link
 from pihub.http.data.chat import STATUS_LINES
+from pihub.http.data.whole_body import whole_body
 from pihub.shared.access import Access
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.response import Response
 
 PATHS = ("/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs")
 PIECE = 64 * 1024
+TOO_LARGE = "the body is larger than the hub accepts (limits.body)"
 
 
 class Manage:
@@ -48,12 +50,13 @@ class Manage:
                 "this key may not manage the models of an Ollama (ollama.manage, manage_keys)"
             )
         size = req.content_length or 0
-        # A blob is a model's file: it is passed on in pieces and never held.
-        if size > self._max_body and not req.path.startswith("/api/blobs/"):
-            raise TooLarge("the body is larger than the hub accepts (limits.body)")
-        body: Iterator[bytes] | None = None
-        if size:
-            body = iter(lambda: req.bounded_stream.read(PIECE), b"")
+        body: bytes | Iterator[bytes] | None
+        if req.path.startswith("/api/blobs/"):
+            # A model's file: it is passed on in pieces and never held.
+            body = iter(lambda: req.bounded_stream.read(PIECE), b"") if size else None
+        else:
+            body = whole_body(req, self._max_body, TOO_LARGE) or None
+            size = len(body or b"")
         headers = [("content-type", req.content_type or "application/json"), *link.auth]
         response = self._connector.request(
             link.origin,

@@ -12,15 +12,14 @@ import falcon
 from pihub.domain.event import Reason
 from pihub.domain.ports import Waiter
 from pihub.errors import (
-    ClientGone,
     ControlUnavailable,
     Internal,
     MethodNotAllowed,
     NotFound,
     PihubError,
-    TooLarge,
     UpstreamError,
 )
+from pihub.http.data.whole_body import whole_body
 from pihub.settings.schema import Pool, Timers
 from pihub.shared.events import CacheState, Flag
 from pihub.shared.metrics import Column, Route
@@ -37,7 +36,7 @@ TIMERS = Timers(connect=0.3, headers=0.8, first_byte=0.8, idle=0.8, total=0.8)
 """A sender has its answer within a second: the rest of it is for reading, checking, queueing."""
 POOL = Pool(size=64, idle=30.0)
 MOST_ANSWER = 64 * 1024
-PIECE = 64 * 1024
+TOO_LARGE = "the body is larger than this webhook accepts (max_body)"
 _ERROR = int(Flag.ERROR)
 
 
@@ -84,7 +83,7 @@ class WebhookSink:
                 raise NotFound("no such webhook: add [webhooks.NAME] to pihub.toml")
             if req.method != "POST":
                 raise MethodNotAllowed("webhooks are posted")
-            body = _body(req, sender.max_body)
+            body = whole_body(req, sender.max_body, TOO_LARGE)
             headers = _headers(req.env)
             url = self._public_url + str(req.env.get("RAW_URI") or req.path)
             now = int(self._clock() * 1000)
@@ -143,26 +142,6 @@ class WebhookSink:
             CacheState.NONE, _ERROR if status >= 400 else 0, 1 if error is None else 0, reason,
             0 if error is None else self._intern(error.code), 0, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
-
-
-def _body(req: falcon.Request, most: int) -> bytes:
-    """Raises TooLarge, or ClientGone for half a body."""
-    env = req.env
-    size = req.content_length or 0
-    if size > most:
-        raise TooLarge("the body is larger than this webhook accepts (max_body)")
-    if "chunked" in env.get("HTTP_TRANSFER_ENCODING", "").lower() and not size:
-        parts, total = [], 0
-        while data := env["wsgi.input"].read(PIECE):
-            total += len(data)
-            if total > most:
-                raise TooLarge("the body is larger than this webhook accepts (max_body)")
-            parts.append(data)
-        return b"".join(parts)
-    body = req.bounded_stream.read(size) if size else b""
-    if len(body) < size:
-        raise ClientGone("the sender closed its connection")
-    return bytes(body)
 
 
 def _headers(env: Mapping[str, object]) -> dict[str, str]:
