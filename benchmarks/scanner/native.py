@@ -1,4 +1,8 @@
-"""Engines in C that are compared with where they are installed, through ctypes."""
+"""Engines in C that are compared with where they are installed, through ctypes.
+
+Debian: `libmodsecurity3 modsecurity-crs libhyperscan5`. libinjection has no package there: its C
+sources as a shared library, named by PIHUB_BENCH_INJECTION.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +109,12 @@ class ModSecurity:
         self._ms = ctypes.c_void_p(lib.msc_init())
         lib.msc_set_log_cb(self._ms, self._log)
         self._rules = ctypes.c_void_p(lib.msc_create_rules_set())
-        first = b"SecRuleEngine On\nSecRequestBodyAccess On\n"
+        # From modsecurity.conf-recommended: without it JSON is not looked into.
+        first = (
+            b"SecRuleEngine On\nSecRequestBodyAccess On\n"
+            b'SecRule REQUEST_HEADERS:Content-Type "^application/json" '
+            b'"id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"\n'
+        )
         error = ctypes.c_char_p()
         if lib.msc_rules_add(self._rules, first, ctypes.byref(error)) < 0:
             raise Missing(f"ModSecurity: {error.value!r}")
