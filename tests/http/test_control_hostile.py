@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from pihub.http.control.operation import Operation
+from pihub.http.control.operation import SELF, Operation
 from pihub.http.control.table import OPERATIONS
 from pihub.security.opening import Control as Services
+from pihub.security.permissions import PERMISSIONS
 from tests.http.control_parts import Control
 from tests.http.test_control_access import API, PASSWORD, Browser
 from tests.http.test_control_access import ann as ann  # the fixtures
@@ -177,3 +178,20 @@ def test_an_idempotency_key_is_its_user_s_own(control: Control, files: Services)
         assert said[0] == 201
         tokens.append(said[2]["token"])
     assert tokens[0] != tokens[1]
+
+
+def test_an_operation_is_closed_without_its_own_permission(control: Control) -> None:
+    """A key that may do everything else, on each operation."""
+    walked = 0
+    for missing in sorted(PERMISSIONS):
+        ours = [one for one in OPERATIONS if one.permission == missing]
+        body = {"name": missing, "scope": {"admin": sorted(PERMISSIONS - {missing})}}
+        token = control.call("POST", f"{API}/keys", body)[2]["token"] if ours else ""
+        for one in ours:
+            said = Browser(control).call(one.method, path_of(one), {}, x_api_key=token)
+            assert said[0] == 403, (one.id, said)
+            assert missing in said[2]["title"]
+            walked += 1
+    own = [one for one in OPERATIONS if one.permission == SELF]
+    assert walked + len(own) == len(OPERATIONS)
+    assert {one.path.split("/")[1] for one in own} == {"me"}
