@@ -23,9 +23,6 @@ from pihub.errors import (
     PihubError,
     Unsupported,
     UpstreamError,
-    UpstreamIncomplete,
-    UpstreamProtocol,
-    UpstreamTimeout,
 )
 from pihub.gateway.care import Care, resampled
 from pihub.gateway.exchange import Exchange
@@ -41,7 +38,7 @@ from pihub.gateway.purse import Purse
 from pihub.gateway.receive import Receive
 from pihub.gateway.thoughts import Thoughts
 from pihub.gateway.track import Tracking
-from pihub.gateway.verdict import pause_before_retry, verdict
+from pihub.gateway.verdict import at_work, pause_before_retry, verdict
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
 from pihub.upstream.connector.connector import Connector
@@ -301,10 +298,7 @@ class Call:
         """A paid call that was given up while the upstream was at work: its prompt costs."""
         if self._tracking is None or not self._tracking.paid(target):
             return
-        at_work = isinstance(error, ClientGone | UpstreamIncomplete | UpstreamProtocol) or (
-            isinstance(error, UpstreamTimeout) and error.timer != "connect"
-        )
-        if at_work and not any(one is target for one, _ in x.lost):
+        if at_work(error) and not any(one is target for one, _ in x.lost):
             x.lost = (*x.lost, (target, Collector()))
 
     def _allow(self, link: Link) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic_ns
 
+from pihub.domain.collect import Collector
 from pihub.domain.target import Target
 from pihub.errors import (
     BudgetExceeded,
@@ -26,7 +27,7 @@ from pihub.gateway.outcome import Outcome
 from pihub.gateway.pieces import error_text
 from pihub.gateway.pipeline import Stages
 from pihub.gateway.purse import Purse
-from pihub.gateway.verdict import verdict
+from pihub.gateway.verdict import at_work, verdict
 from pihub.settings.schema import Timers
 from pihub.shared.metrics import Column, Series
 from pihub.shared.state import SharedState
@@ -69,7 +70,12 @@ class Direct:
                 if self._purse is not None:
                     self._purse.take(x, target)
                 own = attempt(target, self.links[target.upstream])
+            except ClientGone:
+                x.lost = (*x.lost, (target, Collector()))
+                raise
             except (UpstreamError, Unsupported, BudgetExceeded) as error:
+                if at_work(error):
+                    x.lost = (*x.lost, (target, Collector()))
                 if isinstance(error, BudgetExceeded) and not error.goes_on:
                     raise
                 errors.append(error)

@@ -86,6 +86,7 @@ class Semantic:
         self._slot = slot
         self._spawn = spawn
         self._book = SemanticBook(state)
+        self._lock = threading.Lock()
         self._beside = 0
 
     def find(self, x: Exchange, key: Callable[[Ask], Key]) -> None:
@@ -109,14 +110,28 @@ class Semantic:
                 x.stored, x.meaning = look.found, None
                 x.cache, x.cache_reason = CacheState.HIT, f"semantic {look.near:.2f}"
                 self._count(Event.SEMANTIC_HIT)
-        elif self._beside < BESIDE:
-            # Its own descriptor may be another's when this ends.
-            own = dataclasses.replace(x, request=dataclasses.replace(x.request, client_fd=-1))
-            self._beside += 1
-            self._spawn(partial(self._shadow, look, own))
-        else:
+        elif not self._begun(look, x):
             x.meaning = None
             self._count(Event.SEMANTIC_LATE)
+
+    def _begun(self, look: Look, x: Exchange) -> bool:
+        """Whether the shadow has room, and a thread."""
+        with self._lock:
+            if self._beside >= BESIDE:
+                return False
+            self._beside += 1
+        # Its own descriptor may be another's when this ends.
+        own = dataclasses.replace(x, request=dataclasses.replace(x.request, client_fd=-1))
+        try:
+            self._spawn(partial(self._shadow, look, own))
+        except RuntimeError:
+            self._ended()
+            return False
+        return True
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._beside -= 1
 
     def learn(self, x: Exchange) -> None:
         """Once, when the request is over: keep the vector of an answer that was kept, and in
@@ -147,7 +162,7 @@ class Semantic:
         except Exception:
             log.exception("request %s: its shadow failed", own.request.rid_hex)
         finally:
-            self._beside -= 1
+            self._ended()
             with look.lock:
                 look.done = True
                 over, look.x = look.x, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pihub.errors import (
     BudgetExceeded,
     ChainExhausted,
+    ClientGone,
     ContextExceeded,
     DraftRejected,
     LocalBusy,
@@ -14,7 +15,10 @@ from pihub.errors import (
     Unsupported,
     UpstreamBusy,
     UpstreamError,
+    UpstreamIncomplete,
+    UpstreamProtocol,
     UpstreamRejected,
+    UpstreamTimeout,
     UpstreamUnreachable,
 )
 from pihub.gateway.api.retry import backoff
@@ -37,6 +41,14 @@ def pause_before_retry(error: UpstreamError, number: int) -> float | None:
     return max(wait, backoff(number))
 
 
+def at_work(error: PihubError) -> bool:
+    """Whether an upstream may have been working on a call that was given up with `error`, so
+    that the prompt costs."""
+    if isinstance(error, UpstreamTimeout):
+        return error.timer != "connect"
+    return isinstance(error, ClientGone | UpstreamIncomplete | UpstreamProtocol)
+
+
 def verdict(errors: list[PihubError], failures: tuple[str, ...], *, own: bool) -> PihubError:
     """What the client is told when no target answered; `errors` in the chain's order.
 
@@ -48,7 +60,9 @@ def verdict(errors: list[PihubError], failures: tuple[str, ...], *, own: bool) -
     last = errors[-1]
     if own and isinstance(last, UpstreamRejected) and last.upstream_status in REQUEST_FAULTS:
         return RequestRejected(
-            last.message, upstream_status=last.upstream_status, detail=last.detail
+            f"{last.message}: the hub's log has its words under this request's id",
+            upstream_status=last.upstream_status,
+            detail=last.detail,
         )
     if len(errors) == 1 or all(isinstance(e, Unsupported | ContextExceeded) for e in errors):
         return last

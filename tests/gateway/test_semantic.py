@@ -15,7 +15,7 @@ from pihub.errors import ChainDeadline, ClientGone, LocalBusy, UpstreamError, Up
 from pihub.gateway.direct import Direct
 from pihub.gateway.embedder import Embedder
 from pihub.gateway.exchange import Exchange
-from pihub.gateway.semantic import Semantic, SemanticRules
+from pihub.gateway.semantic import BESIDE, Semantic, SemanticRules
 from pihub.insight.cache_desk import CacheDesk
 from pihub.protocols.registry import EMBEDDERS
 from pihub.shared.answers import group
@@ -387,3 +387,18 @@ def test_no_vector_is_an_error_of_the_upstream(semantic: Make, found: list[list[
     bench.says("ol", vectors(*found))
     with pytest.raises(UpstreamError):
         embedder(bench)(Exchange(bench.incoming()), EMBEDDER, ONE, 0.5)
+
+
+def test_no_thread_is_left_for_the_shadow(semantic: Make) -> None:
+    bench = semantic(serves=False)
+
+    def none(work: Callable[[], None]) -> None:
+        raise RuntimeError("can't start new thread")
+
+    found = bench.lookup._semantic
+    assert found is not None
+    found._spawn = none
+    for number in range(BESIDE + 1):
+        assert asks(bench, f"What is {number} in Roman numerals?")[0] == "MISS; not-kept"
+    assert bench.event(Event.SEMANTIC_LATE) == BESIDE + 1
+    assert found._beside == 0, "or the shadow would end for ever"
