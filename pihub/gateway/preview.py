@@ -75,6 +75,7 @@ class Previewer:
 
     def __call__(self, alias: str, prompt: str, max_tokens: int | None = None) -> Preview:
         """Raises ModelNotFound."""
+        alias = self._models.named(alias)
         chain = self._models.find(alias)
         rules = self._planner.rules(alias)
         size = len(prompt.encode()) + FRAME

@@ -11,8 +11,8 @@ import pytest
 
 from pihub.domain.event import Reason
 from pihub.errors import Internal, UpstreamUnreachable
-from pihub.gateway.exchange import Incoming
-from pihub.gateway.offline import Later, Offline, OfflineRules
+from pihub.gateway.exchange import Exchange, Incoming
+from pihub.gateway.offline import Later, Offline, OfflineRules, unreached
 from pihub.gateway.pipeline import Pipeline
 from pihub.gateway.plan import Rules
 from pihub.gateway.route import Router
@@ -119,6 +119,7 @@ def test_what_a_local_model_says_instead_is_not_kept(house: Make, more: dict[str
     reply, _ = bench.whole(temperature=0)
     assert header(reply, "x-pihub-reason") == "fallback after oa/gpt: offline"
     assert header(reply, "x-pihub-cache") == "MISS; offline"
+    assert bench.connector.hosts == ["ol"]
     (record,) = bench.records()
     assert Reason(record.reason) is not Reason.FIRST_CHOICE
     event = "offline_instead" if "instead" in more else "offline_local"
@@ -224,3 +225,14 @@ def test_an_answer_that_nobody_waits_for_is_neither_queued_nor_made_here(house: 
     assert bench.taken == []
     assert bench.connector.hosts == ["oa"], "only the first question"
     assert bench.records()[-1].cache == CacheState.MISS
+
+
+@pytest.mark.parametrize("begun", [{}, {"lost": (1,)}, {"pieces": iter(())}, {"answer": 1}])
+def test_what_has_begun_is_never_queued(house: Make, begun: dict[str, Any]) -> None:
+    """It may be paid for, and its client may have seen some of it."""
+    x = Exchange(house().incoming(), failures=("oa/gpt: upstream_unreachable",), **begun)
+    assert unreached(x, UpstreamUnreachable("no route")) is (not begun)
+
+
+def test_without_a_failure_nothing_says_that_the_line_is_down(house: Make) -> None:
+    assert not unreached(Exchange(house().incoming()), Internal("a defect"))

@@ -37,6 +37,7 @@ def test_it_is_what_a_request_gets(policy: str, text: str) -> None:
     bench = routed(policy)
     bench.knows("ol")
     found = previewer(bench)("chat", text)
+    assert previewer(bench)("chat:latest", text) == found
     reply, _ = bench.whole(text=text)
     assert found.options[0].target == header(reply, "x-pihub-route")
     # Of a real request the time is predicted from all of its bytes.

@@ -102,7 +102,7 @@ class OneModel:
         env = req.env
         who = self._access.principal(env.get("HTTP_AUTHORIZATION"), env.get("HTTP_X_API_KEY"))
         self._access.hit(who)
-        self._access.permit(who, env.get("REMOTE_ADDR", ""), model=name)
+        self._access.permit(who, env.get("REMOTE_ADDR", ""), model=self._models.named(name))
         self._models.find(name)
         client = self._anthropic if "HTTP_ANTHROPIC_VERSION" in env else self._openai
         resp.content_type = "application/json"
