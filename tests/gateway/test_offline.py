@@ -16,7 +16,9 @@ from pihub.gateway.offline import Later, Offline, OfflineRules, unreached
 from pihub.gateway.pipeline import Pipeline
 from pihub.gateway.plan import Rules
 from pihub.gateway.route import Router
+from pihub.protocols.responses.client import ResponsesClient
 from pihub.shared.events import CacheState
+from pihub.shared.metrics import Route
 from pihub.shared.routing import Event
 from pihub.shared.wan import Wan, WanState, publish
 from tests.gateway.parts import header, ollama_stream, openai_whole, refusal
@@ -236,3 +238,13 @@ def test_what_has_begun_is_never_queued(house: Make, begun: dict[str, Any]) -> N
 
 def test_without_a_failure_nothing_says_that_the_line_is_down(house: Make) -> None:
     assert not unreached(Exchange(house().incoming()), Internal("a defect"))
+
+
+def test_a_response_is_no_job(house: Make) -> None:
+    """Its client would ask /v1/responses/ID for it, not /v1/jobs."""
+    bench = house(queue=True)
+    bench.cut()
+    request = bench.incoming(body={"model": "chat", "input": "hello"})
+    request.client, request.route = ResponsesClient(), Route.OPENAI_RESPONSES
+    assert bench.pipeline.handle(request).status == 503
+    assert bench.taken == []
