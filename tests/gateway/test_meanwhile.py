@@ -191,6 +191,7 @@ def test_at_the_end_it_leaves_as_a_client_does(make: Make) -> None:
     assert (record.reason, record.status) == (Reason.CLIENT_GONE, 499)
     assert ask(bench)[1] == "old"
     assert run(bench) == 0, "none is begun any more"
+    assert not bench.background.begin(9 << 32, lambda fd: True), "of no other key either"
 
 
 def test_so_many_at_once_and_no_more(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

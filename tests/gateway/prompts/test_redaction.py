@@ -414,6 +414,7 @@ def test_restoring_is_the_same_however_it_is_cut() -> None:
                 out += restore.feed(kind(0, text[at : at + size]))
                 at += size
             out += restore.feed(BlockStop(0))
+            assert {type(event) for event in out} <= {kind, BlockStop}
             said = "".join(getattr(e, "text", getattr(e, "json", "")) for e in out)
             assert said == (whole.json(text) if kind is ToolInputDelta else whole.text(text))
 
