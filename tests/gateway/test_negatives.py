@@ -155,3 +155,11 @@ def test_another_worker_and_another_configuration(make: Make) -> None:
     newer = make(state=bench.state, slot=2, negative_ttl=30.0, epoch=8)
     newer.says("oa", openai_whole())
     assert newer.whole()[0].status == 200
+
+
+def test_a_compressed_body_has_no_key_and_is_asked(make: Make) -> None:
+    bench = refused(make)
+    request = bench.incoming()
+    request.exact = None
+    assert bench.pipeline.handle(request).status == 400
+    assert calls(bench) == 2
