@@ -54,7 +54,7 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait_for(ready: object, seconds: float = 20.0, what: str = "it") -> None:
+def wait_for(ready: object, seconds: float = 60.0, what: str = "it") -> None:
     assert callable(ready)
     deadline = time.monotonic() + seconds
     while not ready():

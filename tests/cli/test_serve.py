@@ -162,7 +162,7 @@ def reload(served: Served) -> None:
         now = set(worker_pids(served))
         return bool(now) and not now & before
 
-    wait_for(renewed, 30, f"the reload: {served.err}")
+    wait_for(renewed, 60, f"the reload: {served.err}")
 
 
 def worker_pids(served: Served) -> list[int]:

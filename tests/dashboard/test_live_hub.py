@@ -144,14 +144,14 @@ def test_the_door_leads_to_the_page(hub: HubProcess) -> None:
 def test_an_open_page_does_not_hold_up_the_hub_s_end(
     engine: str, upstreams: Upstreams, tmp_path: Path
 ) -> None:
-    with HubProcess(tmp_path, upstreams, engine=engine, workers=1) as hub:
+    patient = {"PIHUB_SERVER__GRACEFUL_TIMEOUT": "60"}  # the stream must not use it up
+    with HubProcess(tmp_path, upstreams, engine=engine, workers=1, env=patient) as hub:
         stream = Stream(hub)
         assert stream.event()[0] == "snapshot"
         assert stream.event()[0] == "delta"
         begin = time.monotonic()
         hub.stop()
-        # graceful_timeout is 5: the stream must not use it up
-        assert time.monotonic() - begin < 4.5
+        assert time.monotonic() - begin < 30
         with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
             while True:
                 stream.event()

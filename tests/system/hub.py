@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -101,9 +103,13 @@ class Reply:
 
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """One that nobody listens on, below those that the kernel gives to connections
+    (net.ipv4.ip_local_port_range begins at 32768): none takes it before the hub does, or while
+    the hub is restarted."""
+    while True:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.randrange(20_000, 32_768)))
+            return int(s.getsockname()[1])
 
 
 @dataclass
@@ -203,7 +209,7 @@ class HubProcess:
     def _limit(self) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (self.data_mb << 20, self.data_mb << 20))
 
-    def wait_ready(self, seconds: float = 30.0) -> None:
+    def wait_ready(self, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             assert self.process is not None

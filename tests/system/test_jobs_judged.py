@@ -24,7 +24,7 @@ chain = ["claude/claude-haiku-4-5", "ollama/llama3.2:3b"]
 policy = "local-only"
 """
 LOCAL = {"PIHUB_ROUTING__KEY_POLICIES": '["1=local-only"]'}
-SLOWLY = EXTRA.replace("gather = 0.2", "gather = 2.0") + MODELS
+PAIRS = EXTRA.replace("gather = 0.2", "gather = 3600.0\nbatch_size = 2") + MODELS
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +63,24 @@ def test_what_is_no_chat_stays_here_too(home: HubProcess, upstreams: Demo) -> No
 
 
 @pytest.fixture(scope="module")
-def slowly(upstreams: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """Requests are gathered for two seconds: time to change what they may."""
-    with HubProcess(tmp_path_factory.mktemp("slowly"), upstreams, extra=SLOWLY) as running:
+def in_pairs(upstreams: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A batch is sent when its second request comes: time to change what the first may."""
+    with HubProcess(tmp_path_factory.mktemp("pairs"), upstreams, extra=PAIRS) as running:
         open_jobs(running)
         yield running
 
 
-def test_a_model_s_and_a_request_s_policy_choose_the_target(slowly: HubProcess) -> None:
+@pytest.fixture
+def pairs(in_pairs: HubProcess) -> HubProcess:
+    """No request waits for a second one."""
+    for job in in_pairs.get("/v1/jobs").json["data"]:
+        in_pairs.request("DELETE", f"/v1/jobs/{job['id']}")
+    return in_pairs
+
+
+def test_a_model_s_and_a_request_s_policy_choose_the_target(pairs: HubProcess) -> None:
     def of(model: str, **more: str) -> str:
-        reply = slowly.post(
+        reply = pairs.post(
             "/v1/messages", chat("where", model=model), x_pihub_deadline="24h", **more
         )
         assert reply.status == 202, reply.text
@@ -86,7 +94,7 @@ def test_a_model_s_and_a_request_s_policy_choose_the_target(slowly: HubProcess) 
 
 def key_of(hub: HubProcess, name: str, *more: str) -> tuple[str, int]:
     made = json.loads(hub.pihub("keys", "create", "--name", name, "--json", *more).stdout)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while hub.get("/v1/jobs", authorization=f"Bearer {made['token']}").status == 401:
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -99,30 +107,40 @@ def deferred_by(hub: HubProcess, key: str, text: str) -> Reply:
     )
 
 
-def test_a_key_that_was_revoked_meanwhile(slowly: HubProcess, upstreams: Demo) -> None:
-    key, number = key_of(slowly, "leaver")
-    id_ = deferred_by(slowly, key, "after I left").json["id"]
-    slowly.pihub("keys", "revoke", str(number))
-    job = wait(slowly, id_, "failed")
+def test_a_key_that_was_revoked_meanwhile(pairs: HubProcess, upstreams: Demo) -> None:
+    key, number = key_of(pairs, "leaver")
+    id_ = deferred_by(pairs, key, "after I left").json["id"]
+    pairs.pihub("keys", "revoke", str(number))
+    second = defer(pairs, "who stayed")
+    job = wait(pairs, id_, "failed")
+    assert wait(pairs, second)["status"] == "done"
     assert "revoked" in job["error"] and job["cost_usd"] == 0
     assert not any("after I left" in one["body"] for one in upstreams.log("claude"))
 
 
 def test_a_budget_that_is_spent_meanwhile_is_waited_for(
-    slowly: HubProcess, upstreams: Demo
+    pairs: HubProcess, upstreams: Demo
 ) -> None:
-    key, number = key_of(slowly, "saver")
-    id_ = deferred_by(slowly, key, "if there is money").json["id"]
-    slowly.pihub(
+    key, number = key_of(pairs, "saver")
+    id_ = deferred_by(pairs, key, "if there is money").json["id"]
+    pairs.pihub(
         "budgets", "set", "key", str(number), "--per-day", "0.000001", "--at-limit", "ask"
     )
+    assert wait(pairs, defer(pairs, "who has some"))["status"] == "done"
     end = time.monotonic() + 15
-    while not (job := slowly.get(f"/v1/jobs/{id_}").json)["error"]:
+    while not (job := pairs.get(f"/v1/jobs/{id_}").json)["error"]:
         assert time.monotonic() < end, job
         time.sleep(0.05)
     assert job["status"] == "queued" and "its owner can approve so much more" in job["error"]
-    assert deferred_by(slowly, key, "one more").status == 402
+    assert deferred_by(pairs, key, "one more").status == 402
     assert not any("if there is money" in one["body"] for one in upstreams.log("claude"))
+
+
+def kill_control(hub: HubProcess) -> None:
+    for one in hub.admin("GET", "/status").json["processes"]:
+        if one["role"] == "control":
+            os.kill(one["pid"], signal.SIGKILL)
+    open_jobs(hub)
 
 
 @pytest.mark.slow
@@ -140,7 +158,7 @@ def test_what_a_batch_may_cost_is_held_until_it_is_paid(upstreams: Demo, tmp_pat
             time.sleep(0.1)
         return found
 
-    lazy = EXTRA.replace("poll = 0.2", "poll = 6.0")
+    lazy = EXTRA.replace("poll = 0.2", "poll = 600.0")  # looked at when it was sent, or at a start
     with HubProcess(tmp_path, upstreams, extra=lazy) as hub:
         open_jobs(hub)
         hub.pihub("budgets", "set", "key", "test", "--per-day", "0.001")
@@ -149,11 +167,11 @@ def test_what_a_batch_may_cost_is_held_until_it_is_paid(upstreams: Demo, tmp_pat
         # 100 tokens of output may cost 0.0005 USD: a second one has no room beside it.
         second = hub.post("/v1/messages", chat("no room", max_tokens=150), x_pihub_deadline="24h")
         assert second.status == 402, second.text
-        for one in hub.admin("GET", "/status").json["processes"]:
-            if one["role"] == "control":
-                os.kill(one["pid"], signal.SIGKILL)
-        open_jobs(hub)
+        upstreams.faults("claude", "F6", status=500, match="/v1/messages/batches")
+        kill_control(hub)
         until(reserved=True)
+        upstreams.clear("claude")
+        kill_control(hub)
         job = wait(hub, id_)
         spent = until(reserved=False)
         assert spent["spent_today_usd"] == pytest.approx(job["cost_usd"])

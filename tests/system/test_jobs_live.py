@@ -35,7 +35,7 @@ def chat(text: str, model: str = "cloud", **more: Any) -> dict[str, Any]:
 
 def open_jobs(hub: HubProcess) -> None:
     """Until the control process takes them in, which is a moment after the hub is ready."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while hub.get("/v1/jobs").status != 200:
         assert time.monotonic() < end
         time.sleep(0.05)

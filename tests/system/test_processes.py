@@ -37,7 +37,7 @@ def processes(hub: HubProcess) -> dict[str, list[int]]:
     return roles
 
 
-def until(check: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(check: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError, KeyError, ValueError):

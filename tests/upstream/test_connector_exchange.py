@@ -552,11 +552,13 @@ def test_an_upstream_that_answers_while_it_reads() -> None:
 
 def test_an_unread_answer_is_closed_at_once() -> None:
     took: list[float] = []
+    ended = threading.Semaphore(0)
 
     def handler(peer: Peer) -> None:
         assert peer.request()
         peer.send(OK + b"content-length: 100\r\n\r\nabc")
         took.append(peer.until_closed())
+        ended.release()
 
     with serving(handler) as server:
         client = connector()
@@ -569,6 +571,7 @@ def test_an_unread_answer_is_closed_at_once() -> None:
         assert client.stats()[server.origin.key]["open"] == 0
         get(server, client)  # forgotten at once
         assert client.stats()[server.origin.key]["open"] == 0
+        assert ended.acquire(timeout=10) and ended.acquire(timeout=10)
     assert max(took) < 1
 
 
