@@ -104,6 +104,6 @@ def serve(
     )
     try:
         while not stop.is_set():
-            wasyncore.loop(timeout=0.5, map=server._map, count=1)
+            wasyncore.loop(timeout=0.5, use_poll=True, map=server._map, count=1)
     finally:
         server.task_dispatcher.shutdown()
