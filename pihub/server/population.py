@@ -43,6 +43,7 @@ class Population:
 
     def signal(self, more: int) -> None:
         """SIGTTIN and SIGTTOU: by hand, also beyond the bounds."""
+        self._scaler.begin_anew()
         self._change(max(1, min(self.wanted + more, self._slots)), Why.SIGNAL)
 
     def turn(

@@ -61,7 +61,7 @@ class Scaler:
         """The new number of workers and why; None to leave it. Call it about each second."""
         n = load.workers
         if load.available < SHORT and n > self.least:
-            self._begin_anew()
+            self.begin_anew()
             return n - 1, Why.MEMORY
         queue = load.queued >= QUEUE * n
         busy = (queue or load.busy > BUSY) and n < self.most and load.available > SCARCE
@@ -69,14 +69,15 @@ class Scaler:
         self._busy_since = (self._busy_since or now) if busy else None
         self._idle_since = (self._idle_since or now) if idle else None
         if self._busy_since is not None and now - self._busy_since >= self._up_after:
-            self._begin_anew()
+            self.begin_anew()
             return n + 1, Why.QUEUE if queue else Why.BUSY
         if self._idle_since is not None and now - self._idle_since >= self._down_after:
-            self._begin_anew()
+            self.begin_anew()
             return n - 1, Why.IDLE
         return None
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
+        """What was measured was of another number of workers."""
         self._busy_since = self._idle_since = None
 
 
