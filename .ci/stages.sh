@@ -38,7 +38,7 @@ beside() {
   set -m  # a process group, which can be ended as a whole
   (
     began=$SECONDS status=0
-    nice -n 10 "$@" >"$kept.log" 2>&1 </dev/null || status=$?
+    nice -n 15 "$@" >"$kept.log" 2>&1 </dev/null || status=$?
     echo "$status $((SECONDS - began))" >"$kept.end"
   ) &
   set +m
