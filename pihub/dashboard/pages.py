@@ -102,7 +102,13 @@ def pages(
 
 def _standing(services: Services) -> Callable[[], Iterable[Alert]]:
     vitals = services.vitals
-    return tuple if vitals is None else partial(standing, vitals.alerts)
+    if vitals is None:
+        return tuple
+
+    def names() -> dict[str, str]:
+        return {str(key.id): key.name for key in services.keys.list()}
+
+    return partial(standing, vitals.alerts, names)
 
 
 def welcome(

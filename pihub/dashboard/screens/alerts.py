@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Cell, Field, Line, Table, Tone
@@ -18,8 +19,10 @@ SILENCE = 4 * 3600
 TONES: dict[str, Tone] = {"critical": "down", "warning": "look", "note": "idle"}
 
 
-def alert_tables(alerts: AlertService, told: bool) -> tuple[Table, ...]:
-    """`told`: somebody subscribes to them."""
+def alert_tables(
+    alerts: AlertService, told: bool, keys: Mapping[str, str]
+) -> tuple[Table, ...]:
+    """`told`: somebody subscribes to them. `keys`: names by number."""
     now = time.time()
     views = alerts.page(100, open_only=True)
     past = [view for view in alerts.page(PAST * 2) if not view.row.open][:PAST]
@@ -27,14 +30,14 @@ def alert_tables(alerts: AlertService, told: bool) -> tuple[Table, ...]:
         Table(
             "Open alerts",
             ("What", "How grave", "Since", "State"),
-            tuple(_open(view, now, told) for view in views),
+            tuple(_open(view, now, told, keys) for view in views),
             "None: nothing asks for you.",
             note="" if told else NOBODY,
         ),
         Table(
             "Past alerts",
             ("What", "How grave", "Ended", "#Lasted", "#Times"),
-            tuple(_past(view) for view in past),
+            tuple(_past(view, keys) for view in past),
             "There was none yet.",
         ),
         Table(
@@ -69,7 +72,7 @@ def alert_tables(alerts: AlertService, told: bool) -> tuple[Table, ...]:
     )
 
 
-def _open(view: View, now: float, told: bool) -> Line:
+def _open(view: View, now: float, told: bool, keys: Mapping[str, str]) -> Line:
     row = view.row
     care = Action(
         "I care for it", "POST", f"/alerts/{row.id}/acknowledge", permission="health:write"
@@ -87,7 +90,7 @@ def _open(view: View, now: float, told: bool) -> Line:
     actions = (*(() if row.acknowledged else (care,)), *(() if view.silenced else (quiet,)))
     return Line(
         (
-            Cell(row.text, f"{row.rule}, {row.subject}"),
+            _what(view, keys),
             Cell(row.severity, tone=TONES.get(row.severity, "look")),
             Cell(words.age(now - row.opened), ", ".join(filter(None, (changed, often)))),
             Cell(by or state),
@@ -96,11 +99,16 @@ def _open(view: View, now: float, told: bool) -> Line:
     )
 
 
-def _past(view: View) -> Line:
+def _what(view: View, keys: Mapping[str, str]) -> Cell:
+    row = view.row
+    return Cell(words.with_key_names(row.text, lambda: keys), f"{row.rule}, {row.subject}")
+
+
+def _past(view: View, keys: Mapping[str, str]) -> Line:
     row = view.row
     return Line(
         (
-            Cell(row.text, f"{row.rule}, {row.subject}"),
+            _what(view, keys),
             Cell(row.severity),
             Cell(words.ago(row.closed)),
             Cell(words.age(row.closed - row.opened)),

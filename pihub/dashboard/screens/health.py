@@ -32,12 +32,12 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     vitals: Vitals = sources.services.health
     report = vitals.watch.report
     told = any("pihub" in one.sources for one in sources.loaded.settings.subscribers.values())
-    alerts = alert_tables(vitals.alerts, told)
+    keys = {str(key.id): key.name for key in sources.known_keys()}
+    alerts = alert_tables(vitals.alerts, told, keys)
     if report is None:
         wait = "Health is judged for the first time within a few seconds."
         return Screen("Health & forecast", alerts, refresh=5, notes=(wait,))
     scores = (report.box, *report.upstreams)
-    keys = {str(key.id): key.name for key in sources.known_keys()}
     return Screen(
         "Health & forecast",
         (
