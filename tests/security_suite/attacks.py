@@ -54,8 +54,13 @@ SLOW = {
 }
 
 
+SEEN = 3
+"""Looks, five seconds apart, until a server that stands still is seen to: its first answer that
+fails to come takes three seconds, and is told at the next look but one."""
+
+
 def slowly(url: str, kind: str, seconds: int) -> str:
-    """slowhttptest with 200 connections; empty, or how the hub was hurt."""
+    """slowhttptest with 200 connections for 15 seconds or more; empty, or how the hub was hurt."""
     command = [
         "slowhttptest", *SLOW[kind], "-c", "200", "-r", "100", "-l", str(seconds), "-p", "3",
         "-u", url,
@@ -65,5 +70,7 @@ def slowly(url: str, kind: str, seconds: int) -> str:
     states = re.findall(r"service available:\s*(\w+)", text)
     if not states:
         return f"slowhttptest said nothing of the service: {text[-300:]}{done.stderr[-300:]}"
+    if len(states) < SEEN:
+        return f"only {len(states)} looks in {seconds} seconds: too short to see anything"
     hurt = sum(one != "YES" for one in states)
     return f"not available in {hurt} of {len(states)} looks" if hurt else ""
