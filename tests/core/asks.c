@@ -1,32 +1,16 @@
 /* What is judged of values: `asks KEYWORDS < VALUES`, a value a line, % escapes undone first. One line each:
  * points, class, rule and offset in every place. Built with and without PH_ASK_ALL by test_scanner_asks.py. */
 #define _GNU_SOURCE
-#include <stdio.h>
-
-#include "ph_scan_request.h"
+#include "keywords.h"
 
 static ph_scanner scanner;
-
-static int keywords(const char *name) {
-    static const char *words[PH_TEDDY_MAX + 1];
-    FILE *file = fopen(name, "r");
-    char *line = NULL;
-    size_t room = 0;
-    unsigned count = 0;
-    for (ssize_t n; file && count < PH_TEDDY_MAX && (n = getline(&line, &room, file)) >= 0;) {
-        line[strcspn(line, "\n")] = 0;
-        if (*line && *line != '#') {
-            words[count++] = strdup(line);
-        }
-    }
-    free(line);
-    return file && fclose(file) == 0 && ph_names_build(&scanner.keys, words);
-}
+static const char *words[PH_TEDDY_MAX + 1];
 
 int main(int argc, char **argv) {
     char *line = NULL;
     size_t room = 0;
-    if (argc != 2 || !ph_scanner_build(&scanner) || !keywords(argv[1])) {
+    if (argc != 2 || !ph_scanner_build(&scanner) || !read_keywords(argv[1], words)
+        || !ph_names_build(&scanner.keys, words)) {
         return 2;
     }
     for (ssize_t n; (n = getline(&line, &room, stdin)) > 0;) {

@@ -29,10 +29,10 @@ static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int e
     if (n < 2 && (n == 0 || ph_alnum(p[0] | 32))) {
         return;
     }
-    uint32_t classes = ph_class_scan(p, n);
+    uint32_t classes;
     ph_verdict v;
     int cls = 0;
-    if (ph_usual(s, p, n, classes)) {
+    if (ph_usual(s, p, n, &classes)) {
         return;
     }
     memset(&v, 0, sizeof v);
@@ -152,6 +152,10 @@ static int ph_base64(ph_scanner *s, const uint8_t *p, size_t n, int where, const
 static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name, size_t name_len,
     int level, ph_worst *w) {
     if (n >= 12 && level < PH_DEEP && ph_base64(s, p, n, where, name, name_len, level, w)) {
+        return;
+    }
+    if (n <= PH_PLAIN_MOST && !ph_at(p, n, 0, "http") && ph_plain(&s->keys, p, n)) {
+        w->values++;                                        /* no structure either, but a URL's */
         return;
     }
     uint32_t classes = level < PH_DEEP && n > 8 ? ph_class_scan(p, n) : 0;

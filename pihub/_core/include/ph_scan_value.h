@@ -2,6 +2,7 @@
 #ifndef PH_SCAN_VALUE_H
 #define PH_SCAN_VALUE_H
 
+#include "ph_plain.h"
 #include "ph_scan_asks.h"
 #include "ph_scan_decode.h"
 #include "ph_scan_html.h"
@@ -173,13 +174,13 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     return n;
 }
 
-/* Of usual bytes, and no keyword in it: what most values are. */
-static inline int ph_usual(const ph_scanner *s, const uint8_t *p, size_t n, uint32_t classes) {
-    if (classes & (PH_C_UNUSUAL | PH_C_HIGH)) {
-        return 0;
+/* Of usual bytes, and no keyword in it: what most values are. If not, *classes are its. */
+static inline int ph_usual(const ph_scanner *s, const uint8_t *p, size_t n, uint32_t *classes) {
+    if (n <= PH_PLAIN_MOST && ph_plain(&s->keys, p, n)) {
+        return 1;
     }
-    return (n <= PH_TEDDY_FEW && ph_teddy_absent(&s->keys, p, n, (classes & (PH_C_EQ | PH_C_SLASH)) != 0))
-        || ph_teddy_find(&s->keys, p, n, 0).index == UINT32_MAX;
+    *classes = ph_class_scan(p, n);
+    return !(*classes & (PH_C_UNUSUAL | PH_C_HIGH)) && ph_teddy_find(&s->keys, p, n, 0).index == UINT32_MAX;
 }
 
 /* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */

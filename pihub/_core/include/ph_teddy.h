@@ -28,10 +28,10 @@ typedef struct ph_literal {
 
 typedef struct ph_teddy {
     uint8_t lo[PH_TEDDY_BYTES][16], hi[PH_TEDDY_BYTES][16];
+    uint8_t exact[PH_TEDDY_BYTES][64];      /* the same by ph_teddy_letter, for ph_plain.h */
     uint8_t pairs[8192];        /* bitmap of folded first two bytes */
     uint8_t quads[8192];        /* bitmap of hashes of their folded first four bytes */
     uint8_t shorts[8192];       /* as `pairs`, of the literals of fewer than four bytes */
-    uint8_t plain;              /* a literal of fewer than four has none of - . / = */
     uint8_t longs;              /* buckets without a literal of fewer */
     uint16_t bucket[9];         /* first literal of each bucket */
     uint32_t count;
@@ -96,6 +96,9 @@ static inline int ph_teddy_pair(const ph_teddy *t, const uint8_t *p) {
     return t->pairs[pair >> 3] >> (pair & 7) & 1;
 }
 
+/* Six bits of a byte, case folded: which of the usual bytes it is. */
+static inline unsigned ph_teddy_letter(uint8_t c) { return (c & 31u) | (c >> 1 & 32u); }
+
 static inline unsigned ph_quad_hash(uint32_t folded) { return (folded * 0x9E3779B1u) >> 16; }
 
 /* Whether the four bytes at `p` may begin a literal of four or more. */
@@ -138,53 +141,6 @@ static ph_hit ph_teddy_scalar(const ph_teddy *t, const uint8_t *p, size_t n, siz
         }
     }
     return (ph_hit){n, UINT32_MAX};
-}
-
-#define PH_TEDDY_FEW 64
-
-/* In at most PH_TEDDY_FEW bytes no literal occurs, for sure: a look at a bitmap for each place, and at the one of
- * short literals if there are `marks` (one of - . / =). */
-static inline int ph_teddy_absent(const ph_teddy *t, const uint8_t *p, size_t n, int marks) {
-    uint8_t pad[PH_TEDDY_FEW + 8];
-    uint32_t any = 0;
-    if (n >= 32) {
-        memcpy(pad, p, 32);
-        memcpy(pad + n - 32, p + n - 32, 32);
-    } else if (n >= 16) {
-        memcpy(pad, p, 16);
-        memcpy(pad + n - 16, p + n - 16, 16);
-    } else if (n >= 8) {
-        memcpy(pad, p, 8);
-        memcpy(pad + n - 8, p + n - 8, 8);
-    } else if (n >= 4) {
-        memcpy(pad, p, 4);
-        memcpy(pad + n - 4, p + n - 4, 4);
-    } else {
-        for (size_t k = 0; k < n; k++) {
-            pad[k] = p[k];
-        }
-    }
-    memset(pad + n, 0, 8);
-    for (size_t i = 0; i < n; i += 8) {
-        uint64_t w, heavy;
-        memcpy(&w, pad + i, 8);
-        heavy = w & 0x7F7F7F7F7F7F7F7Full;
-        w |= ((heavy + 0x3F3F3F3F3F3F3F3Full) & ~(heavy + 0x2525252525252525ull) & ~w & 0x8080808080808080ull) >> 2;
-        memcpy(pad + i, &w, 8);
-    }
-    for (size_t i = 0; i + 4 <= n; i++) {
-        uint32_t w;
-        memcpy(&w, pad + i, 4);
-        unsigned hash = ph_quad_hash(w);
-        any |= (uint32_t)t->quads[hash >> 3] >> (hash & 7);
-    }
-    if (marks || t->plain) {
-        for (size_t i = 0; i + 2 <= n; i++) {
-            unsigned pair = (unsigned)pad[i] << 8 | pad[i + 1];
-            any |= (uint32_t)t->shorts[pair >> 3] >> (pair & 7);
-        }
-    }
-    return !(any & 1);
 }
 
 #if defined(__x86_64__)
@@ -417,17 +373,16 @@ static inline void ph_teddy_build(ph_teddy *t) {
                 t->quads[hash >> 3] |= (uint8_t)(1 << (hash & 7));
             } else {
                 t->shorts[pair >> 3] |= (uint8_t)(1 << (pair & 7));
-                int marked = 0;
-                for (unsigned k = 0; k < t->lits[i].len; k++) {
-                    marked |= s[k] == '-' || s[k] == '.' || s[k] == '/' || s[k] == '=';
-                }
-                t->plain |= (uint8_t)!marked;
                 t->longs &= (uint8_t)~(1 << b);
             }
             for (unsigned k = 0; k < PH_TEDDY_BYTES; k++) {
                 for (unsigned c = 0; c < 16 && k >= t->lits[i].len; c++) {
                     t->lo[k][c] |= (uint8_t)(1 << b);   /* shorter: anything may follow */
                     t->hi[k][c] |= (uint8_t)(1 << b);
+                }
+                for (unsigned c = 0; c < 64; c++) {
+                    int fits = k >= t->lits[i].len || c == ph_teddy_letter(s[k]);
+                    t->exact[k][c] |= (uint8_t)(fits << b);
                 }
                 if (k < t->lits[i].len) {
                     t->lo[k][s[k] & 15] |= (uint8_t)(1 << b);
