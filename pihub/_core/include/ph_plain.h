@@ -172,7 +172,7 @@ __attribute__((target("avx512bw,avx512vbmi,bmi,bmi2"))) static int ph_plain_avx5
 
 /* n <= PH_PLAIN_MOST. */
 static inline int ph_plain(const ph_teddy *t, const uint8_t *p, size_t n) {
-    return __builtin_cpu_supports("avx512vbmi") && ph_has_avx512() ? ph_plain_avx512(t, p, n) : ph_has_avx2() && ph_plain_lanes(t, p, n);
+    return ph_has_avx512() ? ph_plain_avx512(t, p, n) : ph_has_avx2() && ph_plain_lanes(t, p, n);
 }
 #elif defined(__aarch64__)
 static inline int ph_plain(const ph_teddy *t, const uint8_t *p, size_t n) { return ph_plain_lanes(t, p, n); }

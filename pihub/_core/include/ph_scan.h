@@ -65,6 +65,41 @@ static inline int ph_hexval(uint8_t c) {
     return ph_digit(c) ? c - '0' : (uint8_t)((c | 32) - 'a') < 6 ? (c | 32) - 'a' + 10 : -1;
 }
 
+/* Whether the byte `a` stands before a `b` anywhere. */
+static int ph_two(const uint8_t *p, size_t n, uint8_t a, uint8_t b) {
+    if (n < 17) {
+        for (size_t i = 1; i < n; i++) {
+            if (p[i - 1] == a && p[i] == b) {
+                return 1;
+            }
+        }
+        return 0;
+    }
+    for (size_t i = 1;;) {                                  /* the last step overlaps the one before */
+#if defined(__x86_64__)
+        __m128i first = _mm_loadu_si128((const __m128i *)(p + i - 1)), second = _mm_loadu_si128((const __m128i *)(p + i));
+        if (_mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(first, _mm_set1_epi8((char)a)),
+                _mm_cmpeq_epi8(second, _mm_set1_epi8((char)b))))) {
+            return 1;
+        }
+#elif defined(__aarch64__)
+        if (vmaxvq_u8(vandq_u8(vceqq_u8(vld1q_u8(p + i - 1), vdupq_n_u8(a)), vceqq_u8(vld1q_u8(p + i), vdupq_n_u8(b))))) {
+            return 1;
+        }
+#else
+        for (size_t k = i; k < i + 16; k++) {
+            if (p[k - 1] == a && p[k] == b) {
+                return 1;
+            }
+        }
+#endif
+        if (i + 16 >= n) {
+            return 0;
+        }
+        i = i + 32 <= n ? i + 16 : n - 16;
+    }
+}
+
 /* `word` stands at p + i. */
 static inline int ph_at(const uint8_t *p, size_t n, size_t i, const char *word) {
     size_t k = strlen(word);

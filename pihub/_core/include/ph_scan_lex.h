@@ -47,7 +47,7 @@ static size_t ph_run(const uint8_t *p, size_t n, size_t i) {
     return k - i;
 }
 
-enum { L_MARK, L_WORD, L_DIGIT, L_OTHER };  /* L_OTHER: space, and what may begin or end a comment */
+enum { L_MARK = 0, L_WORD = 1, L_DIGIT = 2, L_OTHER = 4 };  /* L_OTHER: space, and what may begin or end a comment */
 
 static const uint8_t ph_lex_kind[256] = {
     ['a' ... 'z'] = L_WORD, ['_'] = L_WORD, [0x80 ... 0xFF] = L_WORD, ['0' ... '9'] = L_DIGIT,
@@ -55,7 +55,7 @@ static const uint8_t ph_lex_kind[256] = {
 };
 
 /* Whether a word goes on with `c`: letters, digits, _ and high bytes. */
-static inline int ph_wordy(uint8_t c) { return ph_lex_kind[c] == L_WORD || ph_lex_kind[c] == L_DIGIT; }
+static inline int ph_wordy(uint8_t c) { return ph_lex_kind[c] & (L_WORD | L_DIGIT); }
 
 /* From white space and comments on: where they end. */
 static __attribute__((noinline)) size_t ph_lex_space(ph_lexer *x, size_t i, uint8_t *flags) {
@@ -151,6 +151,10 @@ static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
     size_t n = x->n, i = x->at;
     for (; have < most; have++) {
         uint8_t flags = i == 0 ? F_FIRST : 0, c = i < n ? p[i] : 0;
+        if (c == ' ' && i && i < n) {
+            flags = F_SPACE;
+            c = ++i < n ? p[i] : 0;
+        }
         if (i < n && ph_lex_kind[c] == L_OTHER) {
             i = ph_lex_space(x, i, &flags);
             c = i < n ? p[i] : 0;

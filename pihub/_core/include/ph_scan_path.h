@@ -21,6 +21,10 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
     if (host > 2 && host < n && p[host] == '\\' && v->where != PH_W_JSON) {
         ph_add(v, PH_S_PATH, 60, "network-share", 0);
     }
+    if (!ph_two(p, n, '.', '.') && !ph_two(p, n, '.', '/') && !ph_two(p, n, '.', '\\') && !ph_two(p, n, '.', '%')
+        && !ph_two(p, n, '0', 'x')) {
+        return;                                           /* no segment of dots, however it is spelt */
+    }
     for (size_t i = 0; i < n;) {
         size_t run = i, dots = 0;
         if (p[i] != '.' && p[i] != '0') {

@@ -154,7 +154,7 @@ static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int en
     if (n >= 12 && level < PH_DEEP && ph_base64(s, p, n, where, name, name_len, level, w)) {
         return;
     }
-    if (n <= PH_PLAIN_MOST && !ph_at(p, n, 0, "http") && ph_plain(&s->keys, p, n)) {
+    if (n > 1 && n <= PH_PLAIN_MOST && !ph_at(p, n, 0, "http") && ph_plain(&s->keys, p, n)) {
         w->values++;                                        /* no structure either, but a URL's */
         return;
     }

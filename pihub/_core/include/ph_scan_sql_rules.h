@@ -252,7 +252,7 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             && ph_is_any(x, &t[i], "sysusers all_users all_tables user_tables user_objects sqlite_version") ? 30 :
             ph_is_any(x, &t[i], "rdb column_name table_name table_schema") ? 20 : 60, "catalogue", t[i].at);
     }
-    if (ph_is_any(x, &t[i], "order group") && ph_is(x, &t[i + 1], "by")) {
+    if (k & K_CLAUSE && ph_is_any(x, &t[i], "order group") && ph_is(x, &t[i + 1], "by")) {
         int next;
         int what = ph_sql_value(x, t, i + 2, &next);
         if (what == 1 && t[i + 2].type == TK_NUM) {
@@ -268,7 +268,7 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 50, "order-by", t[i].at);
         }
     }
-    if (ph_is_any(x, &t[i], "having where when")) {
+    if (k & K_CLAUSE && ph_is_any(x, &t[i], "having where when")) {
         ph_sql_logic(x, t, i, i + 1, s, v);
     } else if (ph_is(x, &t[i], "limit") && t[i + 1].type == TK_NUM && t[i + 2].type == ',' && t[i + 3].type == TK_NUM) {
         ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 20, "limit", t[i].at);

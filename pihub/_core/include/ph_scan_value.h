@@ -206,7 +206,9 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     memcpy(two, one, m);
     size_t k = m;
     int plus = !memchr(one, ' ', m);                        /* a form's spaces, encoded once more */
-    for (int round = 0; round < PH_ROUNDS; round++) {
+    /* What did not change changes in no further round either, but for a plus. */
+    int same = !(flags & PH_D_CHANGED) && !(classes & PH_C_HIGH) && (!plus || !memchr(one, '+', m));
+    for (int round = 0; round < PH_ROUNDS && !same; round++) {
         unsigned again = 0;
         size_t shorter = ph_decode_round(two, k, two, plus, ph_class_scan(two, k), &again);
         plus = plus && !memchr(two, ' ', shorter);

@@ -67,8 +67,8 @@ static size_t ph_stripped(const uint8_t *p, size_t n, uint8_t *out) {
     size_t m = 0;
     int no_close = 0;
     uint32_t classes = ph_class_scan(p, n);
-    if (!(classes & PH_C_ANGLE || (classes & PH_C_MARK && (memchr(p, '#', n) || memmem(p, n, "/*", 2)))
-          || (classes & PH_C_SLASH && memmem(p, n, "--", 2)))) {
+    if (!(classes & PH_C_ANGLE || (classes & PH_C_MARK && (memchr(p, '#', n) || ph_two(p, n, '/', '*')))
+          || (classes & PH_C_SLASH && ph_two(p, n, '-', '-')))) {
         return n;
     }
     for (size_t i = 0; i < n;) {

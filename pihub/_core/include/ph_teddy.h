@@ -246,27 +246,26 @@ PH_AVX2 static ph_hit ph_teddy_avx2(const ph_teddy *t, const uint8_t *p, size_t 
     return ph_teddy_scalar(t, p, n, i);     /* the shortest literals at the very end */
 }
 
-/* Twice as wide; what is left at the end is AVX2's. */
-__attribute__((target("avx512bw"))) static ph_hit ph_teddy_avx512(
+/* 64 places at a time, and letters exact (but for high bytes, which no literal needs here) in place of nibbles. What is
+ * left at the end is AVX2's. */
+__attribute__((target("avx512bw,avx512vbmi"))) static ph_hit ph_teddy_avx512(
     const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
     enum { STEP = 64, READ = STEP + PH_TEDDY_BYTES - 1 };
-    const __m512i nib = _mm512_set1_epi8(15);
-    __m512i lo[PH_TEDDY_BYTES], hi[PH_TEDDY_BYTES];
+    const __m512i low = _mm512_set1_epi8(31);
+    __m512i exact[PH_TEDDY_BYTES];
     uint8_t found[STEP];
     ph_hit hit;
     size_t i = from;
     for (int k = 0; k < PH_TEDDY_BYTES; k++) {
-        lo[k] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->lo[k]));
-        hi[k] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->hi[k]));
+        exact[k] = _mm512_loadu_si512(t->exact[k]);
     }
     for (; i + READ <= n; i += STEP) {
         __m512i all = _mm512_set1_epi8(-1);
 #pragma GCC unroll 4
         for (int k = 0; k < PH_TEDDY_BYTES; k++) {
-            __m512i v = _mm512_loadu_si512(p + i + k);
-            __m512i h = _mm512_and_si512(_mm512_srli_epi16(v, 4), nib), l = _mm512_and_si512(v, nib);
-            all = _mm512_ternarylogic_epi32(     /* the AND of all three */
-                all, _mm512_shuffle_epi8(lo[k], l), _mm512_shuffle_epi8(hi[k], h), 0x80);
+            __m512i v = _mm512_loadu_si512(p + i + k);      /* ph_teddy_letter, then its buckets */
+            __m512i letter = _mm512_ternarylogic_epi32(low, v, _mm512_srli_epi16(v, 1), 0xCA);
+            all = _mm512_and_si512(all, _mm512_permutexvar_epi8(letter, exact[k]));
         }
         uint64_t bits = _mm512_test_epi8_mask(all, all);
         if (__builtin_expect(bits != 0, 0)) {
@@ -279,7 +278,7 @@ __attribute__((target("avx512bw"))) static ph_hit ph_teddy_avx512(
     return ph_teddy_avx2(t, p, n, i);
 }
 
-static inline int ph_has_avx512(void) { return __builtin_cpu_supports("avx512bw") && ph_has_avx2(); }
+static inline int ph_has_avx512(void) { return __builtin_cpu_supports("avx512vbmi") && ph_has_avx2(); }
 
 static inline ph_hit ph_teddy_find(const ph_teddy *t, const uint8_t *p, size_t n, size_t from) {
     if (n >= from + 128 && ph_has_avx512()) {
