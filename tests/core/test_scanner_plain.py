@@ -1,5 +1,5 @@
-"""The look at a short value in one pass (ph_plain.h): what it calls plain is so by the scalar engines,
-it recognises nearly all that are, and reads nothing behind them. On this machine and for ARM."""
+"""The look at a short value in one pass (ph_plain.h): what it calls plain is so by the scalar
+engines, it recognises nearly all that are, and reads nothing behind them. Here and for ARM."""
 
 from __future__ import annotations
 
