@@ -20,9 +20,7 @@ CROSS, QEMU = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 
 def agree(program: Path, compiler: list[str], runner: list[str]) -> None:
     """Raises AssertionError where an engine says something else, or misses more than a tenth."""
-    subprocess.run(
-        [*compiler, *FLAGS, f"-I{INCLUDE}", HERE / "plain.c", "-o", program], check=True
-    )
+    subprocess.run([*compiler, *FLAGS, f"-I{INCLUDE}", HERE / "plain.c", "-o", program], check=True)
     done = subprocess.run(
         [*runner, program, FILE], capture_output=True, text=True, timeout=300, check=False
     )
