@@ -90,7 +90,7 @@ def whole(hub: Hub, requests: list[Record], figures: dict[str, Any]) -> None:
     print("\nwhole requests")
     for row, rate in found.items():
         print(f"  {row:<20}{rate}")
-    for name in ("by default", "forms block", "all block"):
+    for name in ("in heads", "by default", "all block"):
         if f"found {name}" in found and f"false {name}" in found:
             right = measure.accuracy(found, name)
             figures["requests"][f"accuracy {name}"] = round(right, 3)

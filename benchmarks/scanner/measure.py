@@ -65,15 +65,15 @@ def balanced(found: dict[str, Rate]) -> float | None:
 
 
 def requests(hub: Hub, values: Sequence[Record]) -> dict[str, Rate]:
-    """Whole requests: what is refused by default (forms and JSON noted only), and with
-    all modes on `block`; what is noted at least."""
+    """Whole requests: what is refused for its path, query and headers, by default (JSON is noted
+    only), and with all modes on `block`."""
     rows: dict[str, list[int]] = {}
     for record in values:
         head, form, body = hub.request(record.text)
         kind = "found" if record.attack else "false"
         for name, refused in (
-            ("by default", head >= 100),
-            ("forms block", max(head, form) >= 100),
+            ("in heads", head >= 100),
+            ("by default", max(head, form) >= 100),
             ("all block", max(head, form, body) >= 100),
         ):
             row = rows.setdefault(f"{kind} {name}", [0, 0])

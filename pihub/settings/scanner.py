@@ -23,8 +23,8 @@ class ScannerRoute(Section, frozen=True):
 class Scanner(Section, frozen=True):
     mode: Mode = "block"
     """Path, query and headers of every request."""
-    form: Mode = "monitor"
-    """Form bodies of generic APIs: often free text, which may honestly look like an attack."""
+    form: Mode = "block"
+    """Form bodies of generic APIs. Sentences are asked for more than a likely attack."""
     body: Mode = "monitor"
     """JSON and text bodies of generic APIs. What is asked of a model is never judged by it."""
     block_at: Points = 60
@@ -33,7 +33,7 @@ class Scanner(Section, frozen=True):
     body_at: Points = 80
     max_body: str = "1MB"
     """The largest body that is judged, whole; a larger one is refused (413). Files in a form
-    that is only noted about pass, with a note. RAM: that much a body, while it is judged."""
+    that is only noted about (`form`, `routes`) pass, with a note. RAM: that much a body, while it is judged."""
     depth: Annotated[int, msgspec.Meta(ge=1, le=64)] = 64
     """Nesting of a JSON body of a generic API, at most."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

@@ -129,6 +129,12 @@ static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
     return 0;
 }
 
+/* <object> and so on: a tag that a sentence only names. p[i] is behind its name. */
+static int ph_named_tag(const uint8_t *p, size_t n, size_t i) {
+    return i + 2 < n && p[i] == '>' && (memchr("`'\").,;: ", p[i + 1], 9) || p[i + 1] == '<') && !memmem(p + i, n - i, "</", 2)
+        && !memchr(p + i, '(', n - i);
+}
+
 /* All markup of a value. */
 static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdict *v) {
     uint64_t seen = 0;
@@ -186,7 +192,9 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name, h) : 0;
         int bound = i >= n || p[i] == '>' || p[i] == '/' || ph_space(p[i]) || p[i] < 32 || p[i] == ':' || p[i] == '"'
             || p[i] == '\'' || p[i] == '\\' || p[i] == '<' || p[i] == '(' || p[i] == '=';
-        if (bound && kinds & K_TAG) {
+        if (v->prose && bound && kinds & K_TAG && !close && ph_named_tag(p, n, i)) {
+            ph_once(v, PH_S_XSS, &seen, X_PLAIN, 30, "markup", at);
+        } else if (bound && kinds & K_TAG) {
             ph_once(v, PH_S_XSS, &seen, close ? X_CLOSE : X_TAG, close && p[name] != 's' ? 40 : 70, "active-tag", at);
         } else if (ph_at(p, n, name, "script") || ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "iframe")) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
@@ -247,6 +255,10 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             ph_once(v, PH_S_XSS, seen, X_WEAK, 20, "event-handler", t[i].at);
         }
     }
+    if (v->prose && k & K_SINK && ((after == '`' && (t[i + 1].flags & F_SPACE || (i && t[i - 1].type == '`')))
+            || (after == '(' && (t[i + 2].type == ')' || ph_is(x, &t[i + 2], "s"))))) {
+        return;                                           /* a method called eval(), the `prompt` that it gives */
+    }
     if (k & K_SINK) {
         int loud = ph_is_any(x, &t[i], "alert prompt confirm eval settimeout setinterval msgbox execscript setimmediate expression");
         if (after == '(' && !(t[i + 1].flags & F_SPACE && t[i + 2].flags & F_SPACE)) {
@@ -287,7 +299,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         ph_once(v, PH_S_XSS, seen, X_OBJ, v->where == PH_W_PATH ? 40 : ph_is_any(x, m, "cookie domain write writeln location body url "
             "documenturi referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
             "document", t[i].at);
-    } else if (after == '[' && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
+    } else if (after == '[' && !(v->prose && t[i + 1].flags & F_SPACE) && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
                                            "navigation")) {
         int call = 0;
         for (int j = i + 2; j < i + 16 && t[j].type != TK_END; j++) {
@@ -305,7 +317,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? ph_quote(t[2].type) ? 60 : 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
             "assignment", t[i].at);
     } else if (ph_is(x, &t[i], "constructor") && (after == '(' || after == '.' || after == '[' || ph_quote(after))
-               && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type))) {
+               && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type)) && !(v->prose && t[i].flags & F_SPACE)) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "constructor", t[i].at);
     } else if (ph_is(x, &t[i], "function") && after == '(' && i && ph_is(x, &t[i - 1], "new")
                && !(v->prose && t[i + 1].flags & F_SPACE)) {

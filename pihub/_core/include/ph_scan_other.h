@@ -110,7 +110,9 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
                 "call_user_func_array highlight_file show_source file_exists posix_getpwuid php_uname readfile "
                 "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert "
                 "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options");
-            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
+            int named = v->prose && (t[i + 2].type == ')' || (t[i + 2].type == TK_NUM && t[i + 3].type == ')'))
+                && !ph_at(x->p, x->n, t[i].at, "php");      /* what a sentence calls system() */
+            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, named ? 10 : loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
                 t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60 : 20, "php-function", t[i].at);
         } else if (k & K_PHPX && (d == '[' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
             ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
@@ -120,7 +122,7 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         if (k & K_JAVA && (d == '.' || d == '(' || (i && t[i - 1].type == '.'))) {
             int loud = t[i].len > 9 || ph_is_any(x, &t[i], "forname getclass ognl");
             ph_once(v, PH_S_CODE, seen, O_JAVA, loud ? 60 : t[i + 2].kinds & K_JAVA ? 60 : 30, "java-class", t[i].at);
-        } else if (k & K_JAVA && t[i].len > 12) {
+        } else if (k & K_JAVA && t[i].len > 12 && !v->prose) {
             ph_once(v, PH_S_CODE, seen, O_JAVA, 50, "java-class", t[i].at);
         }
         if (k & K_NODE) {

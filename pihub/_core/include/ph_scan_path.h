@@ -11,6 +11,14 @@ static inline int ph_sep(const uint8_t *p, size_t n, size_t i) {
         || ph_at(p, n, i, "%2f") || ph_at(p, n, i, "%5c"));
 }
 
+/* In a sentence: behind the name that holds p[i] it goes on, or ends with a mark of its own. */
+static int ph_goes_on(const uint8_t *p, size_t n, size_t i) {
+    while (i < n && !ph_space(p[i])) {
+        i++;
+    }
+    return i < n || (i && memchr(".,:;)\"'`?!*", p[i - 1], 12));
+}
+
 /* Segments of dots. Points by how far they climb. */
 static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
     unsigned climbs = 0, stays = 0, odd = 0, rooted = 0, last = 0;
@@ -51,6 +59,9 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
                 || ph_at(p, n, run - 3, "%5c"))) || p[run - 1] < 32 || p[run - 1] == ' ';
         int after = ph_sep(p, n, i);
         int loose = after || i >= n || p[i] == ';' || p[i] == '{' || p[i] == '?' || p[i] < 32 || p[i] == '%';
+        if (v->prose && dots > 2 && !(before && after)) {
+            continue;                                     /* and so on ... */
+        }
         if (dots >= 2 && ((before && loose) || after)) {
             if (after && i + 1 < n && p[i] == '\\') {
                 odd |= 2;
@@ -75,8 +86,12 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
             break;                                        /* the most that it can tell */
         }
     }
-    if (climbs >= 2 || stays >= 4 || (climbs && stays)) {
+    if (v->prose && climbs && climbs < 3 && stays < 4 && v->where != PH_W_PATH && ph_goes_on(p, n, first + 2)) {
+        ph_add(v, PH_S_PATH, 30, "climb", first);         /* (../guide.md) explains it */
+    } else if (climbs >= 2 || stays >= 4 || (climbs && stays)) {
         ph_add(v, PH_S_PATH, climbs >= 3 || rooted || odd || stays >= 1 || v->where == PH_W_PATH ? 70 : 60, "climb", first);
+    } else if (climbs == 1 && v->prose && (!last || ph_goes_on(p, n, first + 2))) {
+        ph_add(v, PH_S_PATH, 30, "climb", first);
     } else if (climbs == 1) {
         ph_add(v, PH_S_PATH, odd || v->where == PH_W_PATH || ((first <= 1 || last) && v->where != PH_W_JSON) ? 60 : 40, "climb",
             first);
@@ -105,7 +120,7 @@ static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdi
             }
             continue;
         }
-        if (hit.index == 14 && p[0] != '/' && p[0] != '.') {
+        if (hit.index == 14 && p[0] != '/' && p[0] != '.' && !(v->prose && hit.at && p[hit.at - 1] != ' ' && hit.at + 6 == n)) {
             continue;                                     /* a list's template, left unfilled */
         }
         if (hit.index) {
@@ -118,7 +133,8 @@ static void ph_files(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdi
             }
             for (const char *const *w = after; *w; w++) {
                 if (ph_at(p, n, k, *w)) {
-                    ph_add(v, PH_S_PATH, 60, "system-file", hit.at);
+                    int named = v->prose && ph_goes_on(p, n, k + strlen(*w));
+                    ph_add(v, PH_S_PATH, named ? 40 : 60, "system-file", hit.at);
                     return;
                 }
             }
@@ -162,7 +178,7 @@ static int ph_ends_value(const ph_tok *t, int i) {
         j++;
     }
     uint8_t last = t[j - 1].type;
-    return t[j].type == TK_END && last != '.' && last != ')' && last != ',' && last != ':';
+    return t[j].type == TK_END && !(last > TK_CMT && memchr(".),:?;'\"`", last, 9));
 }
 
 /* Names of files at token i. */
@@ -228,8 +244,7 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
     } else if (ph_is(x, &t[i], "passwd") && rooted && i == 1 && after == TK_END) {
         points = 40;
     }
-    if (points > 30 && v->prose && v->where != PH_W_PATH && !ph_is(x, &t[i], "id_rsa") && (start || before == '.')
-        && !ph_ends_value(t, i)) {
+    if (points > 30 && v->prose && v->where != PH_W_PATH && !ph_is(x, &t[i], "id_rsa") && !ph_ends_value(t, i)) {
         points = v->score[PH_S_PATH] ? 0 : 30;            /* a manual names files; ph_files knows the secret ones */
     }
     if (points) {

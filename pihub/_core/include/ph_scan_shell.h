@@ -122,6 +122,22 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
     return a->type == '(' ? 0 : a->flags & F_LINE ? 1 : 0;
 }
 
+/* The quote at i is closed again. */
+static int ph_closed(const ph_tok *t, int i) {
+    for (int k = i + 1; k < i + 24 && t[k].type != TK_END; k++) {
+        if (t[k].type == t[i].type) {
+            return ph_quote(t[i].type);
+        }
+    }
+    return 0;
+}
+
+/* A sentence speaks of the program whose name ends before `next`; nothing is asked of it. */
+static int ph_mentioned(const ph_lexer *x, const ph_tok *t, int next) {
+    uint8_t c = t[next].type;
+    return (c == '.' && t[next + 1].type == TK_END) || (c != TK_END && ph_argument(x, t, next) < 2) || ph_quote(c) || c == ')';
+}
+
 /* `...` in a sentence quotes code; it is a command only if it holds more than a name and options. */
 static int ph_quoted_code(const ph_lexer *x, const ph_tok *t, int i) {
     int far = 0;
@@ -248,6 +264,10 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             || (i < 3 && t[next].type != ';' && t[next].type != TK_WORD))) {
             points = 60;
         }
+        if (points >= 40 && points < 60 && sep == ';' && shape == 1 && !(k & K_SPOKEN) && ((v->prose && t[next].type == TK_END)
+                || t[next + 1].type == ';')) {
+            points = 60;                                  /* ;cd etc;comm passwd */
+        }
         if (!points && sep == ';' && from < 2 && ph_shell_keyword(x, t, i)) {
             points = 60;
         }
@@ -269,13 +289,14 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     if (sep == '`' && v->where == PH_W_JSON && points > 30) {
         points = 30;                                      /* code in a text that is set as code */
     }
-    if (v->prose && !sep && !path && points > 30) {
-        points = 30;                                      /* If -t is given, ... */
+    if (v->prose && points > 30 && ((!sep && !path) || (t[next].type == '`' && sep != '`') || t[next].type == '='
+            || (!ph_shell_keyword(x, t, i) && ph_is_any(x, &t[i], "if then else for while do until true false time test where")))) {
+        points = 30;                                      /* If -t is given, ...; then `x` must ... */
     } else if (v->prose && sep && points > 30) {
         int tight = sep != '|' || hidden || from < 2 || ph_quote(t[from - 2].type) || t[from - 2].type == ')' || t[from - 1].flags & F_SPACE || t[from].flags & F_SPACE || shape == 3;
         int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd");
         int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && t[i - 2].type != '`';
-        if ((sep == '`' && !last && !(from > 1 && t[from - 2].type <= TK_NUM && !(t[from - 1].flags & F_SPACE))
+        if ((sep == '`' && !last && !(from > 1 && (t[from - 2].type <= TK_NUM || memchr("{$=;|&", t[from - 2].type, 6)) && !(t[from - 1].flags & F_SPACE))
              && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3)) {
             points = 30;
         }
@@ -288,15 +309,50 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     }
 }
 
+/* [x] == [x], (x) == (x): marks that keep an empty variable from breaking a comparison. */
+static int ph_both_sides(const ph_tok *t, int j) {
+    uint8_t a = t[j - 1].type, b = t[j + 2].type;
+    for (int k = j > 4 ? j - 4 : 0; k < j + 4; k++) {
+        if (t[k].type == '%' && (t[k + 1].type == TK_WORD || t[k + 1].type == TK_NUM || t[k + 1].type == '%') && !(t[k + 1].flags & F_SPACE)) {
+            return 1;                                     /* "%1"=="" */
+        }
+    }
+    return (a == ']' && b == '[' && t[j - 3].type == '[') || (a == ')' && b == '(' && t[j - 3].type == '(' && t[j - 2].type == TK_WORD
+        && t[j + 3].type == TK_WORD && t[j + 4].type == ')' && t[j + 5].type == TK_WORD);
+}
+
 /* if A EQU B: cmd.exe's comparisons, which no prose has. */
-static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i) {
+static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
     int marks = 0;
+    if (i == 0 && ph_is(x, &t[1 + ph_is(x, &t[1], "not")], "defined") && (t[i + 3].type == '(' || t[i + 3].kinds & K_CMD
+            || t[i + 4].type == '(' || t[i + 4].kinds & K_CMD)) {
+        return 1;
+    }
     for (int j = i + 1; j < i + 12 && t[j].type != TK_END; j++) {
         if (t[j].len == 3 && ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
             return 1;
         }
         marks |= t[j].type == '[' || t[j].type == '(' || t[j].type == '%' || ph_quote(t[j].type);
-        if (t[j].type == '=' && t[j + 1].type == '=' && marks && i == 0) {
+        if (t[j].type == '=' && t[j + 1].type == '=' && marks && ((i == 0 && !v->prose) || ph_both_sides(t, j))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* x='...', ..='...': what an alias stands for. */
+static int ph_alias_text(const ph_tok *t, int i) {
+    int j = i;
+    while (j < i + 6 && t[j].type != '=' && t[j].type != TK_END && (j == i || !(t[j].flags & F_SPACE))) {
+        j++;
+    }
+    return j > i && t[j].type == '=' && !(t[j].flags & F_SPACE) && ph_quote(t[j + 1].type) && !(t[j + 1].flags & F_SPACE);
+}
+
+/* for %a in (: cmd.exe's loop, /f with options before. */
+static int ph_windows_for(const ph_lexer *x, const ph_tok *t, int i) {
+    for (int j = i + 2; j < i + 30 && t[j].type != TK_END; j++) {
+        if (ph_is(x, &t[j], "in") && t[j + 1].type == '(') {
             return 1;
         }
     }
@@ -343,6 +399,8 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
     } else if (t[i].flags & F_LINE) {
         ph_shell_run(x, t, i, '\n', seen, v);
+    } else if (c == '\\' && t[i + 1].len == 1 && ph_is_any(x, &t[i + 1], "n r") && t[i + 2].type == '/') {
+        ph_shell_run(x, t, i + 2, '\n', seen, v);         /* a line's end, written out, and a program's path */
     }
     switch (c) {
     case ';':
@@ -365,6 +423,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         } else if (d == TK_WORD && t[i + 1].kinds & (K_CMD | K_TOOL) && i < 4) {
             int next, hidden;
             ph_command(x, t, i + 1, &next, &hidden);
+            if (v->prose && (c == ',' || ph_closed(t, i))) {
+                break;                                    /* "mv -f" rather than "mv" */
+            }
             if (ph_argument(x, t, next) == 3 || (c == '{' && t[next].type == ',')) {
                 ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);
             } else if (c == '\'' && t[i + 1].kinds & K_TOOL && ph_quote(t[next].type)) {
@@ -401,7 +462,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             ph_once(v, PH_S_SHELL, seen, C_PATH, 80, "network-device", t[i].at);
         } else if (ph_is(x, &t[i + 1], "bin") && t[i + 2].type == '/' && v->where != PH_W_PATH) {
             int next, hidden;
-            if (ph_command(x, t, i, &next, &hidden)) {
+            if (ph_command(x, t, i, &next, &hidden) && !(v->prose && ph_mentioned(x, t, next))) {
                 ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "program", t[i].at);
             }
         }
@@ -409,37 +470,37 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     case TK_WORD:
         if (t[i].kinds & (K_CMD | K_TOOL)) {
             if (ph_is(x, &t[i], "cmd") && ((d == '/' && ph_is_any(x, &t[i + 2], "c k r"))
-                    || (d == '.' && ph_is(x, &t[i + 2], "exe")))) {
+                    || (d == '.' && ph_is(x, &t[i + 2], "exe") && (!v->prose || t[i + 3].type == '/')))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "powershell pwsh") && (d == '-' || d == '.')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "powershell", t[i].at);
             } else if (ph_is(x, &t[i], "if") && ((d == '/' && ph_is(x, &t[i + 2], "i"))
                        || (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "exist cmdextversion errorlevel")
                            && (i == 0 || t[i + 2].type != TK_END))
-                       || (i == 0 && (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined")
+                       || (i == 0 && !v->prose && (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined")
                            || (t[i + 2].type == '=' && t[i + 3].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i)) {
+            } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i, v)) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "wmic") && ph_is_any(x, &t[i + 1], "process os useraccount computersystem service product "
                        "qfe logicaldisk nic startup group cpu bios")) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "rundll32") && t[i + 1].type == TK_WORD && (t[i + 2].type == '.' || t[i + 2].type == ',')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "alias") && i == 0 && d == TK_WORD && t[i + 2].type == '=') {
+            } else if (ph_is(x, &t[i], "alias") && ((i == 0 && d == TK_WORD && t[i + 2].type == '=') || ph_alias_text(t, i + 1))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE
-                       && (t[i + 2].type == d || t[i + 2].len == 1)) {
+                       && (t[i + 2].type == d || t[i + 2].len == 1) && !(v->prose && !ph_windows_for(x, t, i))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && ph_is_any(x, &t[i + 2], "c i")) {
+            } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && !(v->prose && i && ph_quote(t[i - 1].type)) && ph_is_any(x, &t[i + 2], "c i")) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "shell", t[i].at);
             } else if (i && (t[i - 1].type == '=' || (i > 1 && t[i - 1].type == ':' && t[i - 2].type == TK_WORD))) {
                 int next, hidden;
                 ph_command(x, t, i, &next, &hidden);
                 if (ph_argument(x, t, next) == 3 && t[next].flags & F_SPACE && t[next].type != '<' && t[next].type != '>'
-                    && !(v->prose && t[i - 1].type == ':')) {
+                    && !(v->prose && (t[i - 1].type == ':' || t[next].type == '`'))) {
                     ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);
                 }
             }

@@ -17,6 +17,8 @@ typedef struct ph_sql {
     unsigned plain;             /* words that mean nothing to SQL */
     uint8_t phrase;             /* the value begins with a quoted word */
     uint8_t open;               /* the first quote, if an operator stands after it */
+    uint8_t inside[3];          /* of ', ", `: a string of the value's own is open */
+    uint8_t closes;             /* of prose: the quote at hand ends such a one */
 } ph_sql;
 
 static inline int ph_sql_open(uint8_t t) {

@@ -55,8 +55,70 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
     return 0;
 }
 
+static inline int ph_sql_mark(uint8_t quote) { return quote == '\'' ? 0 : quote == '"' ? 1 : 2; }
+
+/* don't, it's: an apostrophe, no quote. */
+static int ph_apostrophe(const ph_lexer *x, const ph_tok *t, int i) {
+    return t[i].type == '\'' && i && t[i - 1].type == TK_WORD && !(t[i].flags & F_SPACE) && !(t[i + 1].flags & F_SPACE)
+        && ph_is_any(x, &t[i + 1], "s t re ve ll d m");
+}
+
+/* At each quote: what the value itself has quoted ends here, a sentence's mention, not an injection, which ends a
+ * string that began outside of the value. */
+static int ph_sql_closes(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s) {
+    uint8_t *inside = &s->inside[ph_sql_mark(t[i].type)];
+    if (ph_apostrophe(x, t, i)) {
+        return 1;
+    }
+    *inside ^= 1;
+    return !*inside;
+}
+
+/* From i on stands a value that only SQL computes: a sub-select, or a function that it has. */
+static int ph_sql_known(const ph_tok *t, int i) {
+    for (int k = i; k < i + 12 && t[k].type != TK_END; k++) {
+        if (t[k].kinds & K_SELECT || (t[k].kinds & (K_FUNC | K_SIDE) && t[k + 1].type == '(' && !(t[k + 1].flags & F_SPACE))
+            || t[k].type == '@') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* From i on something is compared, or asked of a table. */
+static int ph_sql_judged(const ph_lexer *x, const ph_tok *t, int i) {
+    int more;
+    for (int k = i; k < i + 24 && t[k].type != TK_END; k++) {
+        if (t[k].kinds & (K_SELECT | K_SIDE) || (t[k].kinds & K_CMP ? !ph_is(x, &t[k], "is") && !ph_is(x, &t[k], "in")
+                : ph_sql_compare(x, t, k, &more))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* "and" in a sentence: the quote at i opens what the next one closes, and the sentence goes on. */
+static int ph_sql_term(const ph_tok *t, int i) {
+    int k = i + 1;
+    while (k < i + 30 && t[k].type != t[i].type && t[k].type != TK_END) {
+        k++;
+    }
+    return (i == 0 || t[i].flags & F_SPACE || t[i - 1].type == '(') && t[k].type == t[i].type && !(t[k].flags & F_SPACE)
+        && (t[k + 1].flags & F_SPACE || t[k + 1].type == TK_END || (t[k + 1].type > TK_CMT && memchr(".,;:)/-", t[k + 1].type, 7)));
+}
+
+/* The quote at i is closed again later on. */
+static int ph_sql_closed(const ph_tok *t, int i) {
+    for (int k = i + 1; k < i + 30 && t[k].type != TK_END; k++) {
+        if (t[k].type == t[i].type) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
-    int j = i + 1, next;
+    int j = i + 1, next, closes = s->closes;
     while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
         j++;
     }
@@ -68,7 +130,7 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         && s->phrase && ph_is_any(x, &t[j], "or and")) {
         points = 30;                                      /* "one phrase" and "another": a search */
     }
-    if (points >= 50 && v->prose && (t[i].type == '`' || ph_sql_spoken(x, t, j))) {
+    if (points >= 50 && v->prose && (closes || t[i].type == '`' || ph_sql_term(t, i) || ph_sql_spoken(x, t, j))) {
         points = 10;
     }
     s->phrase = i == 0 ? t[1].type == TK_WORD && t[i].type == '"' : s->phrase;
@@ -88,10 +150,11 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         int k = j + 1 + (t[j].type == ';');
         int tail = t[k].type == TK_END || t[k].flags & F_SPACE || t[k].type == '-' || t[k].type == '+'
             || t[k].type == TK_CMT;
-        if (v->prose && t[k].type != TK_END && (!(s->quotes & 1) || t[i].type == '`')) {
-            tail = 0;                                     /* 'a name' -- what it says */
+        if (v->prose && t[k].type != TK_END && (closes || t[i].type == '`' || ph_sql_closed(t, i))) {
+            tail = 0;                                     /* 'a name' -- what it says; "# type" */
         }
-        if (t[j].type == '#' ? t[k].type == TK_END || (t[k].flags & F_SPACE && s->quotes & 1) : tail) {
+        if (v->prose && !tail) {
+        } else if (t[j].type == '#' ? t[k].type == TK_END || (t[k].flags & F_SPACE && s->quotes & 1) : tail) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
         }
     }
@@ -111,7 +174,8 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         uint8_t c = t[next].type;
         int same = c == t[i].type || (c == '(' && t[next + 1].type == t[i].type);
         int broken = i > 0 && i < 3 && s->quotes == 1;    /* aa'='aa */
-        if (same) {
+        if (v->prose && (closes || t[i].flags & F_SPACE)) {
+        } else if (same) {
             ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, broken ? 60 : 40, "quoted-comparison", t[i].at);
         } else if (broken && t[next].kinds & (K_FUNC | K_SIDE) && t[next + 1].type == '(') {
             ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, 60, "quoted-comparison", t[i].at);
@@ -122,22 +186,23 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
 static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, ph_sql *s, ph_verdict *v) {
     int next, more, end;
     int a = ph_sql_sum(x, t, after, &next);
-    if (!a) {
+    if (!a || (v->prose && t[after].type == '`')) {
         return;
     }
     int cmp = ph_sql_compare(x, t, next, &more);
     if (cmp && v->prose && t[next].kinds & K_CMP && ph_is_any(x, &t[next], "is in not match between") && t[more].type != TK_NUM
-        && t[more].type != '(' && t[more].type != '\'') {
+        && t[more].type != '(' && t[more].type != '\'' && !(ph_is(x, &t[more], "null") && i && t[i - 1].type > TK_WORD && !(t[i - 1].type == '`'))) {
         return;
     }
     int b = cmp ? ph_sql_sum(x, t, more, &end) : 0;
     int minus = i == 2 && t[0].type == '-' && t[1].type == TK_NUM && !(t[1].flags & F_SPACE);
     int first = (i == 1 && t[0].type == TK_NUM) || minus; /* 1 and x = y */
-    int broken = i > 0 && (ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == TK_NUM
+    int closed = v->prose && i && ph_quote(t[i - 1].type) && !s->inside[ph_sql_mark(t[i - 1].type)];
+    int broken = i > 0 && ((ph_quote(t[i - 1].type) && !closed) || t[i - 1].type == ')' || t[i - 1].type == TK_NUM
         || t[i].flags & F_COMMENT);
     if (a == 1 && b == 1) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "tautology", t[i].at);
-    } else if (cmp && b && (a == 2 || b == 2 || a == 4 || b == 4)) {
+    } else if (cmp && b && (a == 2 || b == 2 || a == 4 || b == 4) && !(v->prose && !ph_sql_known(t, after))) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, a == 2 || t[more].type == '(' ? 60 : broken ? 60 : 30,
             "computed-comparison", t[i].at);
     } else if (cmp && b && first && (cmp == 1 || b == 1) && a != 1) {
@@ -159,7 +224,7 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 2 && t[after].type == '(' && t[after + 1].kinds & K_SELECT) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "sub-select", t[i].at);
-    } else if (a == 2 && broken && t[after].kinds & (K_FUNC | K_SIDE)) {
+    } else if (a == 2 && broken && t[after].kinds & (K_FUNC | K_SIDE) && !(v->prose && t[i - 1].type == ')')) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 50, "function-after-break", t[i].at);
     }
 }
@@ -205,7 +270,9 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         if (points && (starts || points >= 60)) {
             int sub = i > 0 && t[i - 1].type == '(' && k & K_SELECT;
             int stacked = i > 0 && t[i - 1].type == ';';
-            if (points == 60 && (!starts || (i == 0 && v->where == PH_W_HEADER))) {
+            int named = v->prose && (i == 0 ? !sub && points < 70 && ph_sql_list(x, t, i + 1) < 2
+                : ph_quote(t[i - 1].type) && (ph_quote(t[i + 1].type) || !s->inside[ph_sql_mark(t[i - 1].type)]));
+            if (points == 60 && (!starts || named || (i == 0 && v->where == PH_W_HEADER))) {
                 points = 30;                              /* a page's search for a statement */
             }
             ph_once(v, PH_S_SQL, &s->seen, Q_SUB, points + (stacked ? 20 : sub && points >= 40 ? 10 : 0),
@@ -305,7 +372,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_sql_quote(x, t, i, s, v);
     } else if (c == ')') {
         unsigned points = ph_sql_clause(x, t, i + 1);
-        if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC) && !(v->prose && ph_sql_spoken(x, t, i + 1))) {
+        if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC) && !(v->prose && (ph_sql_spoken(x, t, i + 1)
+                || !(t[i + 2].type == TK_NUM || ph_quote(t[i + 2].type) || (ph_sql_known(t, i + 1) && ph_sql_judged(x, t, i + 1)))))) {
             ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 50, "bracket-then-clause", t[i].at);
         }
     } else if ((c == '|' || c == '&') && t[i + 1].type == c) {

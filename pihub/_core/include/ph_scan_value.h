@@ -8,6 +8,7 @@
 #include "ph_scan_html.h"
 #include "ph_scan_other.h"
 #include "ph_scan_path.h"
+#include "ph_scan_prose.h"
 #include "ph_scan_shell.h"
 #include "ph_scan_sql.h"
 #include "ph_scan_view.h"
@@ -72,30 +73,18 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     return 1;
 }
 
-#define PH_PROSE 4              /* words of a sentence: none of them means anything to a machine */
-
-#define PH_SPOKEN (K_SPOKEN | K_CMD | K_CLAUSE | K_TABLE | K_TAG | K_MARKUP | K_FILE)
-
-/* A word of several letters after a space, with no meaning but to people. */
-static inline int ph_is_spoken(const ph_tok *t) {
-    return t->type == TK_WORD && !(t->kinds & ~PH_SPOKEN) && t->len > 1 && t->flags & (F_SPACE | F_FIRST);
-}
-
 /* Every token of a decoded view, with its neighbours in reach. */
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
     ph_lexer x = {&s->words, p, n, 0, 0};
-    ph_sql sql = {0, 0, 0, 0, 0};
+    ph_sql sql = {0};
     uint64_t script = 0, shell = 0, other = 0;
     ph_tok *t = s->window;
     int have = 0, from = 0;
     for (;;) {
-        int spoken = 0, first = have;
+        int first = have;
         have = ph_lex(&x, t, have, PH_TOKENS);
         int end = have < PH_TOKENS;
-        for (int k = first; k < have; k++) {
-            spoken += ph_is_spoken(&t[k]);
-        }
-        v->prose = spoken >= PH_PROSE && spoken * 4 >= have;
+        v->prose = ph_is_prose(p, n, t, first, have);
         for (int k = 0; k <= PH_AHEAD && end; k++) {
             t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0, 0};
         }
@@ -103,6 +92,7 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
         for (int i = from; i < to; i++) {
             unsigned who = ph_asks(&s->asked, &x, t, i, &sql);
             sql.plain += t[i].type == TK_WORD && !t[i].kinds;
+            sql.closes = v->prose && who & A_QUOTE && ph_sql_closes(&x, t, i, &sql);
             if (who & A_SQL) {
                 ph_sql_at(&x, t, i, &sql, v);
             }
@@ -161,6 +151,7 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     ph_serialized(&s->marks, p, n, v);
     n = ph_flatten(p, n, flags);
     uint32_t classes = ph_class_scan(p, n);
+    ph_tokens(s, p, n, v);                                  /* first: the others ask whether it is prose */
     if (classes & PH_C_ANGLE) {
         ph_html(&s->words, p, n, v);
     }
@@ -170,7 +161,6 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     if (v->where != PH_W_JSON || classes & PH_C_SLASH) {
         ph_files(&s->files, p, n, v);
     }
-    ph_tokens(s, p, n, v);
     return n;
 }
 
@@ -244,6 +234,9 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     if (ph_probe(two, k)) {
         ph_add(v, PH_S_SQL, 60, "syntax-probe", 0);
     }
+    for (int c = 0; v->prose && c < PH_S_CLASSES; c++) {       /* what a sentence mentions does not add up */
+        v->score[c] = v->most[c] < 50 && v->score[c] > v->most[c] ? v->most[c] : v->score[c];
+    }
     for (int c = 0; cuts.count && c < PH_S_CLASSES; c++) {
         v->at[c] = (uint32_t)ph_uncut(&cuts, v->at[c]);
     }
@@ -256,8 +249,8 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     if (v->where == PH_W_PATH && classes & PH_C_CTRL) {
         ph_add(v, PH_S_NUL, 60, "control-character", 0);
     }
-    if (flags & PH_D_NUL) {
-        ph_add(v, PH_S_NUL, 60, "nul-byte", 0);
+    if (flags & PH_D_NUL) {                                 /* in a sentence \0 is spoken of */
+        ph_add(v, PH_S_NUL, v->prose && !(classes & PH_C_CTRL) && !memmem(p, n, "%00", 3) && !memmem(p, n, "%2500", 5) ? 30 : 60, "nul-byte", 0);
     }
     if (flags & PH_D_OVERLONG && flags & PH_D_SLASHED) {
         ph_add(v, PH_S_PATH, 60, "hidden-separator", 0);
