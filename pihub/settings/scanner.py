@@ -33,7 +33,8 @@ class Scanner(Section, frozen=True):
     body_at: Points = 80
     max_body: str = "1MB"
     """The largest body that is judged, whole; a larger one is refused (413). Files in a form
-    that is only noted about (`form`, `routes`) pass, with a note. RAM: that much a body, while it is judged."""
+    that is only noted about (`form`, `routes`) pass, with a note. RAM: that much a body, while
+    it is judged."""
     depth: Annotated[int, msgspec.Meta(ge=1, le=64)] = 64
     """Nesting of a JSON body of a generic API, at most."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

@@ -16,16 +16,16 @@ typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_qu
 /* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all. Numbers and comments
  * themselves are asked about in ph_asks. */
 static const ph_question ph_questions[] = {
-    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!"},
+    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@"},
     {'\'', A_SHELL, "w"}, {'"', A_SHELL, "w"}, {'`', A_SHELL, "w/"}, {')', A_SHELL, "w"}, {'=', A_SHELL, "w"},
     {',', A_SHELL, "w"}, {'{', A_SHELL, "w,"}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
     {'\\', A_SHELL, "w"}, {';', A_SHELL, NULL}, {'&', A_SHELL, NULL}, {'|', A_SHELL, NULL},
     {')', A_SQL, "w"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"},
-    {'{', A_TEMPLATE, "w{%$"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
-    {'@', A_TEMPLATE, "{("}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "["},
-    {')', A_CODE, "("}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "="}, {'@', A_CODE, "{"},
-    {'$', A_CODE, "w$"}, {';', A_CODE, "w"},
+    {'{', A_TEMPLATE, "w1{%$"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
+    {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "["},
+    {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{"},
+    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "("}, {'[', A_CODE, "w/"}, {'{', A_CODE, "/"}, {'!', A_CODE, "!"},
 };
 
 typedef struct ph_asked { uint8_t who[128][128]; } ph_asked;        /* by the types of two tokens */
@@ -55,10 +55,11 @@ static inline unsigned ph_asks_word(const ph_lexer *x, const ph_tok *t) {
     const uint8_t *w = x->p + t->at;
     uint32_t k = t->kinds;
     unsigned who = (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT : 0) | (t->len >= 9 ? A_NAME : 0)
-        | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o' || w[0] == 'd' ? A_CODE : 0);
+        | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o' || w[0] == 'd' || w[0] == 's' || w[0] == 'g' ? A_CODE : 0)
+        | (w[0] == 'w' || w[0] == 'f' ? A_CODE : 0);
     return k == 0 ? who : who | (k & (K_FILE | K_SCHEME) ? A_NAME : 0)
         | (k & PH_SQL_WORDS ? A_SQL : 0) | (k & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (k & (K_CMD | K_TOOL) ? A_SHELL : 0)
-        | (k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ) ? A_CODE : 0);
+        | (k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
 }
 
 /* The verifiers that are asked about token i; quotes are counted. */

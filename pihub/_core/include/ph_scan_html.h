@@ -83,6 +83,12 @@ static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v,
         if (ph_script_url(p, n, i)) {
             ph_once(v, PH_S_XSS, seen, X_URL, 80, "script-url", i);
         }
+        if (ph_at(p, n, name, "xsi:schemalocation") || ph_at(p, n, name, "xsi:nonamespace")) {
+            ph_add(v, PH_S_XXE, v->where == PH_W_JSON ? 30 : 60, "schema-location", name);
+        }
+        if (ph_at(p, n, name, "type") && len == 4 && (ph_at(p, n, i, "password") || ph_at(p, n, i + 1, "password"))) {
+            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "password-field", name);
+        }
         if (ph_odd_host(p, n, i)) {
             ph_once(v, PH_S_XSS, seen, X_URL, 40, "numeric-host", i);
         }
@@ -155,6 +161,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
                 ph_add(v, PH_S_CODE, 70, "php-tag", at);
             } else if (ph_at(p, n, i, "?xml-stylesheet") || ph_at(p, n, i, "?import") || ph_at(p, n, i, "![cdata")) {
                 ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "xml-stylesheet", at);
+            } else if (ph_at(p, n, i, "!--[if")) {
+                ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "conditional-comment", at);
             } else if (ph_at(p, n, i, "!entity") || ph_at(p, n, i, "!attlist")) {
                 ph_add(v, PH_S_XXE, 70, "entity", at);
             } else if (ph_at(p, n, i, "!doctype") || ph_at(p, n, i, "!element")) {
@@ -198,8 +206,13 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             ph_once(v, PH_S_XSS, &seen, close ? X_CLOSE : X_TAG, close && p[name] != 's' ? 40 : 70, "active-tag", at);
         } else if (ph_at(p, n, name, "script") || ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "iframe")) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
+        } else if (ph_at(p, n, name, "jsp:")) {
+            ph_add(v, PH_S_CODE, 60, "server-page", at);
         } else if (ph_at(p, n, name, "esi:") || ph_at(p, n, name, "#")) {
             ph_add(v, PH_S_SHELL, 60, "edge-side-include", at);
+        } else if (bound && !close && ((ph_at(p, n, name, "html") && ph_at(p, n, i + 1, "xmlns:")) || (ph_at(p, n, name, "template")
+                   && ph_at(p, n, i + 1, "match=")))) {
+            ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
         } else if (bound && !close && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html"))) {
             ph_once(v, PH_S_XSS, &seen, p[name] == 'h' ? X_DOC : X_PLAIN, 30, "document", at);
         } else if (bound && kinds & K_MARKUP) {
@@ -259,6 +272,9 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             || (after == '(' && (t[i + 2].type == ')' || ph_is(x, &t[i + 2], "s"))))) {
         return;                                           /* a method called eval(), the `prompt` that it gives */
     }
+    if (k & K_SINK && i == 0 && after == '(' && ph_quote(t[2].type) && !v->prose && ph_is_any(x, &t[0], "atob fetch import importscripts")) {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    }
     if (k & K_SINK) {
         int loud = ph_is_any(x, &t[i], "alert prompt confirm eval settimeout setinterval msgbox execscript setimmediate expression");
         if (after == '(' && !(t[i + 1].flags & F_SPACE && t[i + 2].flags & F_SPACE)) {
@@ -293,7 +309,11 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", t[i].at);
     }
     const ph_tok *m = &t[i + 2];
-    if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
+    if (ph_is(x, &t[i], "javascript") && i > 1 && t[i - 1].type == '(' && ph_is(x, &t[i - 2], "url")) {
+        ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
+    } else if (ph_is(x, &t[i], "navigator") && after == '.' && m->type == TK_WORD && t[i + 3].type == '(' && !v->prose) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);
+    } else if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
         ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == '.') {
         ph_once(v, PH_S_XSS, seen, X_OBJ, v->where == PH_W_PATH ? 40 : ph_is_any(x, m, "cookie domain write writeln location body url "
@@ -312,7 +332,8 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             : 0, "global-member", t[i].at);
     } else if (after == '.' && ph_is_any(x, &t[i], "string localstorage sessionstorage reflect location navigator")) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "fromcharcode fromcodepoint getitem setitem apply href hash "
-            "search assign replace raw sendbeacon") ? ph_is(x, &t[i], "location") ? 40 : 60 : 0, "script-object", t[i].at);
+            "search assign replace raw sendbeacon") ? ph_is(x, &t[i], "location") && !(t[i + 3].type == '=' && (ph_quote(t[i + 4].type)
+            || t[i + 4].type == '/')) && !(t[i + 3].type == '(' && ph_quote(t[i + 4].type)) ? 40 : 60 : 0, "script-object", t[i].at);
     } else if (after == '=' && ph_is_any(x, &t[i], "location innerhtml outerhtml")) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? ph_quote(t[2].type) ? 60 : 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
             "assignment", t[i].at);
@@ -325,7 +346,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     } else if (ph_is(x, &t[i], "function") && after == '(' && ph_quote(m->type) && !(t[i + 1].flags & F_SPACE)) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
     } else if (ph_is_any(x, &t[i], "xmlhttprequest")) {
-        ph_once(v, PH_S_XSS, seen, X_OBJ, 40, "script-object", t[i].at);
+        ph_once(v, PH_S_XSS, seen, X_OBJ, after == '(' && !v->prose ? 60 : 40, "script-object", t[i].at);
     }
 }
 #endif

@@ -30,7 +30,7 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         if ((ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE))    /* 'a'.method */
             || (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE))
             || ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
-                || d == '|' || d == '^'))) {
+                || d == '|' || d == '^' || d == '~'))) {
             return 2;
         }
         if (j == i) {
@@ -63,7 +63,9 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, tag || e ? 60 : 20, "template-tag", t[i].at);
         } else {
             int block = (t[i + 2].type == '/' || t[i + 2].type == '#') && ph_is_any(x, &t[i + 3], "each if unless with lookup");
-            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block ? 60 : 20, "template-expression", t[i].at);
+            int word = t[i + 2].type == '@' || t[i + 2].type == '>' || (ph_is(x, &t[i + 2], "this") && t[i + 3].type == '}') || (t[i + 3].flags & F_SPACE
+                && ph_is_any(x, &t[i + 2], "if range with template define block printf html js len call print end else"));
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block || word ? 60 : 20, "template-expression", t[i].at);
         }
     } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~' || c == '%') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
         if (t[i + 2].kinds & K_EVIL || (c == '$' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2],
@@ -75,13 +77,20 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (!ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, 60)) {
             int e = ph_expression(x, t, i + 2);
-            unsigned points = e == 2 ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
+            int code = (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
+            unsigned points = e == 2 || code || (e && !v->prose && v->where != PH_W_JSON) ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }
     } else if (c == '<' && (d == '%' || d == '#' || (d == '@' && t[i + 2].type == TK_WORD)) && !(t[i + 1].flags & F_SPACE)) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, d == '#' && t[i + 2].type != TK_WORD ? 10 : 60, "template-tag", t[i].at);
-    } else if (c == '#' && t[i + 2].type == '(' && ph_is_any(x, &t[i + 1], "set foreach include parse evaluate")) {
+    } else if (c == '#' && t[i + 2].type == '(' && (ph_is_any(x, &t[i + 1], "set foreach include parse evaluate define")
+               || (!v->prose && !(t[i + 2].flags & F_SPACE) && ph_is_any(x, &t[i + 1], "if elseif macro")))) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "velocity", t[i].at);
+    } else if (c == '@' && d == TK_WORD) {
+        if (i == 0 && t[2].type == '.' && ph_is_any(x, &t[1], "datetime environment html system viewbag") && ph_is_any(x, &t[3],
+                "now utcnow machinename raw partial diagnostics io reflection")) {
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
+        }
     } else if (c == '@' && (d == '(' || d == '{') && (t[i + 2].type == TK_NUM || (t[i + 2].type == '[' && d == '{'))) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
     } else if (c == '{' && ph_is_any(x, &t[i + 1], "php literal system include eval") && t[i + 2].type == '}') {
@@ -93,6 +102,11 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
     } else if (c == '#' && d == TK_WORD && t[i + 2].type == '[' && ph_quote(t[i + 3].type)
                && ph_is_any(x, &t[i + 1], "context application session request parameters attr _memberaccess")) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "expression-language", t[i].at);
+    } else if (c == '{' && ph_is_any(x, &t[i + 1], "math eval fetch include html_options capture section foreach")
+               && t[i + 2].type == TK_WORD && t[i + 3].type == '=') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
+    } else if (c == '{' && d == TK_NUM && t[i + 2].type > TK_CMT && memchr("*+-/", t[i + 2].type, 4) && t[i + 3].type == TK_NUM && t[i + 4].type == '}') {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "template-expression", t[i].at);
     } else if (c == '{' && d == '$' && t[i + 2].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "php-interpolation", t[i].at);
     } else if (c == '[' && d == '[' && t[i + 2].type == '$' && t[i + 3].type == '{') {
@@ -105,14 +119,17 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
     uint32_t k = t[i].kinds;
     if (c == TK_WORD && k) {
         if (k & K_PHP && d == '(') {
-            int loud = ph_is_any(x, &t[i], "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode "
+            int loud = memchr(x->p + t[i].at, '_', t[i].len) || ph_is_any(x, &t[i], "fputcsv fgetcsv filegroup fileatime filectime "
+                "fileinode filemtime fileowner fileperms getlastmod getmygid getmyinode getmypid getmyuid phpcredits fgetss readgzfile "
+                "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode "
                 "file_get_contents file_put_contents unserialize gzinflate create_function call_user_func preg_replace "
                 "call_user_func_array highlight_file show_source file_exists posix_getpwuid php_uname readfile "
                 "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert "
                 "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options");
             int named = v->prose && (t[i + 2].type == ')' || (t[i + 2].type == TK_NUM && t[i + 3].type == ')'))
                 && !ph_at(x->p, x->n, t[i].at, "php");      /* what a sentence calls system() */
-            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, named ? 10 : loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
+            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, named ? 10 : t[i + 1].flags & F_COMMENT || (i == 0 && !v->prose
+                && (loud || ((ph_quote(t[2].type) || t[2].type == '$') && !(t[1].flags & F_SPACE)))) ? 60 : loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
                 t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60 : 20, "php-function", t[i].at);
         } else if (k & K_PHPX && (d == '[' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
             ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
@@ -121,7 +138,7 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         }
         if (k & K_JAVA && (d == '.' || d == '(' || (i && t[i - 1].type == '.'))) {
             int loud = t[i].len > 9 || ph_is_any(x, &t[i], "forname getclass ognl");
-            ph_once(v, PH_S_CODE, seen, O_JAVA, loud ? 60 : t[i + 2].kinds & K_JAVA ? 60 : 30, "java-class", t[i].at);
+            ph_once(v, PH_S_CODE, seen, O_JAVA, loud || t[i + 2].kinds & K_JAVA ? v->where == PH_W_JSON && !v->prose ? 80 : 60 : 30, "java-class", t[i].at);
         } else if (k & K_JAVA && t[i].len > 12 && !v->prose) {
             ph_once(v, PH_S_CODE, seen, O_JAVA, 50, "java-class", t[i].at);
         }

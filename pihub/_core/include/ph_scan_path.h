@@ -4,7 +4,7 @@
 #ifndef PH_SCAN_PATH_H
 #define PH_SCAN_PATH_H
 
-#include "ph_scan_lex.h"
+#include "ph_scan_host.h"
 
 static inline int ph_sep(const uint8_t *p, size_t n, size_t i) {
     return i < n && (p[i] == '/' || p[i] == '\\' || ph_at(p, n, i, "0x2f") || ph_at(p, n, i, "0x5c")
@@ -272,14 +272,11 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
                || ph_at(x->p, x->n, t[i].at, "data:text/plain;base64"))) {
         ph_add(v, PH_S_CODE, 60, "data-url", t[i].at);
     } else if (slashes && i == 0 && v->where != PH_W_HEADER) {
-        const ph_tok *h = &t[4];
-        size_t at = h->at;
-        if (h->type == '[' || ph_at(x->p, x->n, at, "169.254.") || ph_at(x->p, x->n, at, "0x")
-            || ph_at(x->p, x->n, at, "127.") || ph_at(x->p, x->n, at, "localhost") || ph_at(x->p, x->n, at, "metadata.")
-            || (h->type == TK_NUM && h->len >= 8 && !memchr(x->p + at, '.', h->len))) {
-            int own = ph_at(x->p, x->n, at, "169.254.169.254") || ph_at(x->p, x->n, at, "metadata.google")
-                || ph_at(x->p, x->n, at, "0x") || ph_at(x->p, x->n, at, "localhost.localdomain");
-            ph_add(v, PH_S_SSRF, own ? 60 : 30, "internal-host", at);
+        unsigned points = ph_host_points(x->p, x->n, t[4].at);
+        if (points) {
+            ph_add(v, PH_S_SSRF, points, "internal-host", t[4].at);
+        } else if (ph_foreign_program(x->p, x->n, t[4].at)) {
+            ph_add(v, PH_S_SSRF, 60, "foreign-program", t[4].at);
         }
     }
 }

@@ -34,7 +34,8 @@ static int ph_is_prose(const uint8_t *p, size_t n, const ph_tok *t, int from, in
             plain += !(t[k].kinds & ~(PH_SPOKEN & ~PH_GRAMMAR));
         }
     }
-    return spoken >= PH_PROSE && plain + (spoken > PH_PROSE) >= 2
+    int opens = to && (t[0].type == TK_WORD || ph_quote(t[0].type) || t[0].type == '(' || t[0].type == '[');
+    return spoken >= PH_PROSE + (opens || from ? 0 : 2) && plain + (spoken > PH_PROSE) >= 2
         && (spoken * 4 >= said || (spoken * 2 >= words && spoken * 8 >= said));
 }
 #endif

@@ -114,7 +114,7 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
             && !(t[j + 2].flags & F_SPACE)) {
             return 2;
         }
-        return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' ? 1 : 0;
+        return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' || (n == ')' && t[j + 2].type == TK_END) ? 1 : 0;
     }
     if (a->type == '(' && (t[j + 1].kinds & K_TOOL || (ph_is(x, &t[j + 1], "new") && t[j + 2].type == '-'))) {
         return 3;                                         /* iex (iwr */
@@ -163,9 +163,21 @@ static unsigned ph_unknown_command(const ph_lexer *x, const ph_tok *t, int i, in
     if (sep == '$' && a == ')' && t[i].type == TK_WORD) {
         return ph_is_any(x, &t[i], "document this window") ? 0 : 40;
     }
+    if (sep == ';' && t[i].type == '$' && t[i + 1].type == TK_WORD && i > 3 && t[i - 3].type == '=' && (t[i + 2].type == TK_END
+            || t[i + 2].type == '$')) {
+        return 60;                                        /* x=id;$x */
+    }
     if (t[i].type == '$' && !(t[i + 1].flags & F_SPACE) && (t[i + 1].type == TK_WORD || (t[i + 1].type == TK_NUM
             && x->p[t[i + 1].at] == '0')) && sep != '&' && sep != '\n') {
         return edge && (t[i + 2].type == TK_END || t[i + 2].flags & F_SPACE || t[i + 2].type == '$') ? 60 : 0;
+    }
+    if (sep == ';' && edge && ((t[i].type == '$' && (ph_quote(t[i + 1].type) || (t[i + 1].type == '(' && t[i + 2].type == '<')))
+            || (t[i].type == '$' && t[i + 1].type == '{' && t[i + 2].type == TK_WORD && t[i + 3].type == ':' && t[i + 4].type == TK_NUM)
+            || ((t[i].type == '.' || t[i].type == '~') && t[i + 1].type == '/' && t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE))
+            || (t[i].type == '/' && ph_is_any(x, &t[i + 1], "tmp var dev home usr opt etc bin") && t[i + 2].type == '/')
+            || (t[i].type == '.' && t[i + 1].flags & F_SPACE && t[i + 1].type == '/') || (t[i].type == '!' && t[i + 1].type == '!')
+            || (ph_is(x, &t[i], "case") && t[i + 1].flags & F_SPACE && ph_is(x, &t[i + 2], "in")))) {
+        return 60;                                        /* $'id', ${PATH:0:1}, ./x, /tmp/x, !! */
     }
     if (t[i].type == '.' && t[i + 1].flags & F_SPACE && t[i + 1].type == TK_WORD && sep == ';') {
         return edge ? 60 : 0;                             /* . file */
@@ -190,6 +202,12 @@ static unsigned ph_unknown_command(const ph_lexer *x, const ph_tok *t, int i, in
         return edge || (sep == ';' && i < 4) ? 60 : 30;
     }
     return edge && shape == 3 && sep != '\n' && sep != '&' ? 60 : 0;
+}
+
+/* What a cmdlet at a value's own beginning must be about. */
+static int ph_noun(const ph_lexer *x, const ph_tok *t) {
+    return ph_is_any(x, t, "process childitem content item location service command wmiobject ciminstance eventlog expression "
+        "webrequest restmethod object computerinfo itemproperty localuser acl netipaddress host history psdrive executionpolicy");
 }
 
 /* A cmdlet of PowerShell: a verb that it approves of, a dash, a noun. */
@@ -217,7 +235,13 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         i++;                                              /* a group, a negation */
     }
     uint32_t k = ph_command(x, t, i, &next, &hidden);
-    if (!k && sep && ph_cmdlet(x, t, i)) {
+    if (!k && ph_is(x, &t[i], "apt") && t[i + 1].type == '-' && ph_is_any(x, &t[i + 2], "get cache key")) {
+        k = K_TOOL;
+        next = i + 3;
+    } else if (k && ph_is(x, &t[i], "apt") && t[i + 1].type == '-' && ph_is_any(x, &t[i + 2], "get cache key")) {
+        next = i + 3;
+    }
+    if ((!k || next == i + 1) && (sep || (i == 0 && ph_noun(x, &t[2]))) && ph_cmdlet(x, t, i)) {
         k = K_CMD;
         next = i + 3;
     }
@@ -246,14 +270,20 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         if (!tool && points == 60 && t[next].type == '-' && t[next + 1].type == TK_NUM && !ph_is_any(x, &t[i], "kill head tail")) {
             points = 0;                                   /* top -10 */
         }
+        if (i == 0 && ph_noun(x, &t[2]) && t[1].type == '-' && !v->prose) {
+            points = 60;                                  /* Get-Process */
+        }
         if (t[next].type == ';' && t[next + 1].type == TK_END && ph_is_any(x, &t[i], "id ls ps pwd dir")) {
             points = 60;
         }
     } else if (sep == ';' || sep == '&' || sep == '\n') {
-        int loud = t[next].flags & F_SPACE || t[i].type == '/' || shape == 1 || t[next].type == '$' || t[next].type == ';'
+        int loud = t[next].flags & F_SPACE || t[i].type == '/' || (ph_quote(t[i].type) && ph_quote(t[next].type) && t[next + 1].type == TK_END) || shape == 1 || t[next].type == '$' || t[next].type == ';'
             || i > from;
         points = tool ? shape ? 60 : 30 : shape == 3 ? 60 : shape == 2 && loud ? 50 : shape == 1 ? 40 : 0;
-        if (sep == '\n' && points && i) {
+        if (sep == '\n' && points && i && from < 12 && !v->prose && v->where != PH_W_JSON && t[next].type == TK_END && ph_is_any(x, &t[i],
+                "id whoami ls dir pwd env ps who uname ifconfig ipconfig netstat set hostname")) {
+            points = 60;                                  /* 127.0.0.1, then a command on a line of its own */
+        } else if (sep == '\n' && points && i) {
             points = v->where == PH_W_JSON && shape < 3 ? 0 : points - 10;
         } else if (sep == ';' && points < 60 && ((ph_is(x, &t[i], "sleep") && t[next].type == TK_NUM)
                    || (!shape && (tool || from < 2) && (from < 2 || ph_quote(t[from - 2].type)) && t[next].flags & F_SPACE))) {
@@ -281,6 +311,13 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         if (sep == ';' && shape == 3 && !tool && !path) {
             points = 30;
         }
+    }
+    if (points < 60 && sep && sep != '\n' && !v->prose && ph_is(x, &t[i], "reg") && ph_is_any(x, &t[i + 1], "query add save delete export import")) {
+        points = 60;
+    }
+    if (points < 60 && sep == ';' && t[next].type == TK_END && from > 2 && v->where != PH_W_HEADER && ph_is_any(x, &t[i], "id whoami ls pwd ps env uname dir")
+        && (t[from - 2].type == TK_NUM || t[from - 3].type == '.')) {
+        points = 60;                                      /* a.jpg;id */
     }
     if (points < 60 && sep && sep != '\n' && ph_is(x, &t[i], "net") && ph_is_any(x, &t[i + 1], "user localgroup group view share "
             "start stop use config accounts session")) {

@@ -107,6 +107,16 @@ static int ph_sql_term(const ph_tok *t, int i) {
         && (t[k + 1].flags & F_SPACE || t[k + 1].type == TK_END || (t[k + 1].type > TK_CMT && memchr(".,;:)/-", t[k + 1].type, 7)));
 }
 
+/* Between two strings an operator on documents: '...' ? 'a', @>, <@, ->, ->>, #> (PostgreSQL manual, 9.16). */
+static int ph_sql_document(const ph_tok *t, int j) {
+    uint8_t a = t[j].type, b = t[j + 1].type;
+    if (a == '?') {
+        return ph_quote(b) ? t[j + 1].flags & F_SPACE : (b == '|' || b == '&') && t[j + 2].type == TK_WORD;
+    }
+    return ((a == '@' && b == '>') || (a == '<' && b == '@') || (a == '-' && b == '>') || (a == '#' && b == '>'))
+        && (ph_quote(t[j + 2].type) || ph_quote(t[j + 3].type));
+}
+
 /* The quote at i is closed again later on. */
 static int ph_sql_closed(const ph_tok *t, int i) {
     for (int k = i + 1; k < i + 30 && t[k].type != TK_END; k++) {
@@ -158,6 +168,9 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
         }
     }
+    if (!v->prose && j == i + 1 && ph_sql_document(t, j)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "document-operator", t[i].at);
+    }
     uint8_t op = t[j].type;
     if (op == '|' && t[j + 1].type == '|') {
         int what = ph_sql_value(x, t, j + 2, &next);
@@ -174,9 +187,10 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         uint8_t c = t[next].type;
         int same = c == t[i].type || (c == '(' && t[next + 1].type == t[i].type);
         int broken = i > 0 && i < 3 && s->quotes == 1;    /* aa'='aa */
+        int literals = i == 2 && t[0].type == t[i].type && v->where != PH_W_JSON && !(t[i + 1].flags & F_SPACE);       /* 'a'!='b */
         if (v->prose && (closes || t[i].flags & F_SPACE)) {
         } else if (same) {
-            ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, broken ? 60 : 40, "quoted-comparison", t[i].at);
+            ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, broken || literals ? 60 : 40, "quoted-comparison", t[i].at);
         } else if (broken && t[next].kinds & (K_FUNC | K_SIDE) && t[next + 1].type == '(') {
             ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, 60, "quoted-comparison", t[i].at);
         }
@@ -242,7 +256,7 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     }
     if (k & K_UNION) {
         int j = i + 1;
-        while (j < i + 6 && (ph_is_any(x, &t[j], "all distinct") || t[j].type == '(')) {
+        while (j < i + 6 && (ph_is_any(x, &t[j], "all distinct distinctrow") || t[j].type == '(')) {
             j++;
         }
         if (t[j].kinds & K_SELECT) {
@@ -302,6 +316,11 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     if (k & K_FUNC && t[i + 1].type == '(') {
         if (ph_is_any(x, &t[i], "ascii ord hex") && t[i + 2].kinds & K_FUNC && t[i + 3].type == '(') {
             ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 60, "letter-of-a-value", t[i].at);
+        }
+        if (i == 0 && !v->prose && v->where != PH_W_JSON && !ph_is_any(x, &t[i], "if left right values user count position field interval quote")
+            && (t[2].type == TK_END || (t[2].type == TK_NUM && ph_at(x->p, x->n, t[2].at, "0x")) || (ph_is_any(x, &t[0], "cast convert")
+                && (ph_is(x, &t[3], "as") || t[2].type == '@')))) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-alone", t[i].at);
         }
         int q = Q_FUNC + (s->seen >> Q_FUNC & 1) + (s->seen >> Q_FUNC2 & 1);
         ph_once(v, PH_S_SQL, &s->seen, q, ph_is_any(x, &t[i], "if left right values user count exp") ? 10 : 20,
@@ -372,11 +391,17 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_sql_quote(x, t, i, s, v);
     } else if (c == ')') {
         unsigned points = ph_sql_clause(x, t, i + 1);
+        if (i == 2 && t[0].type == '(' && t[1].type == TK_NUM && t[3].kinds & K_LOGIC && t[4].type == '(' && t[5].type == TK_NUM) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+        }
         if (points >= 60 && t[i + 1].kinds & (K_UNION | K_LOGIC) && !(v->prose && (ph_sql_spoken(x, t, i + 1)
                 || !(t[i + 2].type == TK_NUM || ph_quote(t[i + 2].type) || (ph_sql_known(t, i + 1) && ph_sql_judged(x, t, i + 1)))))) {
             ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 50, "bracket-then-clause", t[i].at);
         }
     } else if ((c == '|' || c == '&') && t[i + 1].type == c) {
+        if (i == 1 && t[0].type == TK_NUM && t[3].type == TK_NUM && t[4].type == TK_END) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+        }
         if (i == 0 || (ph_quote(t[i - 1].type) || t[i - 1].type == TK_NUM || ph_sql_value(x, t, i + 2, &next) == 1)) {
             ph_sql_logic(x, t, i, i + 2, s, v);
         }

@@ -8,6 +8,7 @@
 #include "ph_scan_html.h"
 #include "ph_scan_other.h"
 #include "ph_scan_path.h"
+#include "ph_scan_program.h"
 #include "ph_scan_prose.h"
 #include "ph_scan_shell.h"
 #include "ph_scan_sql.h"
@@ -77,7 +78,7 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
     ph_lexer x = {&s->words, p, n, 0, 0};
     ph_sql sql = {0};
-    uint64_t script = 0, shell = 0, other = 0;
+    uint64_t script = 0, shell = 0, other = 0, program = 0;
     ph_tok *t = s->window;
     int have = 0, from = 0;
     for (;;) {
@@ -107,6 +108,7 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
             }
             if (who & A_CODE) {
                 ph_code(&x, t, i, &other, v);
+                ph_program(&x, t, i, &program, v);
             }
             if (who & A_NAME) {
                 ph_target(&x, t, i, v);
@@ -245,6 +247,12 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     }
     if (flags & PH_D_CTRL && v->where != PH_W_JSON) {       /* beacons separate their fields so */
         ph_add(v, PH_S_NUL, v->where == PH_W_QUERY || v->where == PH_W_FORM ? 40 : 60, "control-character", 0);
+    }
+    if (v->where == PH_W_HEADER && k < 128 && ph_upload_name(two, k)) {
+        ph_add(v, PH_S_CODE, 70, "program-in-upload", 0);
+    }
+    if (v->where == PH_W_PATH && (memchr(two, '\n', k) || memchr(two, '\r', k))) {
+        ph_add(v, PH_S_HEADER, 60, "line-break", 0);
     }
     if (v->where == PH_W_PATH && classes & PH_C_CTRL) {
         ph_add(v, PH_S_NUL, 60, "control-character", 0);

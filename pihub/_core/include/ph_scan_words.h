@@ -9,7 +9,7 @@ enum {
     K_FUNC = 1 << 5, K_META = 1 << 6, K_CONST = 1 << 7, K_CMP = 1 << 8, K_CLAUSE = 1 << 9,
     K_SINK = 1 << 10, K_OBJ = 1 << 11, K_CMD = 1 << 12, K_TOOL = 1 << 13, K_PHP = 1 << 14,
     K_JAVA = 1 << 15, K_TABLE = 1 << 16, K_EVIL = 1 << 17, K_NODE = 1 << 18, K_PHPX = 1 << 19,
-    K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23, K_SPOKEN = 1 << 24
+    K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23, K_SPOKEN = 1 << 24, K_AGENT = 1 << 25
 };
 
 enum { R_SCOPE = 1 };           /* roles beside those: names that a template's expression asks for */
@@ -43,13 +43,13 @@ static const ph_group ph_groups[] = {
         "all_users user_tables user_tab_columns pg_catalog pg_shadow pg_user pg_class sqlite_master "
         "msysobjects sysibm syscat mysql.user mysql.db rdb sqlite_version pg_tables v$version v$session "
         "sysprocesses sysmaster table_schema column_name table_name user_objects dba_users syslogins "
-        "microsoftversion domain.domains syscat.dbauth innodb_table_stats ack_variable sql_delimit"},
+        "msdb schema_name microsoftversion domain.domains syscat.dbauth innodb_table_stats ack_variable sql_delimit"},
     {K_CONST, "null true false"},
     {K_CMP, "like rlike regexp in between is sounds glob similar ilike not match"},
     {K_CLAUSE, "where having order group limit from into when then else case procedure offset by set end "
         "as on join all distinct top using escape asc desc returning fetch"},
-    {K_TABLE, "table database view index function procedure trigger schema login role column user tables"},
-    {K_SINK, "alert prompt confirm eval settimeout setinterval setimmediate execscript importscripts atob "
+    {K_TABLE, "extension sequence table database view index function procedure trigger schema login role column user tables"},
+    {K_SINK, "import alert prompt confirm eval settimeout setinterval setimmediate execscript importscripts atob "
         "fetch createcontextualfragment showmodaldialog msgbox write writeln expression print"},
     {K_OBJ, "document window self top parent frames globalthis this location localstorage sessionstorage "
         "navigation xmlhttprequest string reflect array object function constructor javascript vbscript "
@@ -101,6 +101,18 @@ static const ph_group ph_groups[] = {
         "file_put_contents fopen readfile include include_once require require_once assert create_function "
         "preg_replace call_user_func call_user_func_array array_map array_diff array_filter var_dump "
         "print_r unserialize gzinflate gzuncompress str_rot13 highlight_file show_source file_exists "
+        "fputcsv fgetcsv filegroup fileatime filectime fileinode filemtime fileowner fileperms getlastmod getmygid getmyinode getmypid "
+        "getmyuid phpcredits fgetss readgzfile posix_kill posix_mkfifo posix_ttyname get_current_user ignore_user_abort mb_send_mail "
+        "imap_open imap_mail sqlite_open mysql_connect mysql_query mysqli_query pg_query curl_init curl_setopt stream_context_create "
+        "stream_socket_client register_tick_function array_walk array_reduce iterator_apply spl_autoload_register simplexml_load_string "
+        "simplexml_load_file apache_setenv apache_get_modules error_log get_defined_functions get_cfg_var get_include_path "
+        "ini_restore ini_alter php_sapi_name php_ini_loaded_file phpdbg_exec proc_nice proc_terminate proc_get_status "
+        "socket_create socket_connect forward_static_call forward_static_call_array func_get_args is_executable is_writable is_readable "
+        "header_register_callback session_id session_start set_include_path sys_getloadavg sys_get_temp_dir token_get_all "
+        "file_get_csv parse_ini_file php_strip_whitespace mb_parse_str import_request_variables gettimeofday zend_version json_decode "
+        "is_callable is_file is_dir set_error_handler bzopen gzopen gzfile gzencode gzcompress dbase_open exif_read_data "
+        "exif_imagetype ftp_connect ftp_get ftp_put ssh2_connect ssh2_exec xml_parse html_entity_decode htmlspecialchars_decode "
+        "array_walk_recursive array_udiff array_uintersect uasort uksort "
         "move_uploaded_file ini_set ini_get getenv putenv parse_str extract usort uasort ob_start scandir "
         "glob chmod unlink fwrite fputs fsockopen curl_exec posix_getpwuid php_uname get_defined_vars "
         "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options register_shutdown_function mb_ereg_replace str_replace phpversion die chr bin2hex hex2bin"},
@@ -122,6 +134,8 @@ static const ph_group ph_groups[] = {
         "config backup admin phpmyadmin wwwroot codex gemini continue aider windsurf gnupg docker"},
     {K_SCHEME, "file phar expect zip glob gopher dict jar netdoc ogg php data ldap ldaps ssh2 rar compress local_file "
         "tftp view javascript vbscript livescript url mhtml sftp http https ftp"},
+    {K_AGENT, "nuclei sqlmap nikto acunetix nessus openvas openvasvt wpscan dirbuster gobuster feroxbuster masscan zgrab "
+        "zmeu netsparker w3af arachni havij wfuzz ffuf whatweb jorgee dirsearch commix xsser joomscan skipfish paros webinspect appscan burpsuite fimap"},
     {K_EVIL, "jndi waitfor xp_cmdshell outfile dumpfile infile phpinfo shell_exec passthru"},
 };
 
