@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from pihub.compose.routing import key_policies
@@ -110,8 +110,8 @@ class JobBooks:
             return self._energy.nano(seconds)
         return cost(usage, price, batch=kind == "anthropic" and not job.soon)
 
-    def recorded(self, rid: int) -> bool:
-        return self._store.has_recent(rid)
+    def recorded(self, rids: Iterable[int]) -> set[int]:
+        return self._store.recorded(rids)
 
     def write(self, job: Job) -> None:
         """One record, as of a request; its time is when it ended, so that what is stored in

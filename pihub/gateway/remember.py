@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from time import monotonic_ns
 from typing import Protocol
@@ -15,6 +16,7 @@ from pihub.domain.energy import UNCOUNTED, Energy
 from pihub.domain.http_fields import header_text
 from pihub.domain.target import Target
 from pihub.domain.whynot import WhyNot
+from pihub.errors import UpstreamError
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.pieces import HeldPieces
 from pihub.shared.answers import AnswerCache, Stored, Wire, worth
@@ -28,6 +30,9 @@ CHARS_PER_TOKEN = 4
 """For estimates where an upstream never told its usage; marked as such."""
 FULL_ROOM = 1000
 """Thousandths of the cache that are used while memory suffices."""
+BRIDGE = 60.0
+"""Seconds for which a free model's answer is kept that was only asked because a paid one failed:
+it bridges the trouble and does not outlast it. Dearer help is kept as long as any answer."""
 ROUTED = 3
 """Index in an exchange's marks of the moment when the call began."""
 
@@ -97,6 +102,8 @@ class Remember:
             assert kept is not None
             too_large = _size(x.answer.blocks) > self.max_value
             saves = worth(kept.cost_nano, x.elapsed_us() / 1e6)
+            if self._is_makeshift(x):
+                ttl = min(ttl, BRIDGE)
             if not too_large:
                 tag = self._state.names.intern(x.alias)
                 x.kept = self._answers.put(x.key, tenant, kept, ttl, saves, tag, self._stale)
@@ -111,6 +118,15 @@ class Remember:
             found = self._state.cache.get_stale(*x.key, tenant)
             ttl = 0.0 if found is None else min(ttl, -found[1])
         self._keep_wire(x, x.stored, tenant, ttl)
+
+    def _is_makeshift(self, x: Exchange) -> bool:
+        """A paid target failed, and a free one stood in for it."""
+        if not isinstance(x.moved_on, UpstreamError) or x.target is None:
+            return False
+        before = itertools.takewhile(lambda one: one is not x.target, x.targets)
+        return self._prices.is_free(x.target.kind, x.target.model) and not all(
+            self._prices.is_free(one.kind, one.model) for one in before
+        )
 
     def stored(self, x: Exchange) -> Stored | None:
         """The complete answer and where it came from; None for a part of one."""

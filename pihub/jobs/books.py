@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from pihub.domain.chat import Ask, Usage
@@ -30,7 +31,8 @@ class Books(Protocol):
     def write(self, job: Job) -> None:
         """Into the ledger and the budgets; what was held is settled."""
 
-    def recorded(self, rid: int) -> bool: ...
+    def recorded(self, rids: Iterable[int]) -> set[int]:
+        """Which of these the ledger has."""
 
     def stored(self) -> bool:
         """Whether all records from before this process's start are in the ledger."""

@@ -175,7 +175,10 @@ class JobService:
     def _bill(self) -> None:
         """Each finished job once: what was written before a crash is asked for first."""
         jobs = self.store.unbilled()
-        known = [job for job in jobs if self._books.recorded(job.rid)]
+        if not jobs:
+            return
+        recorded = self._books.recorded([job.rid for job in jobs])
+        known = [job for job in jobs if job.rid in recorded]
         self.store.change([job.id for job in known], billed=1)
         self._written -= {job.rid for job in known}
         for job in known:

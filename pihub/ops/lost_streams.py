@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pihub.domain.chat import Usage
@@ -31,7 +31,7 @@ GIVEN_UP = 499
 class Recorded(Protocol):
     """The store, as far as this asks."""
 
-    def has_recent(self, rid: int) -> bool: ...
+    def recorded(self, rids: Iterable[int]) -> set[int]: ...
 
 
 class LostStreams:
@@ -74,8 +74,9 @@ class LostStreams:
                     continue
                 # Whatever fails below begins anew, behind the records that it wrote.
                 del self._stored[process]
+                recorded = self._store.recorded([stream.rid for stream in streams])
                 for stream in streams:
-                    if not self._store.has_recent(stream.rid):
+                    if stream.rid not in recorded:
                         self._record(stream)
                 self._live.free(*process)
 

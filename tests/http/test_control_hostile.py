@@ -166,6 +166,21 @@ def test_a_narrow_key_makes_no_wider_one(control: Control) -> None:
     assert change[0] == 403, "not even itself"
 
 
+def test_a_key_that_ends_makes_none_that_outlives_it(control: Control) -> None:
+    own = {"name": "brief", "scope": {"admin": ["keys:read", "keys:write"]}, "expires_in": 3600}
+    made = control.call("POST", f"{API}/keys", own)[2]
+    brief = Browser(control)
+
+    def status(path: str, **body: Any) -> int:
+        return int(brief.call("POST", f"{API}/keys{path}", body, x_api_key=made["token"])[0])
+
+    assert status("", name="y") == 403
+    assert status("", name="y", expires_in=7200) == 403
+    assert status(f"/{made['id']}/rotate") == 403, "not even its own successor"
+    assert status("", name="y", expires_in=1800) == 201
+    assert control.call("POST", f"{API}/keys/{made['id']}/rotate", {})[0] == 201
+
+
 def test_an_idempotency_key_is_its_user_s_own(control: Control, files: Services) -> None:
     """Two users of one name, of whom an identity provider tells the second."""
     tokens = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ class Ledger:
         self.rows[job.rid] = job.cost
         self.release(job.id)
 
-    def recorded(self, rid: int) -> bool:
-        return rid in self.rows
+    def recorded(self, rids: Iterable[int]) -> set[int]:
+        return self.rows.keys() & set(rids)
 
     def stored(self) -> bool:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -14,7 +14,7 @@ from pihub.settings.prices import builtin_prices
 from pihub.shared.budgets import Budgets
 from pihub.shared.spending import publish
 from pihub.shared.state import STREAMS, Plan, SharedState
-from pihub.shared.streams import LiveStreams, StreamTracker
+from pihub.shared.streams import LiveStream, LiveStreams, StreamTracker
 from pihub.store.sqlite import StoreFault
 
 WORKER = 1
@@ -29,11 +29,11 @@ class Store:
         """Questions until the next fails."""
         self.pushed = self.stored = 0
 
-    def has_recent(self, rid: int) -> bool:
+    def recorded(self, rids: Iterable[int]) -> set[int]:
         self.full -= 1
         if self.full == 0:
             raise StoreFault("the disk is full")
-        return rid in self.known
+        return self.known.intersection(rids)
 
     def mark(self) -> Callable[[], bool]:
         pushed = self.pushed
@@ -114,14 +114,39 @@ def test_a_death_of_control_in_between_loses_nothing(state: SharedState) -> None
     assert rids(state) == [7]
 
 
-def test_a_store_that_fails_in_between_loses_and_doubles_nothing(state: SharedState) -> None:
+def test_a_store_that_fails_loses_and_doubles_nothing(state: SharedState) -> None:
+    store = Store()
+    lost = looking(state, store)
+    opened(state, 7, 8)
+    state.arena.release_slot(WORKER, 99)
+    store.full = 1
+    with pytest.raises(StoreFault):
+        lost.look()
+    assert rids(state) == []
+    lost.look()
+    lost.look()
+    assert rids(state) == [7, 8]
+
+
+def test_a_look_that_is_cut_short_loses_and_doubles_nothing(
+    state: SharedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store()
     lost = looking(state, store)
     opened(state, 7, 8, 9)
     state.arena.release_slot(WORKER, 99)
-    store.full = 2
-    with pytest.raises(StoreFault):
-        lost.look()
+    written = []
+
+    def write(stream: LiveStream) -> None:
+        if written:
+            raise OSError("cut short")
+        written.append(stream.rid)
+        LostStreams._record(lost, stream)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lost, "_record", write)
+        with pytest.raises(OSError, match="cut short"):
+            lost.look()
     assert rids(state) == [7]
     store.pushed = 1
     lost.look()

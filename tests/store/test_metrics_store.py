@@ -182,6 +182,17 @@ def test_cursors_belong_to_one_life_of_the_arena(store: MetricsStore) -> None:
     assert store.cursors(BOOT) == {}
 
 
+def test_ids_of_the_newest_requests_are_found(
+    store: MetricsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.recorded([1, 2]) == set()
+    ids = [2**64 - 1 - i for i in range(600)] + list(range(600))
+    commit(store, BOOT, {1: 1}, 0, [Record(ts_ns=T0, rid=rid) for rid in ids], NAMES)
+    assert store.recorded([*ids, 10_000]) == set(ids), "more than one statement takes"
+    monkeypatch.setattr("pihub.store.metrics.NEWEST", 300)
+    assert store.recorded(ids) == set(range(300, 600)), "no further back than is looked"
+
+
 def test_pages_of_requests_do_not_overlap(store: MetricsStore) -> None:
     commit(store, BOOT, {1: 25}, 0, [Record(ts_ns=T0, rid=i) for i in range(25)], NAMES)
     seen: list[int] = []

@@ -132,7 +132,12 @@ class HubProcess:
     def __enter__(self) -> Self:
         self.write_config()
         self.key = self.create_key("test")
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # nobody will leave what was not entered
+            with contextlib.suppress(AssertionError):
+                self.stop()
+            raise
         return self
 
     def __exit__(

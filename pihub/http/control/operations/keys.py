@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Literal
 
 import msgspec
@@ -107,6 +108,7 @@ def _create(call: Call) -> NewKeyView:
         if body.tenant not in ("default", tenant):
             raise Forbidden("you may make keys of your own tenant only")
     _may_grant(call, body.scope)
+    _may_last(call, body.expires_in)
     user = call.actor.number if call.actor.kind == "session" else 0
     return _new(keys.create(tenant, body.name, body.expires_in, body.scope, user))
 
@@ -120,6 +122,7 @@ def _change(call: Call) -> KeyView:
 def _rotate(call: Call) -> NewKeyView:
     row = _key(call)
     _may_grant(call, scopes.load(row.scope))
+    _may_last(call, row.expires - row.created if row.expires else None)
     return _new(call.services.keys.rotate(row.id, call.body.overlap))
 
 
@@ -135,6 +138,14 @@ def _may_grant(call: Call, scope: Scope) -> None:
         own = scopes.load(call.services.keys.get(call.actor.number).scope)
         if scopes.exceeds(scopes.checked(scope), own):
             raise Forbidden("a key cannot make one for more models, APIs or networks than its own")
+
+
+def _may_last(call: Call, seconds: int | None) -> None:
+    """Nor can a key that ends make one that outlives it."""
+    if call.actor.kind == "key":
+        until = call.services.keys.get(call.actor.number).expires
+        if until and (seconds is None or time.time() + seconds > until):
+            raise Forbidden("a key that ends cannot make one that outlives it: a user can")
 
 
 OPERATIONS = (
