@@ -18,6 +18,8 @@ cdef extern from "ph_scan_request.h" nogil:
         uint32_t values
         uint32_t deepest
         int memory
+        int over
+        size_t room
         uint8_t *field
         uint32_t field_len
 

@@ -23,10 +23,14 @@ class Scanner:
         """
     def value(self, data: bytes, place: str, encoded: bool = False) -> _Found | None:
         """One value; `encoded`: as it stood in a URL. Raises ValueError for an unknown place."""
-    def body(self, data: bytes, kind: str, place: str) -> tuple[_Found | None, int, int]:
+    def body(
+        self, data: bytes, kind: str, place: str, text: int = ...
+    ) -> tuple[_Found | None, int, int]:
         """What was found in a body (kind json, form, multipart, text), JSON nesting, values seen.
+        `text`: bytes of a multipart form that may be judged as text, its files not counted.
 
-        Raises KeyError for another kind, ValueError for an unknown place.
+        Raises KeyError for another kind, ValueError for an unknown place, OverflowError for a
+        form with more text than that.
         """
     def request(self, environ: dict[str, Any]) -> _Found | None:
         """The worst of path, query and headers of a WSGI request."""

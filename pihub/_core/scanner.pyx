@@ -14,7 +14,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport SIZE_MAX, uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memset
 
@@ -101,14 +101,19 @@ cdef class Scanner:
         )
         return self.found(&w, place)
 
-    def body(self, bytes data not None, str kind not None, str place not None):
+    def body(
+        self, bytes data not None, str kind not None, str place not None, size_t text=SIZE_MAX
+    ):
         cdef ph_worst w
         memset(&w, 0, sizeof(w))
         w.memory = 1
+        w.room = text
         ph_body(
             &self.s, <const uint8_t *> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
             KINDS[kind], PLACES.index(place), &w,
         )
+        if w.over:
+            raise OverflowError("the form's text is too long to be judged")
         return self.found(&w, ""), w.deepest, w.values
 
     cdef void part(

@@ -32,9 +32,12 @@ class Scanner(Section, frozen=True):
     header_at: Points = 70
     body_at: Points = 80
     max_body: str = "1MB"
-    """The largest body that is judged, whole; a larger one is refused (413). Files in a form
-    that is only noted about (`form`, `routes`) pass, with a note. RAM: that much a body, while
-    it is judged."""
+    """The largest body that is judged, whole; a larger one is refused (413). Of a form with files
+    its text alone. RAM: that much a body, while it is judged."""
+    max_upload: str = "10MB"
+    """The largest form with files (multipart), whose text, names of files and hidden programs are
+    judged; a larger one is refused (413). Where forms are only noted about (`form`, `routes`), one
+    above `max_body` passes with a note. RAM: that much an upload, while it is judged."""
     depth: Annotated[int, msgspec.Meta(ge=1, le=64)] = 64
     """Nesting of a JSON body of a generic API, at most."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90

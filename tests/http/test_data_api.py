@@ -60,15 +60,14 @@ class Proxy:
         return self.answer
 
 
-def judge(notes: list[Any], mode: Mode = "monitor") -> Judge:
-    core = Scanner(load(), bytes(32))
-    return Judge(Rules(body=mode), core, frozenset(), notes.append)
+def judge(notes: list[Any], rules: Rules) -> Judge:
+    return Judge(rules, Scanner(load(), bytes(32)), frozenset(), notes.append)
 
 
 class Shop:
     """One API behind the data plane."""
 
-    def __init__(self, scanner: Mode = "monitor", **settings: Any) -> None:
+    def __init__(self, rules: Rules | None = None, **settings: Any) -> None:
         self.proxy = Proxy()
         self.notes: list[Any] = []
         self.records: list[dict[str, Any]] = []
@@ -80,7 +79,7 @@ class Shop:
             lambda **record: self.records.append(record),  # type: ignore[arg-type]
             self.plane.access,
             PollWaiter(),
-            judge(self.notes, scanner),
+            judge(self.notes, rules or Rules()),
             1 << 20,
         )
         self.plane = Plane(apis={"/apis/shop": sink})
@@ -247,9 +246,46 @@ def test_an_api_s_own_policy_does_not_free_it_of_the_sandbox() -> None:
 def test_what_the_scanner_cannot_unpack_is_refused_or_noted(
     mode: Mode, status: int, noted: int
 ) -> None:
-    shop = Shop(scanner=mode)
+    shop = Shop(Rules(body=mode))
     said = shop.call(
         "POST", "/apis/shop/x", b"\x0b\x02", content_type="application/json", content_encoding="br"
     )
     assert said.status == status
     assert [note.rule for note in shop.notes] == ["not-judged"] * noted
+
+
+FORM = "multipart/form-data; boundary=x"
+
+
+def form(photo: int, text: int = 10, name: str = "a.jpg", first: bytes = b"\xff\xd8") -> bytes:
+    """A form with a file of `photo` bytes and a field of `text`."""
+    def part(said: str, data: bytes) -> bytes:
+        return f"--x\r\ncontent-disposition: form-data; {said}\r\n\r\n".encode() + data + b"\r\n"
+
+    file = part(f'name="f"; filename="{name}"', first + bytes(photo))
+    return file + part('name="t"', b"a " * (text // 2)) + b"--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (form(100_000), 200),  # a photo is larger than what is judged as text
+        (form(100_000, name="a.php"), 400),
+        (form(100_000, first=b"<?php "), 400),
+        (form(100, text=20_000), 413),
+        (form(300_000), 413),
+        (b"a " * 10_000, 413),  # no form at all, so text
+    ],
+    ids=["photo", "program", "hidden", "text", "huge", "no-form"],
+)
+def test_of_a_form_with_files_the_text_is_bounded(body: bytes, status: int) -> None:
+    shop = Shop(Rules(max_body="16KB", max_upload="256KB"))
+    assert shop.call("POST", "/apis/shop/x", body, content_type=FORM).status == status
+    assert shop.proxy.bodies == ([body] if status == 200 else [])
+
+
+@pytest.mark.parametrize(("size", "notes"), [(50_000, 0), (300_000, 1)])
+def test_where_forms_are_noted_large_files_pass_with_a_note(size: int, notes: int) -> None:
+    shop = Shop(Rules(form="monitor", max_body="16KB", max_upload="256KB"))
+    assert shop.call("POST", "/apis/shop/x", form(size), content_type=FORM).status == 200
+    assert [note.rule for note in shop.notes] == ["not-judged"] * notes

@@ -1,5 +1,5 @@
 /* multipart/form-data (RFC 7578): fields are judged as a form's, names of files as paths, and files
- * only for a program of the server's that hides in them.
+ * only for a program of the server's that hides in them. Text beyond `room` ends it.
  *
  * The boundary is the body's own first line (RFC 2046, 5.1.1): what a lenient reader goes by.
  */
@@ -58,12 +58,21 @@ static void ph_upload(const uint8_t *file, size_t len, const uint8_t *p, size_t 
     ph_note(w, points, "program-in-upload", file, len);
 }
 
+/* Whether `n` more bytes of text may be judged: files cost nearly nothing, text takes its time. */
+static int ph_room(ph_worst *w, size_t n) {
+    w->over |= n > w->room;
+    w->room -= w->over ? 0 : n;
+    return !w->over;
+}
+
 static void ph_multipart(ph_scanner *s, const uint8_t *p, size_t n, int where, ph_worst *w) {
     const uint8_t *line = (const uint8_t *)memchr(p, '\n', n);
     size_t mark = line ? (size_t)(line - p) : 0;
     mark -= mark && p[mark - 1] == '\r';
     if (mark < 3 || mark > 200 || p[0] != '-' || p[1] != '-') {
-        ph_judge(s, p, n, where, 0, (const uint8_t *)"", 0, w);   /* no multipart: the text it is */
+        if (ph_room(w, n)) {
+            ph_judge(s, p, n, where, 0, (const uint8_t *)"", 0, w);   /* no multipart: the text it is */
+        }
         return;
     }
     const uint8_t *end = p + n, *part = line + 1;
@@ -84,6 +93,9 @@ static void ph_multipart(ph_scanner *s, const uint8_t *p, size_t n, int where, p
         body = body ? body + gap : stop;
         size_t len = (size_t)(stop - body);
         len -= len >= 2 && body[len - 2] == '\r' ? 2 : len >= 1 && body[len - 1] == '\n';
+        if (!ph_room(w, name_len + (file ? file_len : len))) {
+            return;
+        }
         if (name_len) {
             ph_judge(s, name, name_len, PH_W_KEY, 0, name, name_len, w);
         }

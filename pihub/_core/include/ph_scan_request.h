@@ -19,6 +19,8 @@ typedef struct ph_worst {
     uint32_t values;            /* that were looked at */
     uint32_t deepest;           /* nesting of JSON */
     int memory;                 /* 0: there was none */
+    int over;                   /* a form holds more text than `room`: the rest was not judged */
+    size_t room;                /* bytes of a form's text that may still be judged */
     uint8_t field[40];          /* its name, cut */
     uint32_t field_len;
 } ph_worst;

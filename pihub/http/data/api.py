@@ -23,7 +23,7 @@ from pihub.gateway.api.paging import paged, pages
 from pihub.gateway.api.record import ApiRecorder
 from pihub.gateway.intake import undone
 from pihub.http.data.chat import STATUS_LINES
-from pihub.security.scanner.judge import Judge, place_of
+from pihub.security.scanner.judge import TOO_LARGE, Judge, place_of
 from pihub.settings.schema import Api
 from pihub.shared.access import Access
 
@@ -177,7 +177,7 @@ class ApiSink:
         if body is None or not kind:
             return body, chunked, size
         if self._judge.too_large(size, kind, path):
-            raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+            raise TooLarge(TOO_LARGE)
         if not isinstance(body, bytes):
             free = kind == "multipart" and not self._judge.whole(kind, path)
             if free and (chunked or size > self._judge.max_body):
@@ -188,7 +188,7 @@ class ApiSink:
                 parts.append(piece)
                 size += len(piece)
                 if self._judge.too_large(size, kind, path):
-                    raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+                    raise TooLarge(TOO_LARGE)
             if size < said:
                 raise ClientGone("the client closed its connection")
             body, chunked = b"".join(parts), False
@@ -211,7 +211,7 @@ class ApiSink:
             self._judge.unseen(len(body), path, principal, place_of(kind))
             return b""
         if self._judge.too_large(len(plain), kind, path):
-            raise TooLarge("the body is larger than the hub can judge (scanner.max_body)")
+            raise TooLarge(TOO_LARGE)
         return plain
 
     def _pieces(self, read: Callable[[int], bytes]) -> Iterator[bytes]:

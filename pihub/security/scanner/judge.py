@@ -21,6 +21,9 @@ from pihub.shared.scanning import Found
 from pihub.shared.scanning import Scanner as Core
 
 NOBODY = Principal()
+TOO_LARGE = (
+    "the body is larger than the hub can judge (scanner.max_body; with files: scanner.max_upload)"
+)
 NOTE_AT = 0.75
 """The part of a threshold from which a value is noted though it passes."""
 
@@ -47,6 +50,7 @@ class Judge:
         self._clock = clock
         self._routes = sorted(settings.routes.items(), key=lambda item: -len(item[0]))
         self.max_body = parse_size(settings.max_body)
+        self._max_upload = max(parse_size(settings.max_upload), self.max_body)
 
     def mode(self, path: str, place: str) -> tuple[Mode, int]:
         """(what to do, from how many points) for a place below a path."""
@@ -106,9 +110,13 @@ class Judge:
         return kind if self.mode(path, place)[0] != "off" else ""
 
     def body(self, data: bytes, kind: str, path: str, who: Principal = NOBODY) -> None:
-        """Raises InputRefused, or TooLarge for one that is nested too deep."""
+        """Raises InputRefused, or TooLarge for one that is nested too deep, or a form with too
+        much text beside its files."""
         place = place_of(kind)
-        found, depth, _ = self._core.body(data, kind, place)
+        try:
+            found, depth, _ = self._core.body(data, kind, place, self.max_body)
+        except OverflowError:
+            raise TooLarge(TOO_LARGE) from None
         if depth > self._settings.depth:
             raise TooLarge("the body is nested deeper than the hub accepts (scanner.depth)")
         if found is not None:
@@ -121,7 +129,9 @@ class Judge:
     def too_large(self, size: int, kind: str, path: str) -> bool:
         """Whether a body of `size` must be refused because it cannot be judged whole. Files
         (multipart) pass where they would only be noted."""
-        return size > self.max_body and (kind != "multipart" or self.whole(kind, path))
+        if kind == "multipart":
+            return size > self._max_upload and self.whole(kind, path)
+        return size > self.max_body
 
     def unseen(self, size: int, path: str, who: Principal, place: str = "form") -> None:
         """Notes a body that could not be judged: too long an upload, an unknown coding."""
