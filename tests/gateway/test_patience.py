@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from tests.gateway.parts import (
     openai_whole,
 )
 from tests.gateway.parts import make as make  # the fixture
+from tests.readable import readable
 
 Make = Callable[..., Bench]
 
@@ -235,7 +235,7 @@ class Woken:
         if self.steps:
             self.steps.pop(0)()
             return
-        if not select.select([fd], [], [], 0)[0]:
+        if not readable(fd):
             raise TimeoutError
 
 

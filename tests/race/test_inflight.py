@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import time
 
 from pihub._core.arena import Arena
 from pihub._core.counters import Counters
 from pihub._core.inflight import Inflight
 from tests.race.forks import fork, kill, until, wait
+from tests.readable import readable
 
 WORKERS = 4
 LEASE = 60_000
@@ -80,7 +80,7 @@ def test_every_follower_is_woken() -> None:
                 table.end(1, me)
             else:
                 followed += 1
-                ready = select.select([fds[me]], [], [], 20)[0]
+                ready = readable(fds[me], 20)
                 assert ready, f"worker {me} was never woken"
                 os.eventfd_read(fds[me])
         counts.add(me, 0, led)
@@ -110,7 +110,7 @@ def test_a_killed_leader_is_dropped_and_its_followers_are_woken() -> None:
         kill(pid)
         table.recover(1)
         if verdict is False:
-            assert select.select([fds[2]], [], [], 10)[0], f"turn {turn}: not woken"
+            assert readable(fds[2], 10), f"turn {turn}: not woken"
         os.eventfd_read(fds[2])
         if verdict is not True:
             assert table.begin(1, 2, LEASE, now()) is True, f"turn {turn}: wedged"

@@ -223,7 +223,8 @@ def test_killed_between_taken_and_done(upstreams: Demo, tmp_path: Path) -> None:
         sent = [one for one in upstreams.log("claude")[before:]
                 if one["method"] == "POST" and one["path"].endswith("/batches")]  # fmt: skip
         names = [r["custom_id"] for one in sent for r in json.loads(one["body"])["requests"]]
-        assert sorted(names) == sorted(ids)
+        # Another hub of the module may have had something to send, too.
+        assert sorted(name for name in names if name in ids) == sorted(ids)
 
 
 @pytest.mark.slow
