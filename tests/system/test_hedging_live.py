@@ -90,4 +90,7 @@ def test_the_second_answers_and_the_first_is_left(engine: str, tmp_path: Path) -
         while len(won := stored(hub)) < 8 and time.monotonic() < deadline:
             time.sleep(0.1)
         assert len(won) >= 8
-        assert all(row["attempts"] == 2 for row in won), won[0]
+        # One whose first call still waited for its turn, on a busy machine, has called once.
+        tries = [row["attempts"] for row in won]
+        assert set(tries) <= {1, 2}
+        assert tries.count(2) >= 8

@@ -19,7 +19,7 @@ from tests.system.clients import apart, sse
 from tests.system.hub import HubProcess, Upstreams
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.42.abc; cc_entrypoint=cli; cch={};"
-LOOKS = ("/api/ps", "/api/tags", "/api/show")
+LOOKS = ("/api/ps", "/api/tags", "/api/show", "/api/version")
 """What the hub asks an Ollama of its own accord."""
 BETAS = "claude-code-20250219,interleaved-thinking-2025-05-14"
 TOOLS = [
