@@ -148,6 +148,19 @@ def test_who_was_turned_away_is_counted(hub: HubProcess, open_page: Open) -> Non
     until(page, f"{card}?.innerText.includes('Turned away') && !{card}.innerText.match(/\\n0\\n/)")
 
 
+def test_a_card_shows_how_it_stands(hub: HubProcess, open_page: Open) -> None:
+    page = open_page("/dashboard/health")
+    looks = page.evaluate(
+        """["", "look", "down"].map((tone) => {
+  const card = document.querySelector(".card");
+  card.dataset.tone = tone;
+  return [getComputedStyle(card).borderTopColor, getComputedStyle(card.querySelector("dd")).color];
+})"""
+    )
+    for one in zip(*looks, strict=True):
+        assert len(set(one)) == 3, looks
+
+
 def test_the_screens_need_no_file_of_elsewhere() -> None:
     for path in (Path(__file__).parents[2] / "pihub" / "dashboard").rglob("*.html"):
         assert "http://" not in path.read_text() and "https://" not in path.read_text(), path
