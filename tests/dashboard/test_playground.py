@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.dashboard.browser import NARROW, OVERFLOW, until
+from tests.dashboard.browser import NARROW, OVERFLOW, PHONE, torn, until
 from tests.dashboard.test_accessibility import serious
 from tests.system.hub import HubProcess, Upstreams
 
@@ -68,6 +68,7 @@ def test_two_models_answer_and_remember(
 
 def test_the_route_is_explained_without_asking(upstreams: Upstreams, playground: Page) -> None:
     upstreams.clear_log()
+    playground.select_option("[data-side=left] select", "assistant")
     playground.fill("[name=text]", "Prove that every bounded sequence has a limit point.")
     playground.click("text=Only explain the route")
     until(playground, f"{RIGHT} .whys p').textContent.length > 9")
@@ -78,6 +79,13 @@ def test_the_route_is_explained_without_asking(upstreams: Upstreams, playground:
     assert chats(upstreams, "claude") == []
     playground.set_viewport_size(NARROW)  # type: ignore[arg-type]
     assert playground.evaluate(OVERFLOW) <= 0
+    playground.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    # As of a target that was not asked yet, which is the longest.
+    playground.evaluate(
+        "document.querySelectorAll('.whys td:nth-child(3)')"
+        ".forEach((time) => time.textContent = 'not measured')"
+    )
+    assert playground.evaluate(torn(".whys thead th, .whys td", r"[A-Za-z]{2,24}")) == []
 
 
 def test_stop_ends_the_stream_and_a_new_conversation_forgets(
