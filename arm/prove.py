@@ -180,7 +180,7 @@ def suite(root: Path, site: Path, version: str, cpu: str, quick: bool) -> list[s
              "-p", "no:xdist", "--rootdir", str(site), "-c", str(site / "pyproject.toml"),
              "-o", "timeout=1800",
              "-o", "addopts=--import-mode=importlib", "--hypothesis-profile=emulated",
-             "-m", "not slow", *skip, *paths]  # fmt: skip
+             "-m", "not slow and not native", *skip, *paths]  # fmt: skip
     env = {"PYTHONPATH": str(site), "HOME": "/tmp"}  # noqa: S108
     # the Pi 5's kernel has pages of 16 KiB
     return emulate(root, cpu, version, words, env=env, page=16384 if cpu == CPUS[2] else 4096)

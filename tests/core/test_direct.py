@@ -146,6 +146,7 @@ def test_in_doubt_no(fields: Fields) -> None:
     assert direct(hub, b"q") is not None
 
 
+@pytest.mark.native
 def test_both_ways_know_the_same_fields() -> None:
     """Each field without which alone the edge looks into the cache."""
     source = Path(edge.__file__).with_name("edge.pyx").read_text()

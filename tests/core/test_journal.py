@@ -221,6 +221,7 @@ def enums() -> dict[str, int]:
     return {name: int(number) for name, number in found}
 
 
+@pytest.mark.native
 def test_the_numbers_of_c_are_those_of_python() -> None:
     known: dict[str, int] = {
         "JOURNAL_STAGES": len(model.TIMED),

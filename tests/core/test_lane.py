@@ -348,6 +348,7 @@ def test_a_plain_head_is_what_the_parser_sees(
         assert any(b"keep-alive," in line for line in lines)
 
 
+@pytest.mark.native
 def test_the_number_of_its_counter_is_that_of_python() -> None:
     header = Path(lane.__file__).parent / "include" / "ph_lane.h"
     assert f"PH_COLUMN_LANE = {int(Column.LANE)} " in header.read_text()

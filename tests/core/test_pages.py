@@ -107,6 +107,7 @@ def written(fd: int) -> set[int]:
     return out
 
 
+@pytest.mark.native
 def test_memory_is_given_back_in_whole_pages_of_the_cache_alone(page: int) -> None:
     arena = Arena.create(
         [("before", 100_001), ("cache", Cache.size_for(24 << 20)), ("behind", 100_001)], 1, page
@@ -154,6 +155,7 @@ def test_an_arena_of_other_pages_is_not_attached(page: int) -> None:
         Arena.attach(arena.fd)
 
 
+@pytest.mark.native
 def test_nothing_in_the_core_knows_how_large_a_page_is() -> None:
     """Each number that could be one is listed, with what it is."""
     found: dict[str, list[str]] = {}

@@ -30,10 +30,12 @@ def agree(program: Path, compiler: list[str], runner: list[str]) -> None:
     assert could * 0.9 < plain <= could
 
 
+@pytest.mark.native
 def test_short_values_on_this_machine(tmp_path: Path) -> None:
     agree(tmp_path / "plain", os.environ.get("CC", "cc").split(), [])
 
 
+@pytest.mark.native
 def test_short_values_for_arm(tmp_path: Path) -> None:
     if not (shutil.which(CROSS) and shutil.which(QEMU)):
         reason = f"needs {CROSS} and {QEMU} (Debian: gcc-aarch64-linux-gnu, qemu-user-static)"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 
 def child(code: str) -> dict[str, list[int]]:
     done = subprocess.run(
@@ -17,6 +19,7 @@ def child(code: str) -> dict[str, list[int]]:
     return found
 
 
+@pytest.mark.native
 def test_greenlets_take_their_chunks_from_the_list() -> None:
     seen = child(
         """
@@ -45,6 +48,7 @@ def test_greenlets_take_their_chunks_from_the_list() -> None:
     assert 1 <= held <= 512
 
 
+@pytest.mark.native
 def test_the_list_is_bounded() -> None:
     seen = child(
         """
@@ -72,6 +76,7 @@ def test_the_list_is_bounded() -> None:
     assert passed >= 40
 
 
+@pytest.mark.native
 def test_deep_recursion_and_threads_do_not_mind() -> None:
     seen = child(
         """

@@ -20,6 +20,7 @@ from tests.protocols.compat import (
 from tests.system.test_fault_matrix import CASES
 
 
+@pytest.mark.native
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run: python -m tests.protocols.compat"
 

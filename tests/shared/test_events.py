@@ -34,6 +34,7 @@ NAMES = [field.name for field in fields(Record)]
 STAGES = ["inspect_us", "lookup_us", "route_us", "call_us", "render_us"]
 
 
+@pytest.mark.native
 def test_the_same_fields_in_the_same_order() -> None:
     wanted = [
         STAGES[int(name[-2])] if name.startswith("stage_us") else name
@@ -42,6 +43,7 @@ def test_the_same_fields_in_the_same_order() -> None:
     assert wanted == NAMES
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("index", range(len(NAMES)), ids=NAMES)
 def test_each_field_stands_where_the_struct_has_it(index: int) -> None:
     name, width, signed = c_fields()[index]

@@ -50,6 +50,7 @@ def test_says_why(tmp_path: Path, odd: dict[str, int | str], word: str) -> None:
     assert (word in why) if word else why == ""
 
 
+@pytest.mark.native
 def test_sheds_the_cache_first_then_admissions_and_comes_back(tmp_path: Path) -> None:
     arena = Arena.create([("cache", Cache.size_for(8 << 20))], 1)
     cache = Cache(arena, "cache")
