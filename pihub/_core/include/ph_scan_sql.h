@@ -253,5 +253,6 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
     }
     return 0;
 }
+#include "ph_scan_sql_quote.h"
 #include "ph_scan_sql_rules.h"
 #endif

@@ -1,0 +1,125 @@
+/* Cross-site scripting without markup: script in whatever context an injection has broken into. */
+#ifndef PH_SCAN_SCRIPT_H
+#define PH_SCAN_SCRIPT_H
+
+#include "ph_scan_html.h"
+
+/* Script at token i, in any context. */
+static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+    uint32_t k = t[i].kinds;
+    uint8_t c = t[i].type, after = t[i + 1].type;
+    if (c == '[' && after == ']' && !(t[i].flags & F_SPACE)) {
+        *seen += 1ull << 40;
+        if (*seen >> 40 >= 8) {
+            ph_once(v, PH_S_XSS, seen, X_FUCK, 60, "symbols-only-script", t[i].at);
+        }
+        return;
+    }
+    if (c == '@' && ph_is(x, &t[i + 1], "import") && (ph_quote(t[i + 2].type) || ph_is(x, &t[i + 2], "url"))) {
+        ph_once(v, PH_S_XSS, seen, X_STYLE, 40, "style-import", t[i].at);
+    } else if (c == '!' && ph_is(x, &t[i + 1], "entity")) {
+        int j = i + 2;
+        while (j < i + 8 && t[j].type != TK_END && !ph_is_any(x, &t[j], "system public")) {
+            j++;
+        }
+        if (ph_is_any(x, &t[j], "system public")) {
+            ph_once(v, PH_S_XXE, seen, X_DECL, 60, "entity", t[i].at);
+        }
+    }
+    if (c != TK_WORD) {
+        return;
+    }
+    const uint8_t *w = x->p + t[i].at;
+    if (w[0] == 'o' && w[1] == 'n' && t[i].len > 4 && after == '=' && t[i + 2].type != '=') {
+        uint8_t b = i ? t[i - 1].type : 0;
+        int code = t[i + 2].kinds & (K_SINK | K_OBJ) || t[i + 3].type == '(' || t[i + 4].type == '('
+            || t[i + 3].kinds & K_SINK || t[i + 2].type == '(' || t[i + 3].type == '`' || t[i + 2].type == '{';
+        int edge = ph_quote(b) || b == '/' || b == '>' || b == '\\' || t[i].flags & (F_SPACE | F_FIRST);
+        if (code || (edge && ph_quote(b))) {
+            ph_once(v, PH_S_XSS, seen, X_EVENT, code ? 70 : 50, "event-handler", t[i].at);
+        } else if (edge && t[i].flags & F_SPACE) {
+            ph_once(v, PH_S_XSS, seen, X_WEAK, 20, "event-handler", t[i].at);
+        }
+    }
+    if (v->prose && k & K_SINK && ((after == '`' && (t[i + 1].flags & F_SPACE || (i && t[i - 1].type == '`')))
+            || (after == '(' && (t[i + 2].type == ')' || ph_is(x, &t[i + 2], "s"))))) {
+        return;                                           /* a method called eval(), the `prompt` that it gives */
+    }
+    if (k & K_SINK && i == 0 && after == '(' && ph_quote(t[2].type) && !v->prose && ph_is_any(x, &t[0], "atob fetch import importscripts")) {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    }
+    if (k & K_SINK) {
+        int loud = ph_is_any(x, &t[i], "alert prompt confirm eval settimeout setinterval msgbox execscript setimmediate expression");
+        if (after == '(' && !(t[i + 1].flags & F_SPACE && t[i + 2].flags & F_SPACE)) {
+            int spaced = t[i + 1].flags & F_SPACE && !(t[i + 1].flags & F_COMMENT);
+            ph_once(v, PH_S_XSS, seen, X_SINK, loud && !spaced ? 60 : ph_is_any(x, &t[i], "print fetch write") ? 20 : 30,
+                "script-call", t[i].at);
+        } else if (after == '`' || (after == '.' && ph_is_any(x, &t[i + 2], "call apply bind"))
+                   || (loud && after == ')' && t[i + 2].type == '(') || (loud && after == '?' && t[i + 2].type == '.')) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, loud ? 60 : 30, "script-call", t[i].at);
+        } else if (loud && i > 4 && after == ')' && t[i - 1].type == '(' && t[i - 3].type == '.' && t[i - 4].type == ']'
+                   && ph_is_any(x, &t[i - 2], "map find some every foreach filter reduce sort findindex flatmap")) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+        } else if (loud && i && t[i - 1].type == '=' && (after == ',' || after == ';') && t[i + 2].type == TK_WORD && t[i + 3].type == '(') {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-alias", t[i].at);
+        } else if (loud && i && (t[i - 1].type == '=' || t[i - 1].type == ',') && i > 1
+                   && (after == ';' || after == ',' || after == ')' || after == '}')) {
+            ph_once(v, PH_S_XSS, seen, X_ARROW, 40, "script-alias", t[i].at);
+        } else if (loud && i && ph_quote(t[i - 1].type) && ph_quote(after) && i > 1
+                   && (t[i - 2].type == '[' || t[i - 2].type == '(')) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 50, "script-call", t[i].at);
+        }
+    }
+    if (k & K_SINK && i > 1 && t[i - 1].type == '{' && t[i - 2].type == '$' && after == '}') {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    }
+    if (!(k & K_OBJ)) {
+        return;
+    }
+    if (ph_is_any(x, &t[i], "call apply") && i && t[i - 1].type == '.' && after == '`') {
+        ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
+    } else if (ph_is(x, &t[i], "binding") && i > 1 && ph_is(x, &t[i - 2], "moz")) {
+        ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", t[i].at);
+    }
+    const ph_tok *m = &t[i + 2];
+    if (ph_is(x, &t[i], "javascript") && i > 1 && t[i - 1].type == '(' && ph_is(x, &t[i - 2], "url")) {
+        ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
+    } else if (ph_is(x, &t[i], "navigator") && after == '.' && m->type == TK_WORD && t[i + 3].type == '(' && !v->prose) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);
+    } else if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
+        ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
+    } else if (ph_is(x, &t[i], "document") && after == '.') {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, v->where == PH_W_PATH ? 40 : ph_is_any(x, m, "cookie domain write writeln location body url "
+            "documenturi referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
+            "document", t[i].at);
+    } else if (after == '[' && !(v->prose && t[i + 1].flags & F_SPACE) && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
+                                           "navigation")) {
+        int call = 0;
+        for (int j = i + 2; j < i + 16 && t[j].type != TK_END; j++) {
+            call |= t[j].type == ']' && (t[j + 1].type == '(' || t[j + 1].type == '`');
+        }
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_quote(m->type) || m->type == '(' || m->type == '/' || call ? 60 : m->type == TK_WORD
+            ? 40 : 20, "computed-member", t[i].at);
+    } else if (after == '.' && ph_is_any(x, &t[i], "window self top parent frames globalthis this")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, m->kinds & (K_SINK | K_OBJ) || ph_is_any(x, m, "open name onerror onload") ? 60
+            : 0, "global-member", t[i].at);
+    } else if (after == '.' && ph_is_any(x, &t[i], "string localstorage sessionstorage reflect location navigator")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_is_any(x, m, "fromcharcode fromcodepoint getitem setitem apply href hash "
+            "search assign replace raw sendbeacon") ? ph_is(x, &t[i], "location") && !(t[i + 3].type == '=' && (ph_quote(t[i + 4].type)
+            || t[i + 4].type == '/')) && !(t[i + 3].type == '(' && ph_quote(t[i + 4].type)) ? 40 : 60 : 0, "script-object", t[i].at);
+    } else if (after == '=' && ph_is_any(x, &t[i], "location innerhtml outerhtml")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, i == 0 ? ph_quote(t[2].type) ? 60 : 20 : t[i - 1].type == '.' || ph_quote(t[i + 2].type) ? 60 : 20,
+            "assignment", t[i].at);
+    } else if (ph_is(x, &t[i], "constructor") && (after == '(' || after == '.' || after == '[' || ph_quote(after))
+               && i && (t[i - 1].type == '.' || ph_quote(t[i - 1].type)) && !(v->prose && t[i].flags & F_SPACE)) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "constructor", t[i].at);
+    } else if (ph_is(x, &t[i], "function") && after == '(' && i && ph_is(x, &t[i - 1], "new")
+               && !(v->prose && t[i + 1].flags & F_SPACE)) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
+    } else if (ph_is(x, &t[i], "function") && after == '(' && ph_quote(m->type) && !(t[i + 1].flags & F_SPACE)) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "new-function", t[i].at);
+    } else if (ph_is_any(x, &t[i], "xmlhttprequest")) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, after == '(' && !v->prose ? 60 : 40, "script-object", t[i].at);
+    }
+}
+#endif
