@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scanner --data DIR [--json FILE] [--half dev|held|both]`."""
+"""`python -m benchmarks.scanner --data DIR [--json FILE] [--part dev|held|both]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scanner import measure
-from benchmarks.scanner.data import HALVES, Record, records
+from benchmarks.scanner.data import PARTS, Record, records
 from benchmarks.scanner.engines import Engine, Hub, Regexes
 from benchmarks.scanner.native import installed
 from benchmarks.scanner.speed import adversarial, in_c, mean_ns, mixed_rate, request_us
@@ -19,12 +19,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scanner", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="of *.jsonl")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
-    parser.add_argument("--half", choices=HALVES, default="dev", help="the split is frozen")
+    parser.add_argument("--part", choices=PARTS, default="dev", help="what rules were made on (dev), or were not (held)")
     parser.add_argument("--only", action="store_true", help="the hub's scanner alone")
     parser.add_argument("--missed", metavar="ROW", help='list a row\'s errors, as "found sqli"')
     args = parser.parse_args()
     try:
-        everything = list(records(args.data, args.half))
+        everything = list(records(args.data, args.part))
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -37,8 +37,8 @@ def main() -> int:
     if not args.only:
         native, missing = installed()
         engines += [Regexes(), *native]
-    figures: dict[str, Any] = {"half": args.half, "values": len(values)}
-    print(f"{len(values)} values, half: {args.half}")
+    figures: dict[str, Any] = {"part": args.part, "values": len(values)}
+    print(f"{len(values)} values, part: {args.part}")
     for line in missing:
         print(f"not installed: {line}")
     accuracy(engines, values, figures)

@@ -39,13 +39,10 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_split_never_moves() -> None:
     kept = [text for text, _, _ in ROWS if held(text.encode())]
-    assert kept == [
-        "1' or 1=1--", "<script>alert(1)</script>", "no attack at all", "blue shoes",
-        "Tell me about SELECT 1",
-    ]  # fmt: skip
+    assert kept == ["1' or 1=1--", "Tell me about SELECT 1"]
 
 
-def test_halves_are_the_whole(folder: Path) -> None:
+def test_parts_are_the_whole(folder: Path) -> None:
     both = set(records(folder, "both"))
     dev, kept = set(records(folder, "dev")), set(records(folder, "held"))
     assert len(both) == len(ROWS) + 1
@@ -76,7 +73,7 @@ def test_a_recorded_request_is_read_as_a_server_reads_it() -> None:
 def test_the_program(folder: Path) -> None:
     out = folder / "out.json"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scanner", "--data", folder, "--half", "both",
+        [sys.executable, "-m", "benchmarks.scanner", "--data", folder, "--part", "both",
          "--only", "--json", out],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
