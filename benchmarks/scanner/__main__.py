@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scanner", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="of *.jsonl")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
-    parser.add_argument("--part", choices=PARTS, default="dev", help="what rules were made on (dev), or were not (held)")
+    parser.add_argument("--part", choices=PARTS, default="dev", help="held: no rule was made on it")
     parser.add_argument("--only", action="store_true", help="the hub's scanner alone")
     parser.add_argument("--missed", metavar="ROW", help='list a row\'s errors, as "found sqli"')
     args = parser.parse_args()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -78,6 +80,11 @@ class Hub:
             time.sleep(0.005)
         self.started = time.perf_counter() - began
 
+    def check(self) -> None:
+        """Raises SystemExit if it has ended: half an hour of failures would not say why."""
+        if self.process.poll() is not None:
+            raise SystemExit(f"the hub has ended:\n{(self.folder / 'log').read_text()[-2000:]}")
+
     def written(self) -> int:
         return sum(written_by(list(tree(self.process.pid))).values())
 
@@ -104,11 +111,15 @@ def run(args: argparse.Namespace) -> int:
     document = {
         "machine": report.describe(), "rounds": rounds, "figures": figures, "notes": [],
     }  # fmt: skip
-    with tempfile.TemporaryDirectory() as name, Demo(pace=0, first_token=0.02) as demo:
-        folder = Path(name)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with it
+    with contextlib.ExitStack() as ends:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory()))
+        demo = ends.enter_context(Demo(pace=0, first_token=0.02))
         folder.chmod(0o755)
         mock, upstream = peers.upstream(folder / "up", LOAD_CORE)
+        ends.callback(mock.stop)
         nginx, proxy = peers.proxy(folder / "nginx", upstream, SERVER_CORE)
+        ends.callback(nginx.stop)
         starts = []
         for turn in range(3):
             hub = Hub(folder / f"hub{turn}", upstream, demo.ports["openai"])
@@ -125,8 +136,6 @@ def run(args: argparse.Namespace) -> int:
         finally:
             hub.stop()
         closed_loop(args, figures, folder, nginx, proxy, upstream, rounds, seconds)
-        for server in (nginx, mock):
-            server.stop()
     in_process(figures)
     sizes(figures)
     document["notes"] = [*notes(failed), *report.fared(document["machine"], read())]
@@ -134,6 +143,10 @@ def run(args: argparse.Namespace) -> int:
     print(page.read_text())
     print(f"{page}, result.json, latency.svg")
     return int(failed > 0)
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr)
 
 
 def notes(failed: int) -> list[str]:
@@ -176,12 +189,14 @@ def open_loop(
     results: dict[str, list[Result]] = {name: [] for name in jobs}
     bursts, disk = [], []
     for turn in range(rounds + 1):
+        say(f"round {turn} of {rounds}" if turn else "warming up")
         for name, (port, headers, speed, make) in jobs.items():
             if name == "under faults":
                 for _ in range(max(1, round(speed * seconds / 10))):
                     demo.faults("openai", "F6", times=1)
             wrote, count = hub.written(), round(speed * seconds)
             one = load(port, headers, speed, seconds if turn else 1.0, make)
+            hub.check()
             if turn:
                 results[name].append(one)
                 if name == "pass-through":

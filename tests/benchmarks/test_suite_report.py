@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.suite import report
+from benchmarks.suite.run import Hub
 from pihub.ops.machine import Reading
 
 PI = {
@@ -52,3 +57,14 @@ def test_the_page_names_machine_rounds_and_what_moved(tmp_path: Path) -> None:
     assert "- most: 9" not in text
     assert json.loads((tmp_path / "out/result.json").read_text())["figures"]["hit"]["value"] == 20
     assert "<polyline" in (tmp_path / "out/latency.svg").read_text()
+
+
+def test_a_hub_that_ends_ends_the_run_and_says_why(tmp_path: Path) -> None:
+    hub = Hub.__new__(Hub)
+    hub.folder = tmp_path
+    (tmp_path / "log").write_text("out of memory")
+    hub.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    hub.check()
+    hub.process.communicate(b"\n")
+    with pytest.raises(SystemExit, match="out of memory"):
+        hub.check()
