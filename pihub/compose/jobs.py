@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,19 +24,23 @@ from pihub.http.control.jobs import JobsApp, view
 from pihub.http.data.jobs import Deferred, JobList, JobsSocket, OneJob
 from pihub.jobs.remote import Remote
 from pihub.jobs.service import JobService
+from pihub.jobs.telling import Told
 from pihub.protocols.registry import UPSTREAMS
 from pihub.security.keys import KeyService
 from pihub.security.standing import Standing
 from pihub.server.waiter_poll import PollWaiter
 from pihub.settings.paths import database
 from pihub.settings.sizes import parse_size
+from pihub.settings.webhooks import Delivery
 from pihub.shared.access import Access
 from pihub.store.hooks import Due
 from pihub.store.jobs import JOBS_DB, Job, JobStore
 from pihub.store.metrics import MetricsStore
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
-from pihub.webhooks.attempt import HttpTarget
+from pihub.webhooks.again import again
+from pihub.webhooks.attempt import HttpTarget, Verdict
+from pihub.webhooks.pause import Pause
 from pihub.webhooks.resolve import SystemResolver
 
 if TYPE_CHECKING:
@@ -86,25 +92,42 @@ def _remotes(hub: Hub, connector: Connector) -> dict[str, Remote]:
 
 
 class Teller:
-    """Delivers `job.ended` to the subscriber that the job names."""
+    """Delivers `job.ended` to the subscriber that the job names, as events are delivered."""
 
     def __init__(self, hub: Hub, connector: Connector) -> None:
-        self._targets = {
-            name: HttpTarget(one, hub.loaded.secrets.get(f"subscribers.{name}"), connector)
+        self._to = {
+            name: (
+                one.delivery,
+                HttpTarget(one, hub.loaded.secrets.get(f"subscribers.{name}"), connector),
+                Pause(one.delivery.failures, one.delivery.pause),
+            )
             for name, one in hub.settings.subscribers.items()
         }
 
-    def __call__(self, job: Job) -> float | None:
-        target = self._targets.get(job.webhook)
-        if target is None:
-            return 0.0  # the configuration has lost it: given up after the usual tries
-        found = target.attempt(
+    def __call__(self, job: Job) -> Told:
+        """By one thread."""
+        tries = job.tell_tries + 1
+        if job.webhook not in self._to:  # the configuration has lost it, and may find it again
+            return Told(False, again(Delivery(), tries, Verdict(False), 1.0))
+        delivery, target, pause = self._to[job.webhook]
+        left = pause.wait(time.monotonic())
+        if left > 0:
+            return Told(False, left, tried=False)
+        pause.began()
+        verdict = target.attempt(
             Due(
                 0, bytes.fromhex(job.id.removeprefix("job_")), "pihub", job.id, "job.ended",
                 int(job.ended * 1000), json.dumps(view(job)), 0, int(job.ended * 1000),
             )
         )  # fmt: skip
-        return None if found.ok else found.retry_after
+        pause.ended(verdict.ok or not verdict.down, time.monotonic())
+        if verdict.ok:
+            return Told(True)
+        wait = again(delivery, tries, verdict, random.random())
+        if wait is None:
+            log.warning("%s: the end of %s is given up after %d attempts (%s)",
+                        job.webhook, job.id, tries, verdict.error)  # fmt: skip
+        return Told(False, wait)
 
 
 class ControlJobs:
@@ -140,7 +163,12 @@ class ControlJobs:
         def take() -> None:
             self._http(JobsApp(service), socket, self._stop, threads=THREADS, largest=largest)
 
-        for name, work in (("jobs", lambda: service.run(self._stop)), ("jobs-take", take)):
+        works = {
+            "jobs": lambda: service.run(self._stop),
+            "jobs-tell": lambda: service.telling.run(self._stop),
+            "jobs-take": take,
+        }
+        for name, work in works.items():
             self._threads.append(threading.Thread(target=work, name=name, daemon=True))
             self._threads[-1].start()
         return service
@@ -152,3 +180,5 @@ class ControlJobs:
             self.service.wake()
         for thread in self._threads:
             thread.join(2.0)
+        if self.service is not None and not any(one.is_alive() for one in self._threads):
+            self.service.store.close()

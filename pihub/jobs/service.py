@@ -21,6 +21,7 @@ from pihub.jobs.ends import Ends
 from pihub.jobs.night import LAST_CALL, is_night, minutes
 from pihub.jobs.remote import Remote
 from pihub.jobs.sending import BACKOFF, Sending
+from pihub.jobs.telling import Tell, Telling
 from pihub.settings.jobs import Jobs as Settings
 from pihub.store.jobs import Job, JobStore
 
@@ -31,17 +32,10 @@ IDLE = 30.0
 BUSY = 1.0
 SHORT = 3.0
 """Seconds until an upstream that was not reached is tried again."""
-MOST_TRIES = 20
-"""Deliveries of one webhook: over about 12 hours."""
-LONGEST_PAUSE = 3600.0
-
-
-Tell = Callable[[Job], float | None]
-"""Deliver a job's webhook: None if it was taken, else seconds to wait at least."""
 
 
 class JobService:
-    """`run` is the thread; the rest may be called from any."""
+    """`run` is the thread, `telling.run` another; the rest may be called from any."""
 
     def __init__(
         self,
@@ -59,7 +53,7 @@ class JobService:
         self._sending = Sending(store, self._ends, settings)
         self._settings = settings
         self._books = books
-        self._tell = tell
+        self.telling = Telling(store, tell, clock)
         self._clock = clock
         self._changed = threading.Event()
         self._written: set[int] = set()
@@ -86,7 +80,7 @@ class JobService:
         self.store.change(
             [id_], "queued", "sending", "sent", state="cancelled", ended=self._clock()
         )
-        self._changed.set()
+        self.wake()
         return self.store.one(id_, tenant)
 
     # ---- the thread ----------------------------------------------------------------
@@ -104,10 +98,10 @@ class JobService:
                 log.exception("deferred requests could not be worked on")
             self._changed.wait(BUSY if busy else IDLE)
             self._changed.clear()
-        self.store.close()
 
     def wake(self) -> None:
         self._changed.set()
+        self.telling.wake()
 
     def step(self) -> bool:
         """One look at everything; whether anything is open."""
@@ -120,11 +114,11 @@ class JobService:
         self._sending.poll(now)
         self._work(now)
         self._bill()
-        self._tell_all(now)
+        self.telling.wake()
         self.store.prune(now - self._settings.keep_days * 86400)
         counts = self.store.counts()
         waits = any(counts.get(state) for state in ("queued", "sending", "sent", "running"))
-        return waits or bool(self.store.unbilled()) or bool(self.store.untold(now + IDLE, 1))
+        return waits or bool(self.store.unbilled())
 
     def _expire(self, now: float) -> None:
         late = [job.id for job in self.store.in_state("queued") if job.deadline <= now]
@@ -190,15 +184,3 @@ class JobService:
         for job in rest:
             self._written.add(job.rid)
             self._books.write(job)
-
-    def _tell_all(self, now: float) -> None:
-        for job in self.store.untold(now):
-            pause = self._tell(job)
-            tries = job.tell_tries + 1
-            if pause is None:
-                self.store.change([job.id], told=1, tell_tries=tries)
-            elif tries >= MOST_TRIES:
-                self.store.change([job.id], told=2, tell_tries=tries)
-            else:
-                wait = max(pause, min(LONGEST_PAUSE, 2.0**tries))
-                self.store.change([job.id], tell_at=now + wait, tell_tries=tries)

@@ -20,6 +20,7 @@ from pihub.settings.webhooks import Delivery
 from pihub.store.group import Closed, Full, GroupCommit
 from pihub.store.hooks import Due, HookDatabase, Outcome, State, postpone, settle
 from pihub.store.sqlite import Connection, StoreFault
+from pihub.webhooks.again import again
 from pihub.webhooks.attempt import Target, Verdict
 from pihub.webhooks.pause import Pause
 
@@ -182,13 +183,10 @@ class Courier:
     def _judge(self, lane: str, due: Due, verdict: Verdict) -> Outcome:
         now = int(time.time() * 1000)
         tries = due.attempts + 1
-        state, wait = State.DELIVERED, 0.0
+        state, wait = State.DELIVERED, None
         if not verdict.ok:
-            state = State.PENDING
-            if verdict.final or tries >= self._settings.attempts:
-                state = State.DEAD
-            else:
-                wait = backoff(self._settings, tries, verdict.retry_after, random.random())
+            wait = again(self._settings, tries, verdict, random.random())
+            state = State.DEAD if wait is None else State.PENDING
         with self._changed:
             self._pause.ended(verdict.ok or not verdict.down, time.monotonic())
             what = "delivered" if verdict.ok else "failed"
@@ -206,7 +204,7 @@ class Courier:
             )  # fmt: skip
         return Outcome(
             due.id, self.name, lane, state, now, verdict.status, verdict.error,
-            now + int(wait * 1000),
+            now + int((wait or 0.0) * 1000),
         )  # fmt: skip
 
     def _settle(self, lane: str, outcomes: Sequence[Outcome], later: int = 0) -> None:
@@ -253,12 +251,3 @@ class Courier:
             self._pause.withdrawn()
             self._busy.discard(lane)
             self._look_at = time.monotonic() + RETRY
-
-
-def backoff(settings: Delivery, tries: int, retry_after: float, luck: float) -> float:
-    """Seconds until the next attempt: full jitter over a doubling bound.
-
-    Source: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
-    """
-    bound: float = min(settings.max_backoff, settings.backoff * 2.0 ** min(tries - 1, 40))
-    return float(max(bound * luck, min(retry_after, settings.max_backoff)))

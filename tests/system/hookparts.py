@@ -69,6 +69,8 @@ class Subscriber:
         self.done: list[dict[str, Any]] = []
         """Events in the order in which they were first taken."""
         self.headers: list[dict[str, str]] = []
+        self.calls = 0
+        """However they were answered."""
         self.status = 200
         self.retry_after = ""
         made = self
@@ -112,6 +114,7 @@ class Subscriber:
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         with self.lock:
+            self.calls += 1
             if self.status != 200:
                 return self.status
             self.headers.append(headers)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pihub.demo.harness import Demo
+from tests.system.hookparts import Subscriber
 from tests.system.hub import HubProcess
 
 EXTRA = """
@@ -268,3 +269,43 @@ secret_env = "TEST_JOB_SECRET"
     assert headers["webhook-signature"].startswith("v1,")
     assert body["type"] == "job.ended" and body["data"]["id"] == id_
     assert body["data"]["status"] == "done"
+
+
+@pytest.mark.slow
+def test_a_subscriber_that_refuses_for_good_is_not_asked_again(
+    upstreams: Demo, tmp_path: Path
+) -> None:
+    """As for events: 410 is final, Retry-After is waited for, `delivery` bounds the attempts."""
+    gone, busy, poor = Subscriber(), Subscriber(), Subscriber()
+    gone.status, busy.status, poor.status = 410, 503, 400
+    busy.retry_after = "3600"
+    extra = EXTRA + "".join(
+        f"""
+[subscribers.{name}]
+url = "http://127.0.0.1:{one.port}/done"
+[subscribers.{name}.delivery]
+attempts = 3
+backoff = 0.01
+"""
+        for name, one in (("gone", gone), ("busy", busy), ("poor", poor))
+    )
+    try:
+        with HubProcess(tmp_path, upstreams, extra=extra) as hub:
+            open_jobs(hub)
+            ids = {name: defer(hub, f"tell {name}", x_pihub_webhook=name)
+                   for name in ("gone", "busy", "poor")}  # fmt: skip
+            for id_ in ids.values():
+                wait(hub, id_)
+
+            def told(name: str) -> Any:
+                return hub.get(f"/v1/jobs/{ids[name]}").json["webhook"]
+
+            end = time.monotonic() + 20
+            while {told("gone"), told("poor")} != {"given up"} or not busy.calls:
+                assert time.monotonic() < end, {name: told(name) for name in ids}
+                time.sleep(0.05)
+            assert told("busy") == "waiting"
+    finally:
+        for one in (gone, busy, poor):
+            one.stop()
+    assert [one.calls for one in (gone, busy, poor)] == [1, 1, 3]

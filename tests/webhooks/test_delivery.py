@@ -26,8 +26,9 @@ from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.origin import Origin
 from pihub.webhooks import template
 from pihub.webhooks.actions import ActionTarget, own_origin
+from pihub.webhooks.again import backoff
 from pihub.webhooks.attempt import HttpTarget, Verdict
-from pihub.webhooks.courier import Courier, backoff
+from pihub.webhooks.courier import Courier
 from pihub.webhooks.pause import Pause
 from pihub.webhooks.resolve import SystemResolver
 from tests.system.hookparts import Subscriber as Receiver
