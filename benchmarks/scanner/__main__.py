@@ -42,6 +42,7 @@ def main() -> int:
     for line in missing:
         print(f"not installed: {line}")
     accuracy(engines, values, figures)
+    fields(hub, values, figures)
     whole(hub, [r for r in everything if r.place == "request"], figures)
     evasion(engines, values, figures)
     speed(hub, values, figures)
@@ -80,6 +81,14 @@ def accuracy(engines: list[Engine], values: list[Record], figures: dict[str, Any
         total = measure.balanced(found)
         if total is not None:
             print(f"  balanced accuracy   {total:7.3f} %")
+
+
+def fields(hub: Hub, values: list[Record], figures: dict[str, Any]) -> None:
+    found = measure.fields(hub, values)
+    figures["fields"] = found
+    print("\nhonest JSON fields, as the hub comes")
+    for row, rate in found.items():
+        print(f"  {row:<20}{rate}")
 
 
 def whole(hub: Hub, requests: list[Record], figures: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.scanner.data import Record
-from benchmarks.scanner.engines import Engine, Hub
+from benchmarks.scanner.engines import DEFAULTS, Engine, Hub
 from benchmarks.scanner.evasion import ONLY, VARIANTS, sample
+from pihub.domain.finding import Finding
+from pihub.security.scanner.judge import Judge
 
 WCP = "mgm_wcp"
 """The attacks of openappsec's WAF comparison."""
@@ -80,6 +82,21 @@ def requests(hub: Hub, values: Sequence[Record]) -> dict[str, Rate]:
             row[0] += refused
             row[1] += 1
     return {name: Rate(*row) for name, row in rows.items()}
+
+
+def fields(hub: Hub, values: Sequence[Record]) -> dict[str, Rate]:
+    """Honest JSON fields, one body each, by the judge with the settings as they come: what is
+    noted of them, and what is refused."""
+    noted: list[Finding] = []
+    judge = Judge(DEFAULTS, hub.core, frozenset(), noted.append)
+    of = refused = 0
+    for record in values:
+        if record.attack or record.place != "json":
+            continue
+        of += 1
+        found = hub.core.value(record.text, "json", record.encoded)
+        refused += found is not None and judge.weigh(found, "/api/benchmark") is not None
+    return {"noted json": Rate(len(noted), of), "refused json": Rate(refused, of)}
 
 
 def accuracy(found: dict[str, Rate], name: str) -> float:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scanner.data import environ, held, records
+from benchmarks.scanner.data import Record, environ, held, records
 from benchmarks.scanner.engines import Hub, Regexes
-from benchmarks.scanner.measure import balanced, rates
+from benchmarks.scanner.measure import balanced, fields, rates
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
@@ -22,6 +22,7 @@ ROWS = [
     ("blue shoes", "benign", "query"),
     ("' or 1=1--", "benign", "query"),
     ("Tell me about SELECT 1", "benign", "prompt"),
+    ("a field", "benign", "json_field"),
 ]
 
 
@@ -60,6 +61,26 @@ def test_rates_count_errors_both_ways(folder: Path) -> None:
     assert rates(Regexes(), values)["found xss"].hits == 1
 
 
+def test_notes_on_fields_are_those_of_the_hub_as_it_comes() -> None:
+    """From three quarters of the threshold on, of honest JSON alone; nothing is refused."""
+    texts = {
+        b"a plain field": 0,
+        b"accept: a\r\nlocation: /made-up": 30,
+        b"<svg:use": 70,
+        b"x' union all select name, secret from staff--": 100,
+    }
+    hub = Hub()
+    assert {t: hub.points(t, "json", False) for t in texts} == texts
+    values = [Record(text, "benign", "json", False, "made-up") for text in texts]
+    values += [
+        Record(b"<script>alert(1)</script>", "xss", "json", False, "made-up"),
+        Record(b"<script>alert(1)</script>", "benign", "query", False, "made-up"),
+    ]
+    found = fields(hub, values)
+    assert (found["noted json"].hits, found["noted json"].of) == (2, 4)
+    assert (found["refused json"].hits, found["refused json"].of) == (0, 4)
+
+
 def test_a_recorded_request_is_read_as_a_server_reads_it() -> None:
     raw = b"POST /a%2Fb?x=%27 HTTP/1.1\r\nX-Name: v\r\nContent-Type: text/plain\r\n\r\nbody"
     env, kind, body = environ(raw)
@@ -80,6 +101,8 @@ def test_the_program(folder: Path) -> None:
     figures = json.loads(out.read_text())
     assert figures["pihub"]["rates"]["found path"]["percent"] == 100.0
     assert figures["requests"]["found by default"]["hits"] == 1
+    assert figures["fields"]["noted json"] == {"percent": 0.0, "hits": 0, "of": 1}
+    assert "noted json " in done.stdout
     assert "nothing but" in done.stdout
     missing = subprocess.run(
         [sys.executable, "-m", "benchmarks.scanner", "--data", folder / "none"],

@@ -65,6 +65,17 @@ def test_texts_in_json_are_not_blocked(scanner: Scanner) -> None:
     assert noted == 0
 
 
+def test_a_head_in_json_is_no_head_that_was_broken_into(scanner: Scanner) -> None:
+    """Reports about requests carry whole heads; a line that is added to a value is still noted."""
+    head = b"cache-control: no-store\r\ncontent-length: 12\r\nlocation: /made-up"
+    found = scanner.value(head, "json")
+    assert found is None or found[0] < BLOCK["json"] * 0.75
+    for value, place in ((b"made up\r\n" + head, "json"), (head, "query"), (head, "form")):
+        found = scanner.value(value, place)
+        assert found is not None and found[2] == "header-after-newline", (value, place)
+        assert found[0] >= BLOCK[place] * 0.75
+
+
 EVASIONS = {
     "plain": lambda v: v,
     "after prose": lambda v: quote("this is a sentence of some eighty bytes that says nothing "
