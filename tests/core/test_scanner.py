@@ -111,6 +111,7 @@ TRIGGERS = [
     "\xe0\x80",
     "java", ":", "@", "@@", "#", "order by 1,", "cat ", "a.", "a(", "if(", "sleep(",
     "<a b=", "etc/",
+    '<a b="<', '<a style="{', '<a src="//', "<a src=http://1", "<f o r m", "<a:", "<a x-",
 ]  # fmt: skip
 
 

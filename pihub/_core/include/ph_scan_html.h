@@ -7,118 +7,7 @@
 #ifndef PH_SCAN_HTML_H
 #define PH_SCAN_HTML_H
 
-#include "ph_scan_lex.h"
-
-/* A script URL from p[i] on: white space and controls inside are dropped, as browsers do. */
-static int ph_script_url(const uint8_t *p, size_t n, size_t i) {
-    static const char *const schemes[] = {"javascript:", "vbscript:", "livescript:", "data:text", "data:image/svg",
-        "data:application", "data:;base64", "mhtml:", "mocha:", "data:,"};
-    while (i < n && (p[i] <= ' ' || p[i] == '"' || p[i] == '\'' || p[i] == '`')) {
-        i++;
-    }
-    if (i >= n || !(p[i] == 'j' || p[i] == 'v' || p[i] == 'l' || p[i] == 'd' || p[i] == 'm')) {
-        return 0;
-    }
-    for (size_t s = 0; s < sizeof schemes / sizeof *schemes; s++) {
-        const char *w = schemes[s];
-        size_t k = i;
-        while (*w && k < n && k < i + 48) {
-            if (p[k] == (uint8_t)*w) {
-                w++;
-            } else if (p[k] > ' ' && p[k] != 0x7F) {
-                break;
-            }
-            k++;
-        }
-        if (!*w) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* A URL at p[i] whose host is a number in disguise: http://0x42.0x66, http://0102.0146. */
-static int ph_odd_host(const uint8_t *p, size_t n, size_t i) {
-    i += i < n && ph_quote(p[i]);
-    size_t end = n < i + 12 ? n : i + 12;
-    while (i + 1 < end && !(p[i] == '/' && p[i + 1] == '/')) {
-        i++;
-    }
-    return i + 3 < n && p[i] == '/' && p[i + 2] == '0' && (p[i + 3] == 'x' || ph_digit(p[i + 3]));
-}
-
-enum { X_TAG, X_PLAIN, X_EVENT, X_URL, X_STYLE, X_CLOSE, X_DECL, X_SINK, X_OBJ, X_FUCK, X_BREAK, X_ARROW, X_WEAK, X_DOC };
-
-/* The attributes of a tag from p[i] on. Returns where it ends. */
-static size_t ph_attributes(const uint8_t *p, size_t n, size_t i, ph_verdict *v, uint64_t *seen) {
-    while (i < n && p[i] != '>') {
-        if (p[i] == '<') {
-            return i;
-        }
-        if (!ph_lower(p[i])) {
-            i++;
-            continue;
-        }
-        size_t name = i;
-        while (i < n && (ph_alnum(p[i]) || p[i] == ':' || p[i] == '-' || p[i] == '_')) {
-            i++;
-        }
-        size_t len = i - name, j = i;
-        while (j < n && (ph_space(p[j]) || p[j] < 32)) {
-            j++;
-        }
-        if (len > 4 && p[name] == 'o' && p[name + 1] == 'n' && (j >= n || p[j] == '=')) {
-            ph_once(v, PH_S_XSS, seen, X_EVENT, j < n ? 80 : 40, "event-handler", name);
-        }
-        if (j >= n || p[j] != '=') {
-            if (len == 9 && ph_at(p, n, name, "autofocus")) {
-                ph_once(v, PH_S_XSS, seen, X_STYLE, 30, "active-attribute", name);
-            }
-            continue;
-        }
-        i = j + 1;
-        while (i < n && (ph_space(p[i]) || p[i] < 32)) {
-            i++;
-        }
-        if (ph_script_url(p, n, i)) {
-            ph_once(v, PH_S_XSS, seen, X_URL, 80, "script-url", i);
-        }
-        if (ph_at(p, n, name, "xsi:schemalocation") || ph_at(p, n, name, "xsi:nonamespace")) {
-            ph_add(v, PH_S_XXE, v->where == PH_W_JSON ? 30 : 60, "schema-location", name);
-        }
-        if (ph_at(p, n, name, "type") && len == 4 && (ph_at(p, n, i, "password") || ph_at(p, n, i + 1, "password"))) {
-            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "password-field", name);
-        }
-        if (ph_odd_host(p, n, i)) {
-            ph_once(v, PH_S_XSS, seen, X_URL, 40, "numeric-host", i);
-        }
-        uint8_t c = p[name];
-        int style = (c == 's' || c == 'f') && (ph_at(p, n, name, "style") || ph_at(p, n, name, "fo"));
-        int active = c == 's' || c == 'f' || c == 'x' || c == 'd' || c == 'v' || c == 'n' || c == 'a';
-        if (active && (ph_at(p, n, name, "srcdoc") || ph_at(p, n, name, "formaction") || ph_at(p, n, name, "xlink:href")
-            || ph_at(p, n, name, "dataf") || ph_at(p, n, name, "datasrc") || ph_at(p, n, name, "dataformatas")
-            || ph_at(p, n, name, "v-") || ph_at(p, n, name, "ng-") || ph_at(p, n, name, "autofocus"))) {
-            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-attribute", name);
-        }
-        uint8_t q = i < n && ph_quote(p[i]) ? p[i] : 0;
-        i += q != 0;
-        size_t start = i;
-        while (i < n && (q ? p[i] != q : p[i] != '>' && !ph_space(p[i]))) {
-            if (style && p[i] == '(' && i - start >= 3 && (ph_at(p, n, i - 3, "url") || ph_at(p, n, i - 3, "ion"))) {
-                ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
-            }
-            if (style && (ph_at(p, n, i, "-moz-binding") || ph_at(p, n, i, "behavior") || ph_at(p, n, i, "expression") || ph_at(p, n, i, "@import"))) {
-                ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
-            }
-            if (p[i] == '<' && (!q || i - start > 4096)) {
-                return i;
-            }
-            i++;
-        }
-        i += q && i < n;
-    }
-    return i;
-}
+#include "ph_scan_attr.h"
 
 /* <? echo, <? exec( */
 static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
@@ -139,6 +28,25 @@ static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
 static int ph_named_tag(const uint8_t *p, size_t n, size_t i) {
     return i + 2 < n && p[i] == '>' && (memchr("`'\").,;: ", p[i + 1], 9) || p[i + 1] == '<') && !memmem(p + i, n - i, "</", 2)
         && !memchr(p + i, '(', n - i);
+}
+
+/* <f o r m, <i-f-r-a-m-e: a tag whose letters stand apart, for a filter that trims. p[i] is the first of them. */
+static int ph_spaced_tag(const ph_words *words, const uint8_t *p, size_t n, size_t i) {
+    uint8_t name[16];
+    size_t m = 0;
+    uint32_t h = PH_WORD_SEED;
+    while (i < n && m < sizeof name && ph_lower(p[i]) && (i + 1 >= n || !ph_alnum(p[i + 1]))) {
+        h = ph_word_step(h, name[m++] = p[i]);
+        i += 2;
+        i += i < n && !ph_alnum(p[i]);
+    }
+    return m > 3 && ph_word_kinds(words, name, m, h) & (K_TAG | K_MARKUP);
+}
+
+/* The name behind a prefix at p[i]: of those tags that no vocabulary of data has. */
+static int ph_prefixed_tag(const uint8_t *p, size_t n, size_t i) {
+    return ph_at(p, n, i, "script") || ph_at(p, n, i, "iframe") || ph_at(p, n, i, "vmlframe") || ph_at(p, n, i, "embed")
+        || ph_at(p, n, i, "applet") || ph_at(p, n, i, "svg") || ph_at(p, n, i, "foreignobject") || ph_at(p, n, i, "frameset");
 }
 
 /* All markup of a value. */
@@ -180,7 +88,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             i++;
         }
         if (close && i < n && p[i] == ' ' && p[i - 1] == '/' && i > at + 1) {
-            i = ph_attributes(p, n, i, v, &seen);         /* <// style=x>: a tag to some readers */
+            i = ph_attributes(words, p, n, i, v, &seen);         /* <// style=x>: a tag to some readers */
             continue;
         }
         uint32_t h = PH_WORD_SEED;
@@ -194,8 +102,14 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         while (i < n && (ph_alnum(p[i]) || p[i] == '_')) {
             h = ph_word_step(h, p[i++]);
         }
+        if (i < n && p[i] == ':' && ph_prefixed_tag(p, n, i + 1)) {
+            ph_once(v, PH_S_XSS, &seen, X_TAG, 70, "active-tag", at);
+        }
         if (i == name || !ph_lower(p[name])) {
             continue;
+        }
+        if (i - name == 1 && !close && ph_spaced_tag(words, p, n, name)) {
+            ph_once(v, PH_S_XSS, &seen, X_TAG, 70, "spaced-tag", at);
         }
         uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name, h) : 0;
         int bound = i >= n || p[i] == '>' || p[i] == '/' || ph_space(p[i]) || p[i] < 32 || p[i] == ':' || p[i] == '"'
@@ -224,7 +138,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             ph_add(v, PH_S_XXE, 70, "xinclude", at);
         }
         if (!close) {
-            i = ph_attributes(p, n, i, v, &seen);
+            i = ph_attributes(words, p, n, i, v, &seen);
         } else if (ph_at(p, n, name, "on") && i - name > 4 && i < n && p[i] == '=') {
             ph_once(v, PH_S_XSS, &seen, X_EVENT, 60, "event-handler", name);
         }

@@ -125,9 +125,9 @@ static const ph_group ph_groups[] = {
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
         "isindex xml foreignobject marquee style animate animatetransform "
         "animatemotion set import xss portal noembed listing "
-        "plaintext xmp esi vmlframe stylesheet"},
+        "plaintext xmp esi vmlframe stylesheet feimage"},
     {K_MARKUP, "img video audio source input form button textarea body html a details select keygen "
-        "table td div p image template noscript title image2 track option x area map"},
+        "table td div p image template noscript title image2 track option x area map dialog fieldset basefont multicol noframes"},
     {K_FILE, "etc windows winnt boot win proc var usr bin sbin root home sys dev web meta git svn env ssh htaccess "
         "htpasswd aws bash_history wp claude cursor id_rsa inetpub system32 etcpasswd php inf passwd shadow hg "
         "plandex opencode npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "
