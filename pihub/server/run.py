@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import sys
 import threading
 from collections.abc import Iterable, Sequence
@@ -40,11 +41,25 @@ def run(
     (`sys.orig_argv`), which must lead to the same call. Raises StartupError.
     """
     threading.stack_size(STACK)
+    _no_core_files()
     taken = handover_module.take(os.environ, os.getpid())
     settings = load()
     _log_to_stderr(settings.server.log_level, secrets)
     app = HubApplication(settings, factory, None if taken is None else taken.inherited())
     return HubArbiter(app, handover=taken, preflight=preflight, on_ready=on_ready).run()
+
+
+def _no_core_files() -> None:
+    """The image of a process that crashed would hold keys, prompts and answers: there is none, of
+    this process and its children (core(5)).
+
+    One byte, not none: a limit that no file fits in, and with which the kernel starts no program
+    of core_pattern either; of 0 such a program gets the whole image, and is asked to forget it.
+    """
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    except (OSError, ValueError):  # a service without the right, or a stricter limit: it stands
+        pass
 
 
 def _log_to_stderr(level: str, secrets: Iterable[bytes]) -> None:

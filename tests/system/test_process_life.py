@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import signal
 import socket
 import time
@@ -32,6 +33,35 @@ def test_starts_fast_and_each_process_holds_its_slot(stub: StubProcess) -> None:
         assert (stub.run_dir / "pihub.pid").read_text() == f"{stub.pid}\n"
         assert (stub.run_dir / "control.sock").stat().st_mode & 0o777 == 0o600
         eventually(lambda: stub.get()["ticks"] >= 2, "on_tick is called each second")
+
+
+def test_no_process_leaves_an_image_of_its_memory(
+    stub: StubProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever starts the hub, even where its shell allows core files; after a reload, too."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    monkeypatch.chdir(tmp_path)  # where the kernel writes them unless it is told otherwise
+    try:
+        with stub:
+            resource.setrlimit(resource.RLIMIT_CORE, before)
+            old = set(stub.children())
+            stub.signal(signal.SIGHUP)
+            eventually(stub.reloaded, "the program was executed again")
+            eventually(lambda: not old & set(stub.children()), "the old processes have ended")
+            eventually(lambda: len(stub.children()) == 3, "control and two workers")
+            for pid in [stub.pid, *stub.children()]:
+                (line,) = [
+                    one for one in Path(f"/proc/{pid}/limits").read_text().splitlines()
+                    if one.startswith("Max core file size")
+                ]  # fmt: skip
+                assert set(line.split()[4:6]) <= {"0", "1"}, line
+            os.kill(stub.workers()[0], signal.SIGSEGV)
+            eventually(lambda: "ended by signal 11" in stub.log(), "its end is noticed")
+            eventually(lambda: len(stub.workers()) == 2, "a replacement")
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert not list(tmp_path.glob("core*"))
 
 
 def test_ready_means_that_requests_are_answered(stub: StubProcess) -> None:
