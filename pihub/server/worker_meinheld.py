@@ -13,7 +13,9 @@ from gunicorn.workers.base import Worker
 from meinheld import server
 
 from pihub.domain.ports import Waiter
+from pihub.errors import TooLarge
 from pihub.http.data.control import MAX_BODY as CONTROL_BYTES
+from pihub.protocols.registry import CLIENTS
 from pihub.server.fixed_headers import fixed_headers, lines
 from pihub.server.waiter_meinheld import MeinheldWaiter
 from pihub.server.worker_base import HubWorker
@@ -27,7 +29,19 @@ BODY_SLACK = 2
 """Each route refuses bodies above its own limit in the client's own error format; the
 server's bare 413 only stops those that are absurdly larger than the largest of them."""
 
+OLLAMA = "/api/"
+
 log = logging.getLogger("pihub.server")
+
+
+def too_large(most: int) -> bytes:
+    """What an Ollama client reads of that 413: above all `ollama create`, whose files this engine
+    cannot pass on in pieces."""
+    error = TooLarge(
+        f"the body is larger than this hub takes: {most >> 20} MiB, twice the largest of its "
+        'limits (limits.body); a model\'s file of any size passes with server.engine = "gthread"'
+    )
+    return CLIENTS["ollama"]().error(error, "")[2]
 
 
 class ErrorLog:
@@ -59,6 +73,7 @@ class MeinheldHubWorker(HubWorker, Worker):  # type: ignore[misc]  # untyped bas
         server.set_error_logger(ErrorLog())
         server.set_keepalive(self.cfg.keepalive)
         server.set_max_content_length(self.max_body())
+        server.set_too_large(OLLAMA, too_large(self.max_body()))
         server.set_client_body_buffer_size(BODY_IN_MEMORY)
         limits = self.hub.settings.limits
         server.set_patience(

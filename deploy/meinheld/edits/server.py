@@ -164,6 +164,8 @@ CONNECTION: list[Edit] = [
         '     "seconds that slow clients are waited for: head=15, body=20, write=60"},\n'
         '    {"set_headers", meinheld_set_headers, METH_O,\n'
         '     "lines that every answer has, each with its CRLF"},\n'
+        '    {"set_too_large", meinheld_set_too_large, METH_VARARGS,\n'
+        '     "(prefix of paths, JSON) of a body that is too large"},\n'
         '    {"set_limits", (PyCFunction)meinheld_set_limits, METH_VARARGS | METH_KEYWORDS,\n'
         '     "head=bytes of all fields, per_source=connections, spared=callable(address)"},\n',
     ),

@@ -75,6 +75,23 @@ static PyObject *meinheld_set_headers(PyObject *self, PyObject *lines) {
   Py_RETURN_NONE;
 }
 
+/* What is answered to a body that is too large, below one prefix of paths: JSON. */
+static PyObject *meinheld_set_too_large(PyObject *self, PyObject *args) {
+  const char *prefix, *page;
+  Py_ssize_t prefix_len, page_len;
+  if (!PyArg_ParseTuple(args, "s#y#:set_too_large", &prefix, &prefix_len, &page, &page_len)) {
+    return NULL;
+  }
+  if ((size_t)prefix_len >= sizeof(pihub_large_prefix) || (size_t)page_len >= PIHUB_LARGE_SIZE) {
+    PyErr_Format(PyExc_ValueError, "a prefix below %zu bytes, a page below %d",
+                 sizeof(pihub_large_prefix), PIHUB_LARGE_SIZE);
+    return NULL;
+  }
+  memcpy(pihub_large_prefix, prefix, (size_t)prefix_len + 1);
+  memcpy(pihub_large_page, page, (size_t)page_len + 1);
+  Py_RETURN_NONE;
+}
+
 static PyObject *meinheld_set_limits(PyObject *self, PyObject *args, PyObject *kwargs) {
   int head = (int)pihub_head_most, most = source_most;
   PyObject *spared = Py_None;

@@ -251,9 +251,6 @@ static int check_head(http_parser *p, request *req) {
   if (chunked != (req->codings > 0) || (p->content_length != ULLONG_MAX) != (req->lengths > 0)) {
     return refuse(req, 400);
   }
-  if (req->lengths && p->content_length > max_content_length) {
-    return refuse(req, 413);
-  }
   return method_name(p->method) == NULL ? refuse(req, 501) : 0;
 }
 
@@ -269,6 +266,9 @@ static int headers_complete_cb(http_parser *p) {
   p->upgrade = 0; /* no protocol to switch to: RFC 9110, 7.8 lets a server ignore it */
   if (check_head(p, req) < 0 || set_target(p, req) < 0) {
     return -1;
+  }
+  if (req->lengths && p->content_length > max_content_length) {
+    return refuse(req, 413); /* after the target, which may have words of its own for it */
   }
   req->method = p->method;
   req->body_length = req->lengths ? (int64_t)p->content_length : 0;

@@ -35,6 +35,10 @@ extern uint32_t pihub_head_most;
 extern char pihub_fixed[PIHUB_FIXED_SIZE];
 extern size_t pihub_fixed_len;
 
+/* JSON for bodies that are too large, below one prefix of paths (set_too_large). */
+#define PIHUB_LARGE_SIZE 1024
+extern char pihub_large_prefix[64], pihub_large_page[PIHUB_LARGE_SIZE];
+
 /* client_t.state */
 enum { PIHUB_IDLE = 0, PIHUB_HEAD, PIHUB_BODY, PIHUB_BUSY, PIHUB_LINGER, PIHUB_FLUSH };
 

@@ -195,9 +195,28 @@ static const char *reason_of(int status) {
   }
 }
 
+char pihub_large_prefix[64] = "", pihub_large_page[PIHUB_LARGE_SIZE] = "";
+
+/* The application's own words for a body that is too large, or NULL. */
+static const char *large_page(const client_t *client, int status) {
+  const request *req = client->current_req;
+  PyObject *path;
+  const char *text;
+  if (status != 413 || pihub_large_page[0] == '\0' || req == NULL || req->environ == NULL) {
+    return NULL;
+  }
+  path = PyDict_GetItemString(req->environ, "PATH_INFO");
+  text = path != NULL && PyUnicode_Check(path) ? PyUnicode_AsUTF8(path) : NULL;
+  if (text == NULL) {
+    PyErr_Clear();
+    return NULL;
+  }
+  return strncmp(text, pihub_large_prefix, strlen(pihub_large_prefix)) ? NULL : pihub_large_page;
+}
+
 void send_error_page(client_t *client, int status) {
-  char page[512 + PIHUB_FIXED_SIZE];
-  const char *reason = reason_of(status);
+  char page[512 + PIHUB_FIXED_SIZE + PIHUB_LARGE_SIZE];
+  const char *reason = reason_of(status), *json = large_page(client, status);
   int head = client->current_req && client->current_req->method == HTTP_HEAD;
   int len;
 
@@ -209,11 +228,13 @@ void send_error_page(client_t *client, int status) {
   client->status_code = (uint16_t)status;
   len = snprintf(page, sizeof(page),
                  "HTTP/1.1 %d %s\r\nServer: " SERVER "\r\nDate: %.29s\r\n%.*s"
-                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+                 "Content-Type: %s; charset=utf-8\r\nContent-Length: %zu\r\n"
                  "Connection: close\r\n\r\n",
                  status, reason, (const char *)http_time, (int)pihub_fixed_len, pihub_fixed,
-                 strlen(reason) + 5);
-  if (!head) {
+                 json ? "application/json" : "text/plain", json ? strlen(json) : strlen(reason) + 5);
+  if (!head && json) {
+    len += snprintf(page + len, sizeof(page) - (size_t)len, "%s", json);
+  } else if (!head) {
     len += snprintf(page + len, sizeof(page) - (size_t)len, "%d %s\n", status, reason);
   }
   /* A few hundred bytes: where even they do not fit, the client reads nothing anyway. */

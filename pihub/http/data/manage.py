@@ -10,7 +10,7 @@ from pihub.domain.ports import Waiter
 from pihub.errors import Forbidden
 from pihub.gateway.link import Link
 from pihub.http.data.chat import STATUS_LINES
-from pihub.http.data.whole_body import whole_body
+from pihub.http.data.whole_body import untold, whole_body
 from pihub.shared.access import Access
 from pihub.upstream.connector.connector import Connector
 from pihub.upstream.connector.response import Response
@@ -52,8 +52,11 @@ class Manage:
         size = req.content_length or 0
         body: bytes | Iterator[bytes] | None
         if req.path.startswith("/api/blobs/"):
-            # A model's file: it is passed on in pieces and never held.
-            body = iter(lambda: req.bounded_stream.read(PIECE), b"") if size else None
+            # A model's file: it is passed on in pieces and never held. `ollama create` sends
+            # it in chunks; meinheld has refused what is too large for its spool.
+            stream = req.env["wsgi.input"] if untold(req) else req.bounded_stream
+            some = size or untold(req)
+            body = iter(lambda: stream.read(PIECE), b"") if some else None
         else:
             body = whole_body(req, self._max_body, TOO_LARGE) or None
             size = len(body or b"")

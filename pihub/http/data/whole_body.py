@@ -9,6 +9,12 @@ from pihub.errors import ClientGone, TooLarge
 PIECE = 64 * 1024
 
 
+def untold(req: falcon.Request) -> bool:
+    """Whether a body comes in chunks, whose length the server has not told."""
+    chunked = "chunked" in req.env.get("HTTP_TRANSFER_ENCODING", "").lower()
+    return chunked and not req.content_length
+
+
 def whole_body(req: falcon.Request, most: int, refusal: str) -> bytes:
     """At most `most` bytes, told by a length or in chunks (a server that does not gather those
     first, as gunicorn's, tells no length). Raises TooLarge with the text `refusal`, and
@@ -16,7 +22,7 @@ def whole_body(req: falcon.Request, most: int, refusal: str) -> bytes:
     size = req.content_length or 0
     if size > most:
         raise TooLarge(refusal)
-    if "chunked" in req.env.get("HTTP_TRANSFER_ENCODING", "").lower() and not size:
+    if untold(req):
         parts, total = [], 0
         while data := req.env["wsgi.input"].read(PIECE):
             total += len(data)
