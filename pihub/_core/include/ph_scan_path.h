@@ -258,7 +258,8 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         return;
     }
     int slashes = t[i + 2].type == '/' && t[i + 3].type == '/';
-    if (ph_is_any(x, &t[i], "file php phar expect zip glob gopher dict netdoc ogg ssh2 rar local_file tftp sftp")) {
+    if (ph_is_any(x, &t[i], "file php phar expect zip glob gopher gophers dict netdoc ogg ssh2 rar local_file tftp sftp zlib bzip2 rmi iiop "
+            "corbaname corbaloc")) {
         if (slashes || (ph_is(x, &t[i], "file") && t[i + 2].type == '/')) {
             ph_add(v, PH_S_PATH, 60, "wrapper", t[i].at);
         }
@@ -269,8 +270,11 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
     } else if (ph_is_any(x, &t[i], "ldap ldaps") && slashes) {
         ph_add(v, PH_S_SSRF, 40, "wrapper", t[i].at);
     } else if (ph_is(x, &t[i], "data") && (slashes || ph_at(x->p, x->n, t[i].at, "data:text/html")
-               || ph_at(x->p, x->n, t[i].at, "data:text/plain;base64"))) {
+               || ph_at(x->p, x->n, t[i].at, "data:text/plain;base64") || ph_at(x->p, x->n, t[i].at, "data:;base64")
+               || ph_at(x->p, x->n, t[i].at, "data:text/xml") || ph_at(x->p, x->n, t[i].at, "data:application/x"))) {
         ph_add(v, PH_S_CODE, 60, "data-url", t[i].at);
+    } else if (ph_is(x, &t[i], "jdbc") && i == 0 && ph_driver(x, t)) {
+        ph_add(v, PH_S_CODE, 60, "driver-option", t[i].at);
     } else if (slashes && i == 0 && v->where != PH_W_HEADER) {
         unsigned points = ph_host_points(x->p, x->n, t[4].at);
         if (points) {

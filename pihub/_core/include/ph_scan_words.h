@@ -133,7 +133,9 @@ static const ph_group ph_groups[] = {
         "plandex opencode npmrc dockerenv kube netrc mysql_history ds_store bash_profile bashrc opt tmp system private cmd "
         "config backup admin phpmyadmin wwwroot codex gemini continue aider windsurf gnupg docker"},
     {K_SCHEME, "file phar expect zip glob gopher dict jar netdoc ogg php data ldap ldaps ssh2 rar compress local_file "
-        "tftp view javascript vbscript livescript url mhtml sftp http https ftp"},
+        "tftp view javascript vbscript livescript url mhtml sftp http https ftp ftps gophers zlib bzip2 rmi iiop corbaname "
+        "corbaloc jdbc imap imaps pop3 pop3s smtp smtps rtsp rtmp smb mqtt ws wss telnet redis rediss mysql mongodb postgres "
+        "postgresql amqp nntp ssh git vnc rdp"},
     {K_AGENT, "nuclei sqlmap nikto acunetix nessus openvas openvasvt wpscan dirbuster gobuster feroxbuster masscan zgrab "
         "zmeu netsparker w3af arachni havij wfuzz ffuf whatweb jorgee dirsearch commix xsser joomscan skipfish paros webinspect appscan burpsuite fimap"},
     {K_EVIL, "jndi waitfor xp_cmdshell outfile dumpfile infile phpinfo shell_exec passthru"},
