@@ -1,5 +1,6 @@
 """The table of who is asked at which token (ph_scan_asks.h) hides nothing from a rule: with it and
-without it the same is said of attacks, of honest text and of random mixtures of their tokens."""
+without it the same is said of attacks, of honest text and of random mixtures of their tokens. So
+with the lexer that looks at 64 bytes at once and with the one that looks at each."""
 
 from __future__ import annotations
 
@@ -23,13 +24,27 @@ MARKS = [bytes([c]) for c in b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \n0"]
 SEED = 20
 
 
-def build(folder: Path, *more: str) -> Path:
-    program = folder / ("all" if more else "asked")
+def said(folder: Path, lines: bytes, flag: str = "-DNDEBUG") -> list[bytes]:
+    """What the scanner, built with that flag, says of values."""
+    program = folder / flag[2:]
     compiler = os.environ.get("CC", "cc").split()
     subprocess.run(
-        [*compiler, *FLAGS, *more, f"-I{INCLUDE}", HERE / "asks.c", "-o", program], check=True
+        [*compiler, *FLAGS, flag, f"-I{INCLUDE}", HERE / "asks.c", "-o", program], check=True
     )
-    return program
+    done = subprocess.run(
+        [program, FILE], input=lines, capture_output=True, timeout=300, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def agree(folder: Path, some: list[bytes], flag: str) -> list[bytes]:
+    """Raises AssertionError where a build with that flag says something else."""
+    lines = b"".join(quote_from_bytes(v, safe="").encode() + b"\n" for v in some)
+    usual, other = said(folder, lines), said(folder, lines, flag)
+    assert len(usual) == len(some)
+    wrong = [(v, a, b) for v, a, b in zip(some, usual, other, strict=True) if a != b]
+    assert wrong[:3] == []
+    return usual
 
 
 def words() -> list[bytes]:
@@ -65,17 +80,36 @@ def values() -> list[bytes]:
     return found
 
 
+HARD = (
+    *MARKS, b"\t", b"\r\n", b"\x01", b"\x7f", b"\xc3\xa9", b"\xff", b"1.5", b"1.", b"0x1f", b"1e5",
+    b"1or ", b"3d", b"/*x*/", b"/*!50000", b"*/", b"/*", b"--", b"---", b"----", b"//", b"**",
+    b"a" * 31, b"b" * 33, b"c" * 63, b"d" * 64, b"e" * 130, b"7" * 70, b" " * 5, b" " * 70,
+    b"'" * 140, b"-" * 150, b"*" * 140, b"/" + b"=" * 140, b"`x` ", b"don't ", b"the ", b"is a ",
+    b"value ", b"or 1=1 ", b"{{a.b}}", b"<a b=c>", b";cat /etc/passwd", b"$(id)",
+)  # fmt: skip
+"""What a block of the lexer's may end in the midst of."""
+
+
+def texts() -> list[bytes]:
+    """Some longer than its window of 2,048 tokens."""
+    draw = random.Random(SEED)
+    found = []
+    for most, times in ((40, 4000), (400, 800), (5000, 60), (30_000, 12)):
+        for _ in range(times):
+            few = draw.sample(HARD, draw.choice((3, 5, 12))) + draw.sample(words(), 1)
+            found.append(b"".join(draw.choice(few) for _ in range(draw.randrange(most // 2, most))))
+    return found
+
+
 @pytest.mark.slow
 def test_nobody_is_left_unasked(tmp_path: Path) -> None:
     some = values()
-    lines = b"".join(quote_from_bytes(v, safe="").encode() + b"\n" for v in some)
-    asked, everybody = (
-        subprocess.run(
-            [program, FILE], input=lines, capture_output=True, timeout=300, check=True
-        ).stdout.splitlines()
-        for program in (build(tmp_path), build(tmp_path, "-DPH_ASK_ALL"))
-    )
-    assert len(asked) == len(some)
-    wrong = [(v, a, b) for v, a, b in zip(some, asked, everybody, strict=True) if a != b]
-    assert wrong[:3] == []
-    assert sum(not line.startswith(b"0 ") for line in asked) > len(some) / 10
+    told = agree(tmp_path, some, "-DPH_ASK_ALL")
+    assert sum(not line.startswith(b"0 ") for line in told) > len(some) / 10
+
+
+@pytest.mark.slow
+def test_a_block_at_once_tells_the_tokens_of_each_byte(tmp_path: Path) -> None:
+    some = values()[::4] + texts()
+    told = agree(tmp_path, some, "-DPH_LEX_ONE")
+    assert len(set(told)) > 1000

@@ -7,6 +7,8 @@
 #ifndef PH_SCAN_ASKS_H
 #define PH_SCAN_ASKS_H
 
+#include <limits.h>
+
 #include "ph_scan_sql.h"
 
 enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_QUOTE = 64, A_ALL = 63 };
@@ -28,7 +30,16 @@ static const ph_question ph_questions[] = {
     {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "("}, {'[', A_CODE, "w/"}, {'{', A_CODE, "/"}, {'!', A_CODE, "!"},
 };
 
-typedef struct ph_asked { uint8_t who[128][128]; } ph_asked;        /* by the types of two tokens */
+#define PH_QUOTES 1000
+
+typedef struct ph_asked {
+    uint8_t who[128][128];              /* by the types of two tokens */
+    uint8_t first[256];                 /* a word's first letter */
+    uint8_t flagged[32];                /* a token's flags */
+    uint8_t of[PH_TOKENS + PH_AHEAD + 16];      /* each token of the window */
+    uint16_t quotes[PH_TOKENS + PH_AHEAD + 16]; /* how many up to it; of more than PH_QUOTES, whether they are odd */
+    int plain;                          /* the first word that means nothing */
+} ph_asked;
 
 static void ph_asked_build(ph_asked *a) {
     memset(a, 0, sizeof *a);
@@ -47,33 +58,82 @@ static void ph_asked_build(ph_asked *a) {
     }
     a->who['#'][TK_END] |= A_SQL;
     a->who[TK_CMT][TK_END] |= A_SQL;
+    for (const char *c = "jcodsgwf"; *c; c++) {
+        a->first[(uint8_t)*c] = A_CODE;
+    }
+    for (unsigned flags = 0; flags < sizeof a->flagged; flags++) {
+        a->flagged[flags] = flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
+    }
 }
 
 #define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
 
-static inline unsigned ph_asks_word(const ph_lexer *x, const ph_tok *t) {
+static inline unsigned ph_asks_word(const ph_asked *a, const ph_lexer *x, const ph_tok *t) {
     const uint8_t *w = x->p + t->at;
     uint32_t k = t->kinds;
-    unsigned who = (w[0] == 'o' && w[1] == 'n' ? A_SCRIPT : 0) | (t->len >= 9 ? A_NAME : 0)
-        | (w[0] == 'j' || w[0] == 'c' || w[0] == 'o' || w[0] == 'd' || w[0] == 's' || w[0] == 'g' ? A_CODE : 0)
-        | (w[0] == 'w' || w[0] == 'f' ? A_CODE : 0);
-    return k == 0 ? who : who | (k & (K_FILE | K_SCHEME) ? A_NAME : 0)
-        | (k & PH_SQL_WORDS ? A_SQL : 0) | (k & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (k & (K_CMD | K_TOOL) ? A_SHELL : 0)
-        | (k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
+    unsigned who = ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | a->first[w[0]];
+    return who | ((k & (K_FILE | K_SCHEME)) != 0) * A_NAME | ((k & PH_SQL_WORDS) != 0) * A_SQL
+        | ((k & (K_SINK | K_OBJ)) != 0) * A_SCRIPT | ((k & (K_CMD | K_TOOL)) != 0) * A_SHELL
+        | ((k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT)) != 0) * A_CODE;
 }
 
-/* The verifiers that are asked about token i; quotes are counted. */
-static inline unsigned ph_asks(const ph_asked *a, const ph_lexer *x, const ph_tok *t, int i, ph_sql *sql) {
-    uint8_t type = t[i].type, flags = t[i].flags;
-    unsigned who = type == TK_WORD ? ph_asks_word(x, &t[i]) : a->who[type][t[i + 1].type];
-    unsigned quote = who / A_QUOTE;
-    sql->quotes += quote;
-    who |= flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
-    who |= quote & (i == 0 || sql->quotes <= 2 || flags & F_VERSION) ? A_SQL : 0;
-    who |= type == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) ? A_SQL : 0;
+/* Which verifiers are asked about the tokens from `first` on that x has just told, `have` in the window now; quotes are
+ * counted. `end`: they are the text's last. No branch depends on a token, since of a mixture none could be predicted. */
+static void ph_asks(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, int have, int end) {
+    int from = first - (first > 0), to = have - !end;       /* the last one's neighbour comes with the next call */
+    unsigned kept = first ? a->of[from] : 0, quotes = from ? a->quotes[from - 1] : 0, before = from ? t[from - 1].type : '\'';
+    for (int i = from; i < to; i++) {
+        unsigned type = t[i].type, flags = t[i].flags, who = a->who[type][t[i + 1].type] | a->flagged[flags];
+        unsigned quote = who / A_QUOTE;
+        quotes += quote;
+        who |= (flags / F_VERSION & quote) * A_SQL;
+        who |= ((type == TK_NUM) & ((before == '\'') | (before == '"') | (before == '`'))) * A_SQL;
+        before = type;
+        a->quotes[i] = (uint16_t)quotes;
 #ifdef PH_ASK_ALL
-    who |= A_ALL;
+        who |= A_ALL;
 #endif
-    return who;
+        a->of[i] = (uint8_t)who;
+    }
+    a->of[from] |= (uint8_t)kept;
+    if (to < have) {
+        a->of[to] = 0;
+    }
+    for (int k = 0; k < x->named; k++) {
+        int i = x->names[k];
+        a->of[i] |= (uint8_t)ph_asks_word(a, x, &t[i]);
+        if (i < a->plain && !t[i].kinds) {
+            a->plain = i;
+        }
+    }
+}
+
+/* The window goes on with its last `keep` tokens of `have`. */
+static void ph_asked_keep(ph_asked *a, int have, int keep) {
+    int gone = have - keep;
+    unsigned many = a->quotes[gone] > PH_QUOTES + 1 ? (a->quotes[gone] - PH_QUOTES) & ~1u : 0;
+    memmove(a->of, a->of + gone, (size_t)keep);
+    for (int k = 0; k < keep; k++) {
+        a->quotes[k] = (uint16_t)(a->quotes[gone + k] - many);
+    }
+    a->plain = a->plain == INT_MAX ? INT_MAX : a->plain < gone ? 0 : a->plain - gone;
+}
+
+/* Of the sixteen tokens from i on, those below `to` that somebody is asked about, a bit each. `mute`: what counts for nobody. */
+static inline unsigned ph_asked_some(const ph_asked *a, int i, int to, unsigned mute) {
+    unsigned some = 0;
+#if defined(__x86_64__)
+    __m128i who = _mm_andnot_si128(_mm_set1_epi8((char)mute), _mm_loadu_si128((const __m128i *)(a->of + i)));
+    some = 0xFFFF & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(who, _mm_setzero_si128()));
+#else
+    for (unsigned k = 0; k < 16; k += 8) {
+        uint64_t who;
+        memcpy(&who, a->of + i + k, 8);
+        who &= ~(mute * 0x0101010101010101u);
+        who = (((who & 0x7F7F7F7F7F7F7F7Fu) + 0x7F7F7F7F7F7F7F7Fu) | who) >> 7 & 0x0101010101010101u;
+        some |= (unsigned)((who * 0x0102040810204080u) >> 56) << k;
+    }
+#endif
+    return to - i < 16 ? some & ((1u << (to - i)) - 1) : some;
 }
 #endif

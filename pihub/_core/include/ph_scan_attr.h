@@ -74,13 +74,12 @@ static unsigned ph_odd_host(const uint8_t *p, size_t n, size_t i) {
 
 /* What stands at p[i], behind a `<`, is a tag that is active by itself. */
 static int ph_opens(const ph_words *words, const uint8_t *p, size_t n, size_t i) {
-    uint32_t h = PH_WORD_SEED;
     i += i < n && p[i] == '/';
     size_t name = i;
     while (i < n && i < name + 16 && ph_alnum(p[i])) {
-        h = ph_word_step(h, p[i++]);
+        i++;
     }
-    return i > name && i < n && (p[i] == '>' || p[i] == '/' || ph_space(p[i])) && ph_word_kinds(words, p + name, i - name, h) & K_TAG;
+    return i > name && i < n && (p[i] == '>' || p[i] == '/' || ph_space(p[i])) && ph_word_kinds(words, p + name, i - name) & K_TAG;
 }
 
 /* An attribute that runs or loads whatever its value is: those of frameworks too, whose values are code. */

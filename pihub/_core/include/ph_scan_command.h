@@ -8,7 +8,7 @@
 
 /* The command that begins at token i, across quotes and backslashes. *next: after it. */
 static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next, int *hidden) {
-    char name[32];
+    char name[32] = {0};
     size_t m = 0;
     int j = i, words = 0;
     *hidden = 0;
@@ -55,12 +55,8 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
     if (!m) {
         return 0;
     }
-    uint32_t h = PH_WORD_SEED;
-    for (size_t k = 0; k < m; k++) {
-        h = ph_word_step(h, (uint8_t)name[k]);
-    }
     *hidden &= words > 1;
-    return ph_word_kinds(x->words, (const uint8_t *)name, m, h) & (K_CMD | K_TOOL | K_SPOKEN);
+    return ph_word_kinds(x->words, (const uint8_t *)name, m) & (K_CMD | K_TOOL | K_SPOKEN);
 }
 
 /* What stands after a command: 3 only a command line has it, 2 likely, 1 nothing, 0 prose. */

@@ -32,15 +32,14 @@ static int ph_named_tag(const uint8_t *p, size_t n, size_t i) {
 
 /* <f o r m, <i-f-r-a-m-e: a tag whose letters stand apart, for a filter that trims. p[i] is the first of them. */
 static int ph_spaced_tag(const ph_words *words, const uint8_t *p, size_t n, size_t i) {
-    uint8_t name[16];
+    uint8_t name[16] = {0};
     size_t m = 0;
-    uint32_t h = PH_WORD_SEED;
     while (i < n && m < sizeof name && ph_lower(p[i]) && (i + 1 >= n || !ph_alnum(p[i + 1]))) {
-        h = ph_word_step(h, name[m++] = p[i]);
+        name[m++] = p[i];
         i += 2;
         i += i < n && !ph_alnum(p[i]);
     }
-    return m > 3 && ph_word_kinds(words, name, m, h) & (K_TAG | K_MARKUP);
+    return m > 3 && ph_word_kinds(words, name, m) & (K_TAG | K_MARKUP);
 }
 
 /* The name behind a prefix at p[i]: of those tags that no vocabulary of data has. */
@@ -91,7 +90,6 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             i = ph_attributes(words, p, n, i, v, &seen);         /* <// style=x>: a tag to some readers */
             continue;
         }
-        uint32_t h = PH_WORD_SEED;
         size_t name = i;
         if (i < n && !close && (ph_space(p[i]) || p[i] == '/' || p[i] == '\\')) {  /* filters that trim */
             while (i < n && i < name + 4 && (ph_space(p[i]) || p[i] == '/' || p[i] == '\\')) {
@@ -100,7 +98,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             name = i;
         }
         while (i < n && (ph_alnum(p[i]) || p[i] == '_')) {
-            h = ph_word_step(h, p[i++]);
+            i++;
         }
         if (i < n && p[i] == ':' && ph_prefixed_tag(p, n, i + 1)) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 70, "active-tag", at);
@@ -111,7 +109,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         if (i - name == 1 && !close && ph_spaced_tag(words, p, n, name)) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 70, "spaced-tag", at);
         }
-        uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name, h) : 0;
+        uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name) : 0;
         int bound = i >= n || p[i] == '>' || p[i] == '/' || ph_space(p[i]) || p[i] < 32 || p[i] == ':' || p[i] == '"'
             || p[i] == '\'' || p[i] == '\\' || p[i] == '<' || p[i] == '(' || p[i] == '=';
         if (v->prose && bound && kinds & K_TAG && !close && ph_named_tag(p, n, i)) {

@@ -6,6 +6,7 @@
 #ifndef PH_SCAN_LEX_H
 #define PH_SCAN_LEX_H
 
+#include "ph_scan_block.h"
 #include "ph_scan_words.h"
 
 #define PH_TOKENS 2048          /* in the window; 16 bytes each */
@@ -19,7 +20,7 @@ typedef struct ph_tok {
     uint32_t at, len;
     uint32_t kinds;
     uint8_t type, flags;
-    uint16_t roles;
+    uint16_t word;              /* its place among the known words, 0: none of them */
 } ph_tok;
 
 typedef struct ph_lexer {
@@ -27,6 +28,8 @@ typedef struct ph_lexer {
     const uint8_t *p;
     size_t n, at;
     int no_close;               /* no comment ends any more */
+    uint16_t *names;            /* the tokens of the last call that are words, PH_TOKENS at most */
+    int named;
 } ph_lexer;
 
 #define PH_RUN 128              /* equal marks; more than any rule looks at */
@@ -121,12 +124,11 @@ static size_t ph_lex_number(const ph_lexer *x, size_t i, ph_tok *t) {
         }
     }
     size_t word = i;
-    uint32_t h = PH_WORD_SEED;
     while (i < n && ph_wordy(p[i])) {
-        h = ph_word_step(h, p[i++]);
+        i++;
     }
     if (i > word) {                                  /* 1or 1union split, 1st and 3d do not */
-        uint32_t k = i - word < 32 ? ph_word_kinds(x->words, p + word, i - word, h) : 0;
+        uint32_t k = i - word < 32 ? ph_word_kinds(x->words, p + word, i - word) : 0;
         if (k & (K_LOGIC | K_UNION | K_SELECT | K_CLAUSE)) {
             return word;
         }
@@ -144,54 +146,141 @@ static size_t ph_lex_run(const uint8_t *p, size_t n, size_t i) {
     return i + 1;
 }
 
-/* The next tokens into t[have] to t[most - 1]. How many there are then; fewer than `most`: the text has ended, and
- * TK_END stands behind the last one. */
-static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
+/* What a word means. */
+static inline void ph_lex_word(const ph_lexer *x, ph_tok *t) {
+    uint32_t slot;
+    t->word = t->len < 32 ? (uint16_t)ph_word_find(x->words, x->p + t->at, t->len, &slot) : 0;
+    t->kinds = x->words->all[t->word].kinds;
+}
+
+/* The next token with a look at every byte of it. 0: the text has ended, and it is TK_END. */
+static int ph_lex_one(ph_lexer *x, ph_tok *t) {
     const uint8_t *p = x->p;
     size_t n = x->n, i = x->at;
-    for (; have < most; have++) {
-        uint8_t flags = i == 0 ? F_FIRST : 0, c = i < n ? p[i] : 0;
-        if (c == ' ' && i && i < n) {
-            flags = F_SPACE;
-            c = ++i < n ? p[i] : 0;
-        }
-        if (i < n && ph_lex_kind[c] == L_OTHER) {
-            i = ph_lex_space(x, i, &flags);
-            c = i < n ? p[i] : 0;
-        }
-        size_t start = i;
-        t[have] = (ph_tok){(uint32_t)i, 1, 0, c, flags, 0};
-        if (i >= n) {
-            t[have].len = 0;
-            t[have].type = TK_END;
-            break;
-        }
-        if (ph_lex_kind[c] == L_MARK) {
-            i = i + 8 < n && (p[i + 1] == c) & (p[i + 2] == c) & (p[i + 8] == c) ? ph_lex_run(p, n, i) : i + 1;
-        } else if (ph_lex_kind[c] == L_WORD) {
-            uint32_t h = PH_WORD_SEED;
-            do {
-                h = ph_word_step(h, p[i++]);
-            } while (i < n && ph_wordy(p[i]));
-            t[have].type = TK_WORD;
-            if (i - start < 32) {
-                const ph_word *w = ph_word_slot(x->words, p + start, i - start, h);
-                t[have].kinds = w->kinds;
-                t[have].roles = w->roles;
-            }
-        } else if (ph_lex_kind[c] == L_DIGIT) {
-            i = ph_lex_number(x, i, &t[have]);
-        } else if (i + 1 < n && ((c == '-' && p[i + 1] == '-') || (c == '/' && p[i + 1] == '*'))) {
-            t[have].type = TK_CMT;
-            i += 2;
-        } else {
-            i = ph_lex_run(p, n, i);
-        }
-        t[have].len = (uint32_t)(i - start);
+    uint8_t flags = i == 0 ? F_FIRST : 0, c = i < n ? p[i] : 0;
+    if (c == ' ' && i && i < n) {
+        flags = F_SPACE;
+        c = ++i < n ? p[i] : 0;
     }
+    if (i < n && ph_lex_kind[c] == L_OTHER) {
+        i = ph_lex_space(x, i, &flags);
+        c = i < n ? p[i] : 0;
+    }
+    *t = (ph_tok){(uint32_t)i, i < n, 0, c, flags, 0};
     x->at = i;
+    if (i >= n) {
+        t->type = TK_END;
+        return 0;
+    }
+    if (ph_lex_kind[c] == L_MARK) {
+        i = i + 8 < n && (p[i + 1] == c) & (p[i + 2] == c) & (p[i + 8] == c) ? ph_lex_run(p, n, i) : i + 1;
+    } else if (ph_lex_kind[c] == L_WORD) {
+        do {
+            i++;
+        } while (i < n && ph_wordy(p[i]));
+        t->type = TK_WORD;
+    } else if (ph_lex_kind[c] == L_DIGIT) {
+        i = ph_lex_number(x, i, t);
+    } else if (i + 1 < n && ((c == '-' && p[i + 1] == '-') || (c == '/' && p[i + 1] == '*'))) {
+        t->type = TK_CMT;
+        i += 2;
+    } else {
+        i = ph_lex_run(p, n, i);
+    }
+    t->len = (uint32_t)(i - x->at);
+    x->at = i;
+    if (t->type == TK_WORD && ph_lex_kind[c] == L_WORD) {
+        ph_lex_word(x, t);
+    }
+    return 1;
+}
+
+/* From p + 64 on it may be one mark again and again, which ph_lex_run leaves out. */
+static inline int ph_lex_repeats(const uint8_t *p, size_t left) {
+    uint64_t w;
+    if (left <= PH_RUN + 1) {
+        return 0;
+    }
+    memcpy(&w, p + 64, 8);
+    return w == p[64] * 0x0101010101010101u;
+}
+
+/* The tokens that begin at the bits of `todo` of the block at p[base], as many as fit. What a byte is decides no branch
+ * here: of a mixture none could be predicted. */
+static inline int ph_lex_marks(ph_lexer *x, ph_tok *t, int have, int most, size_t base, uint64_t todo, const ph_block *b) {
+    const uint8_t *p = x->p + base;
+    uint64_t wordy = b->letter | b->digit, letter = b->letter, digit = b->digit, spaced = b->space << 1;
+    uint16_t *names = x->names;
+    int from = x->named, named = from;
+    unsigned at = 0, len = 0;
+    for (; todo && have < most; todo &= todo - 1, have++) {
+        at = (unsigned)__builtin_ctzll(todo);
+        len = (unsigned)__builtin_ctzll(~(wordy >> at));
+        len += !len;
+        unsigned name = letter >> at & TK_WORD, other = name | (digit >> at << 1 & TK_NUM);
+        t[have] = (ph_tok){(uint32_t)(base + at), len, 0, (uint8_t)(other | (p[at] & ((other == 0) * 0xFFu))), (uint8_t)(spaced >> at & F_SPACE), 0};
+        names[named] = (uint16_t)have;
+        named += (int)name;
+    }
+    x->at = len ? base + at + len : x->at;
+    for (int k = from; k < named; k++) {
+        ph_lex_word(x, &t[names[k]]);
+    }
+    x->named = named;
     return have;
 }
+
+/* The next tokens into t[have] to t[most - 1]. How many there are then; fewer than `most`: the text has ended, and
+ * TK_END stands behind the last one. Behind the text 64 bytes may be read. */
+static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
+    size_t n = x->n;
+    x->named = 0;
+    while (have < most) {
+        size_t base = x->at;
+        int before = have, whole = base && base < n && !ph_lex_repeats(x->p + base, n - base);
+#ifdef PH_LEX_ONE                                           /* for tests/core/test_scanner_asks.py */
+        whole = 0;
+#endif
+        if (whole) {                                        /* of that block: most tokens at once, others one by one */
+            ph_block b = ph_block_of(x->p + base, n - base);
+            uint64_t wordy = b.letter | b.digit, ours = n - base >= 64 ? UINT64_MAX : ((uint64_t)1 << (n - base)) - 1;
+            uint64_t open = ours & ~b.space, starts = open & ~(wordy & wordy << 1), last = 0;
+            if (wordy >> 63 && n - base > 64) {             /* the last word goes on behind it */
+                last = (uint64_t)1 << (63 - __builtin_clzll(starts));
+            }
+            whole = wordy != UINT64_MAX;
+            starts = whole ? starts & ~last : 0;
+            while (starts) {
+                uint64_t hard = b.hard & starts;
+                have = ph_lex_marks(x, t, have, most, base, starts & (hard ? (hard & -hard) - 1 : UINT64_MAX), &b);
+                if (!hard || have == most) {
+                    break;
+                }
+                if (!ph_lex_one(x, &t[have])) {
+                    return have;
+                }
+                x->names[x->named] = (uint16_t)have;
+                x->named += t[have++].type == TK_WORD;
+                size_t done = x->at - base;
+                if (done >= 64 || have == most || (last && done > (size_t)__builtin_ctzll(last))) {
+                    break;
+                }
+                starts = (starts & UINT64_MAX << done) | (open & ~last & (uint64_t)1 << done);
+            }
+        }
+        if (have == before) {
+            if (!ph_lex_one(x, &t[have])) {
+                return have;
+            }
+            x->names[x->named] = (uint16_t)have;
+            x->named += t[have++].type == TK_WORD;
+        }
+    }
+    return have;
+}
+
+/* What else a word means. */
+static inline unsigned ph_role(const ph_lexer *x, const ph_tok *t) { return x->words->all[t->word].roles; }
 
 static inline int ph_is(const ph_lexer *x, const ph_tok *t, const char *word) {
     size_t k = strlen(word);

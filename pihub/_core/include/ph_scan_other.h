@@ -38,10 +38,10 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
                 || (c == TK_WORD && d == '"' && t[j + 1].flags & F_SPACE)       /* Go's calls */
                 || (c == '$' && t[j + 2].type == ':' && t[j + 3].type == '=');
         }
-        if (c == TK_WORD && (found || (d != '.' && d != '[')) && !(t[j].roles & R_SCOPE) && ph_at(x->p, x->n, t[j].at, "__")) {
+        if (c == TK_WORD && (found || (d != '.' && d != '[')) && !(ph_role(x, &t[j]) & R_SCOPE) && ph_at(x->p, x->n, t[j].at, "__")) {
             return 2;
         }
-        found |= c == TK_WORD ? d == '.' || d == '[' || t[j].roles & R_SCOPE : c == '|' && d == TK_WORD;
+        found |= c == TK_WORD ? d == '.' || d == '[' || ph_role(x, &t[j]) & R_SCOPE : c == '|' && d == TK_WORD;
         json |= c == ':' && j > i && ph_quote(t[j - 1].type);                  /* "key": JSON */
     }
     return json ? 0 : found;

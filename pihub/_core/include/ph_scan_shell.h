@@ -202,12 +202,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     uint8_t c = t[i].type, d = t[i + 1].type;
     if (t[i].flags & F_FIRST) {
         int line = c == '\\' && ph_is_any(x, &t[i + 1], "n r");
+        /* \nid, written out */
         if (c == '\\' && d == TK_WORD && !t[i + 1].kinds && (x->p[t[i + 1].at] == 'n' || x->p[t[i + 1].at] == 'r')) {
-            uint32_t h = PH_WORD_SEED;                    /* \nid, written out */
-            for (uint32_t k = 1; k < t[i + 1].len && k < 32; k++) {
-                h = ph_word_step(h, x->p[t[i + 1].at + k]);
-            }
-            if (t[i + 1].len < 32 && ph_word_kinds(x->words, x->p + t[i + 1].at + 1, t[i + 1].len - 1, h) & (K_CMD | K_TOOL)
+            if (t[i + 1].len < 32 && ph_word_kinds(x->words, x->p + t[i + 1].at + 1, t[i + 1].len - 1) & (K_CMD | K_TOOL)
                 && ph_argument(x, t, i + 2) && t[i + 2].type != TK_END) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "command", t[i].at);
             }

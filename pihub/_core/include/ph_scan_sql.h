@@ -14,7 +14,7 @@ enum { Q_CMP, Q_FUNC, Q_FUNC2, Q_FUNC3, Q_SUB, Q_ORDER, Q_BREAK, Q_TAIL, Q_CASE,
 typedef struct ph_sql {
     uint64_t seen;
     unsigned quotes;
-    unsigned plain;             /* words that mean nothing to SQL */
+    unsigned plain;             /* some word before means nothing to SQL */
     uint8_t phrase;             /* the value begins with a quoted word */
     uint8_t open;               /* the first quote, if an operator stands after it */
     uint8_t inside[3];          /* of ', ", `: a string of the value's own is open */

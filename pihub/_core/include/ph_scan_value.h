@@ -21,6 +21,8 @@ typedef struct ph_scanner {
     ph_teddy marks;             /* of serialized objects */
     ph_asked asked;
     ph_tok window[PH_TOKENS + PH_AHEAD + 1];
+    uint16_t names[PH_TOKENS + 1];
+    uint8_t quoted[PH_TOKENS + 1];
     uint8_t *scratch;
     size_t room;
     uint8_t *outer;             /* of a document around the values */
@@ -56,10 +58,14 @@ static int ph_names_build(ph_teddy *t, const char *const *names) {
 
 /* All but the keywords, which are the caller's. 0: no memory. */
 static int ph_scanner_build(ph_scanner *s) {
-    ph_words_build(&s->words);
     ph_asked_build(&s->asked);
-    return ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
+    return ph_words_build(&s->words) && ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
 }
+
+typedef struct ph_seen {
+    ph_sql sql;
+    uint64_t script, shell, other, program;
+} ph_seen;
 
 static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     if (n + 64 <= *room) {
@@ -74,45 +80,56 @@ static int ph_reserve(uint8_t **at, size_t *room, size_t n) {
     return 1;
 }
 
-/* Every token of a decoded view, with its neighbours in reach. */
-static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) {
-    ph_lexer x = {&s->words, p, n, 0, 0};
-    ph_sql sql = {0};
-    uint64_t script = 0, shell = 0, other = 0, program = 0;
+/* Token i, about which `who` are asked. */
+static inline void ph_token(const ph_lexer *x, const ph_tok *t, int i, unsigned who, ph_seen *s, ph_verdict *v) {
+    s->sql.closes = v->prose && who & A_QUOTE && ph_sql_closes(x, t, i, &s->sql);
+    if (who & A_SQL || (who & A_QUOTE && (i == 0 || s->sql.quotes <= 2))) {
+        ph_sql_at(x, t, i, &s->sql, v);
+    }
+    if (who & A_SCRIPT) {
+        ph_script(x, t, i, &s->script, v);
+    }
+    if (who & A_SHELL) {
+        ph_shell(x, t, i, &s->shell, v);
+    }
+    if (who & A_TEMPLATE) {
+        ph_template(x, t, i, &s->other, v);
+    }
+    if (who & A_CODE) {
+        ph_code(x, t, i, &s->other, v);
+        ph_program(x, t, i, &s->program, v);
+    }
+    if (who & A_NAME) {
+        ph_target(x, t, i, v);
+        ph_scheme(x, t, i, v);
+    }
+}
+
+/* Every token of a decoded view, with its neighbours in reach. `ticks`: there are backticks. */
+static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int ticks, ph_verdict *v) {
+    ph_lexer x = {&s->words, p, n, 0, 0, s->names, 0};
+    ph_asked *a = &s->asked;
+    ph_seen seen = {0};
     ph_tok *t = s->window;
     int have = 0, from = 0;
+    a->plain = INT_MAX;
     for (;;) {
         int first = have;
         have = ph_lex(&x, t, have, PH_TOKENS);
         int end = have < PH_TOKENS;
-        v->prose = ph_is_prose(p, n, t, first, have);
+        v->prose = ph_is_prose(&x, t, first, have, ticks, s->quoted);
         for (int k = 0; k <= PH_AHEAD && end; k++) {
             t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0, 0};
         }
         int to = end ? have : have - PH_AHEAD;
-        for (int i = from; i < to; i++) {
-            unsigned who = ph_asks(&s->asked, &x, t, i, &sql);
-            sql.plain += t[i].type == TK_WORD && !t[i].kinds;
-            sql.closes = v->prose && who & A_QUOTE && ph_sql_closes(&x, t, i, &sql);
-            if (who & A_SQL) {
-                ph_sql_at(&x, t, i, &sql, v);
-            }
-            if (who & A_SCRIPT) {
-                ph_script(&x, t, i, &script, v);
-            }
-            if (who & A_SHELL) {
-                ph_shell(&x, t, i, &shell, v);
-            }
-            if (who & A_TEMPLATE) {
-                ph_template(&x, t, i, &other, v);
-            }
-            if (who & A_CODE) {
-                ph_code(&x, t, i, &other, v);
-                ph_program(&x, t, i, &program, v);
-            }
-            if (who & A_NAME) {
-                ph_target(&x, t, i, v);
-                ph_scheme(&x, t, i, v);
+        ph_asks(a, &x, t, first, have, end);
+        for (int group = from; group < to; group += 16) {
+            unsigned mute = v->prose || group == 0 || a->quotes[group - 1] <= 2 ? 0 : A_QUOTE;
+            for (unsigned some = ph_asked_some(a, group, to, mute); some; some &= some - 1) {
+                int i = group + __builtin_ctz(some);
+                seen.sql.quotes = a->quotes[i];
+                seen.sql.plain = a->plain <= i;
+                ph_token(&x, t, i, a->of[i], &seen, v);
             }
         }
         if (end || v->done) {
@@ -120,6 +137,7 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, ph_verdict *v) 
         }
         int keep = have - to + PH_BEHIND;
         memmove(t, t + have - keep, (size_t)keep * sizeof *t);
+        ph_asked_keep(a, have, keep);
         have = keep;
         from = PH_BEHIND;
     }
@@ -153,7 +171,7 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     ph_serialized(&s->marks, p, n, v);
     n = ph_flatten(p, n, flags);
     uint32_t classes = ph_class_scan(p, n);
-    ph_tokens(s, p, n, v);                                  /* first: the others ask whether it is prose */
+    ph_tokens(s, p, n, (classes & PH_C_BACKTICK) != 0, v);  /* first: the others ask whether it is prose */
     if (classes & PH_C_ANGLE) {
         ph_html(&s->words, p, n, v);
     }
@@ -177,7 +195,7 @@ static inline int ph_usual(const ph_scanner *s, const uint8_t *p, size_t n, uint
 
 /* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
 static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint32_t classes, ph_verdict *v) {
-    if (!ph_reserve(&s->scratch, &s->room, 2 * n)) {
+    if (!ph_reserve(&s->scratch, &s->room, 2 * n + 64)) {
         return 0;
     }
     unsigned flags = 0;

@@ -147,63 +147,89 @@ static const ph_group ph_roles[] = {
         "get_flashed_messages g"},
 };
 
-#define PH_WORD_SLOTS 4096
+#define PH_WORD_SLOTS 8192
+#define PH_WORD_MOST 2048
 
-typedef struct ph_word { const char *text; uint32_t hash, kinds; uint16_t len, roles; } ph_word;
+/* Its first sixteen bytes in two numbers, zeros behind its end. */
+typedef struct ph_word {
+    uint64_t low, high;
+    const char *text;
+    uint32_t kinds;
+    uint16_t roles, len;
+} ph_word;
 
-typedef struct ph_words { ph_word slots[PH_WORD_SLOTS]; uint32_t count; } ph_words;
+typedef struct ph_words {
+    uint16_t slots[PH_WORD_SLOTS];      /* of `all`; 0: free */
+    ph_word all[PH_WORD_MOST];          /* the first means nothing: it stands for any other word */
+    uint32_t count;
+} ph_words;
 
-#define PH_WORD_SEED 2166136261u
-static inline uint32_t ph_word_step(uint32_t h, uint8_t c) { return (h ^ c) * 16777619u; }
+/* From 8 + n on: a number's lowest n bytes, to 39. */
+#define PH_BYTES(n) (((uint64_t)1 << 8 * (n)) - 1)
+static const uint64_t ph_word_bytes[40] = {
+    [9] = PH_BYTES(1), [10] = PH_BYTES(2), [11] = PH_BYTES(3), [12] = PH_BYTES(4), [13] = PH_BYTES(5), [14] = PH_BYTES(6),
+    [15] = PH_BYTES(7), [16 ... 39] = UINT64_MAX,
+};
 
-/* Words are short: a call costs more than they do. */
-static inline int ph_same(const char *text, const uint8_t *p, size_t len) {
-    size_t k = 0;
-    while (k < len && (uint8_t)text[k] == p[k]) {
-        k++;
-    }
-    return k == len;
-}
-
-static inline ph_word *ph_word_slot(const ph_words *w, const uint8_t *p, size_t len, uint32_t hash) {
-    for (uint32_t i = (hash ^ hash >> 15) & (PH_WORD_SLOTS - 1);; i = (i + 1) & (PH_WORD_SLOTS - 1)) {
-        const ph_word *s = &w->slots[i];
-        if (!s->text || (s->hash == hash && s->len == len && ph_same(s->text, p, len))) {
-            return (ph_word *)s;
+/* The place of a word of less than 32 bytes in `all`, 0: it means nothing. *slot: where it belongs. Sixteen bytes from p
+ * on may be read, whatever its length. */
+static inline unsigned ph_word_find(const ph_words *w, const uint8_t *p, size_t len, uint32_t *slot) {
+    uint64_t low, high;
+    memcpy(&low, p, 8);
+    memcpy(&high, p + 8, 8);
+    low &= ph_word_bytes[8 + len];
+    high &= ph_word_bytes[len];
+    uint64_t hash = (low ^ (high << 23 | high >> 41)) * 0x9E3779B97F4A7C15u;
+    for (uint32_t i = (uint32_t)(hash >> 51);; i = (i + 1) & (PH_WORD_SLOTS - 1)) {
+        unsigned at = w->slots[i];
+        const ph_word *s = &w->all[at];
+        if (!at || ((s->low == low) & (s->high == high) & (s->len == len) && (len <= 16 || memcmp(s->text + 16, p + 16, len - 16) == 0))) {
+            *slot = i;
+            return at;
         }
     }
 }
 
-static void ph_words_add(ph_words *w, const ph_group *group, int role) {
+static int ph_words_add(ph_words *w, const ph_group *group, int role) {
     for (const char *at = group->words; *at;) {
+        uint8_t text[32] = {0};
+        uint32_t slot;
         size_t len = strcspn(at, " ");
-        uint32_t hash = PH_WORD_SEED;
-        for (size_t i = 0; i < len; i++) {
-            hash = ph_word_step(hash, (uint8_t)at[i]);
+        if (len >= sizeof text || w->count + 1 >= PH_WORD_MOST) {
+            return 0;
         }
-        ph_word *s = ph_word_slot(w, (const uint8_t *)at, len, hash);
-        w->count += s->text == NULL;
-        s->text = at;
-        s->len = (uint16_t)len;
-        s->hash = hash;
-        s->kinds |= role ? 0 : group->kinds;
-        s->roles |= role ? (uint16_t)group->kinds : 0;
+        memcpy(text, at, len);
+        unsigned found = ph_word_find(w, text, len, &slot);
+        if (!found) {
+            found = w->slots[slot] = (uint16_t)++w->count;
+            w->all[found].text = at;
+            w->all[found].len = (uint16_t)len;
+            memcpy(&w->all[found].low, text, 8);
+            memcpy(&w->all[found].high, text + 8, 8);
+        }
+        w->all[found].kinds |= role ? 0 : group->kinds;
+        w->all[found].roles |= role ? (uint16_t)group->kinds : 0;
         at += len + (at[len] == ' ');
     }
+    return 1;
 }
 
-static void ph_words_build(ph_words *w) {
+/* 0: a word is too long, or they are too many. */
+static int ph_words_build(ph_words *w) {
+    int fits = 1;
     memset(w, 0, sizeof *w);
     for (size_t g = 0; g < sizeof ph_groups / sizeof *ph_groups; g++) {
-        ph_words_add(w, &ph_groups[g], 0);
+        fits &= ph_words_add(w, &ph_groups[g], 0);
     }
     for (size_t g = 0; g < sizeof ph_roles / sizeof *ph_roles; g++) {
-        ph_words_add(w, &ph_roles[g], 1);
+        fits &= ph_words_add(w, &ph_roles[g], 1);
     }
+    return fits;
 }
 
-/* What a word means, 0: nothing. */
-static inline uint32_t ph_word_kinds(const ph_words *w, const uint8_t *p, size_t len, uint32_t hash) {
-    return ph_word_slot(w, p, len, hash)->kinds;
+/* What a word of less than 32 bytes means, 0: nothing. Sixteen bytes may be read. */
+static inline uint32_t ph_word_kinds(const ph_words *w, const uint8_t *p, size_t len) {
+    uint32_t slot;
+    return w->all[ph_word_find(w, p, len, &slot)].kinds;
 }
 #endif
