@@ -50,8 +50,7 @@ class Database:
         self._read_lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            # SQLite gives its side files the mode of the main one.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _make(path)
             self._writer = apsw.Connection(str(path))
             self._prepare(self._writer, synchronous)
         except (OSError, apsw.Error) as error:
@@ -134,6 +133,20 @@ class Database:
                 self._reader.close()
                 self._reader = None
             self._writer.close()
+
+
+def _make(path: Path) -> None:
+    """Where there is none, an empty file of our user's alone: SQLite gives its side files the mode
+    of the main one.
+
+    One that is there is not even opened: to close any descriptor of it would end the locks
+    (fcntl(2)) of every connection that this process has to it, and other programs would take its
+    WAL for a dead hub's.
+    """
+    try:
+        os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
 
 
 def _size(path: Path) -> int:
