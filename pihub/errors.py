@@ -282,6 +282,13 @@ class HubOffline(PihubError):
     code, status, kind, retryable = "offline", 503, "overloaded", True
 
 
+class OfflineQueued(PihubError):
+    """Nothing outside is reached, and the request was made a job; `job` is its id. Asking again
+    makes no second one while that lasts, and is of no use."""
+    code, status, kind = "offline_queued", 503, "overloaded"
+    job = ""
+
+
 class ChainExhausted(UpstreamError):
     """Every target of the model's chain failed; `detail` lists the reasons."""
     code = "chain_exhausted"

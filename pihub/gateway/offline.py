@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from pihub.domain.routing import ONLY, permitted
 from pihub.domain.target import Target
@@ -18,6 +19,7 @@ from pihub.errors import (
     BadRequest,
     BreakerOpen,
     HubOffline,
+    OfflineQueued,
     PihubError,
     UpstreamUnreachable,
 )
@@ -129,7 +131,11 @@ class Later:
         self._take = take
 
     def __call__(self, x: Exchange, error: PihubError) -> Reply | None:
-        """202 with the job's address; None if the error stands. Raises PihubError."""
+        """202 with the job's address if the request has asked for that; None if the error stands.
+
+        Raises PihubError: OfflineQueued where only the model's section wishes it. The vendors'
+        clients know errors, and would take 202 for an answer that says nothing.
+        """
         if x.refreshes or not unreached(x, error):
             return None
         queues = x.request.client.name != "responses" and self._offline.wants_queue(x)
@@ -137,10 +143,21 @@ class Later:
             if isinstance(error, HubOffline):
                 self._offline.counted(Event.OFFLINE_REFUSED)
             return None
+        request, asked = x.request, x.request.offline is not None or bool(x.request.webhook)
+        once = request.once
+        if once is None and not asked:
+            once = self._same(request)
         # A request's own record is written, too, so the job's is another's.
-        status, body = self._take(replace(x.request, begun=None))
+        status, body = self._take(replace(request, begun=None, once=once))
         self._offline.counted(Event.OFFLINE_QUEUED)
         job = json.loads(body)["id"]
+        if not asked:
+            queued = OfflineQueued(
+                f"the hub is offline: the request is queued as {job}, and answered when the line "
+                f"is back; GET /v1/jobs/{job} has the answer then"
+            )
+            queued.job = job
+            raise queued
         x.reply = Reply(
             status,
             [
@@ -152,6 +169,13 @@ class Later:
             body,
         )
         return x.reply
+
+    def _same(self, request: Incoming) -> str:
+        """The same for the same bytes within one outage: whoever asks again, as many clients do
+        after a 503, has the job that there is. It is not paid for twice."""
+        since = self._offline.wan.state().since
+        named = blake2b(f"{since}\0{request.route}\0".encode() + request.body, digest_size=16)
+        return "offline-" + named.hexdigest()
 
 
 def unreached(x: Exchange, error: PihubError) -> bool:

@@ -8,7 +8,7 @@ from pihub.domain.brief import brief, wait
 from pihub.domain.chat import Usage
 from pihub.domain.event import Reason, fallback_reason
 from pihub.domain.whynot import BY_WORD, WhyNot
-from pihub.errors import ChainExhausted, Unsupported
+from pihub.errors import ChainExhausted, OfflineQueued, Unsupported
 from pihub.gateway.exchange import Exchange
 from pihub.gateway.explain import explain
 from pihub.shared.events import CacheState, Flag
@@ -139,6 +139,8 @@ def _why_failed(x: Exchange) -> Reason:
     assert x.error is not None
     if x.cache is CacheState.NEGATIVE:
         return Reason.KEPT_REFUSAL
+    if isinstance(x.error, OfflineQueued):
+        return Reason.QUEUED
     if isinstance(x.error, ChainExhausted):
         return Reason.CHAIN_EXHAUSTED
     return Reason.FAILED if x.error.status >= 500 else Reason.REFUSED

@@ -15,6 +15,7 @@ import msgspec
 
 from pihub.domain.ports import Headers
 from pihub.errors import (
+    OfflineQueued,
     PihubError,
     UpstreamBusy,
     UpstreamError,
@@ -176,7 +177,7 @@ def not_the_format(name: str, status: int, body: bytes) -> UpstreamError:
 
 
 def headers_of(error: PihubError, status: int) -> list[tuple[str, str]]:
-    """The headers of an error answer: content type, retry-after, x-should-retry.
+    """The headers of an error answer: content type, retry-after, a job's address, x-should-retry.
 
     `x-should-retry` is what the OpenAI and Anthropic SDKs obey; it is sent only where it
     differs from what the status alone would make them do (retry 408, 409, 429, 5xx).
@@ -184,6 +185,13 @@ def headers_of(error: PihubError, status: int) -> list[tuple[str, str]]:
     headers = [("content-type", "application/json")]
     if error.retry_after is not None:
         headers.append(("retry-after", str(max(0, math.ceil(error.retry_after)))))
+    if isinstance(error, OfflineQueued):
+        headers.append(("location", f"/v1/jobs/{error.job}"))
     if not error.retryable and (status >= 500 or status in (408, 409, 429)):
         headers.append(("x-should-retry", "false"))
     return headers
+
+
+def job_of(error: PihubError) -> dict[str, str]:
+    """What an envelope says of the job that was made of a request, beside its message."""
+    return {"job": error.job} if isinstance(error, OfflineQueued) and error.job else {}

@@ -181,13 +181,42 @@ def test_queued_by_header(house: Make, client: str) -> None:
 def test_queued_by_the_model_unless_the_request_refuses(house: Make) -> None:
     bench = house(queue=True)
     bench.cut()
-    assert bench.whole(model="chat:latest")[0].status == 202, "a tag of Ollama's is no other model"
+    reply, body = bench.whole(model="chat:latest")
+    assert reply.status == 503, "a tag of Ollama's is no other model"
+    error = json.loads(body)["error"]
+    assert (error["code"], error["job"]) == ("offline_queued", "job_1")
+    assert "GET /v1/jobs/job_1" in error["message"]
+    assert header(reply, "location") == "/v1/jobs/job_1"
+    assert header(reply, "x-should-retry") == "false" and "retry-after" not in dict(reply.headers)
+    (record,) = bench.records()
+    assert (record.status, Reason(record.reason)) == (503, Reason.QUEUED)
+    assert bench.events() == {"offline_queued": 1}
     request = bench.incoming()
     request.offline = "refuse"
     assert bench.pipeline.handle(request).status == 503
     request = bench.incoming()
     request.offline = "maybe"
     assert bench.pipeline.handle(request).status == 400
+
+
+def test_asking_again_within_one_outage_is_one_job(house: Make) -> None:
+    """Clients that know no x-should-retry repeat a 503: what they ask is not paid for twice."""
+    bench = house(queue=True)
+    publish(bench.state.wan, WanState(offline=True, since=1.0))
+    for text in ("one", "one", "two"):
+        bench.whole(messages=[{"role": "user", "content": text}])
+    publish(bench.state.wan, WanState(offline=True, since=2.0))
+    bench.whole(messages=[{"role": "user", "content": "one"}])
+    once = [request.once for request in bench.taken]
+    assert once[0] == once[1] and len(set(once)) == 3
+    request = bench.incoming()
+    request.webhook = "mine"
+    assert bench.pipeline.handle(request).status == 202, "its caller waits for a job's end"
+    assert bench.taken[-1].once is None
+    request = bench.incoming()
+    request.once = "k"
+    assert bench.pipeline.handle(request).status == 503
+    assert bench.taken[-1].once == "k"
 
 
 def test_jobs_that_are_switched_off_or_fail(house: Make) -> None:
@@ -205,7 +234,7 @@ def test_before_the_hub_knows_only_what_was_not_reached_is_queued(house: Make) -
     bench = house(queue=True, chat=("oa", "an"))
     bench.says("oa", UpstreamUnreachable("no route"))
     bench.says("an", UpstreamUnreachable("no route"))
-    assert bench.whole()[0].status == 202
+    assert b"offline_queued" in bench.whole()[1]
     bench.says("an", refusal(500))
     assert bench.whole()[0].status == 502, "it was reached, and may have worked on it"
     assert len(bench.taken) == 1

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
+import ollama
+import openai
 import pytest
 
 from pihub.demo.harness import Demo
@@ -153,15 +156,20 @@ def test_what_was_queued_is_answered_and_paid_once(house: House) -> None:
         if path == "/api/chat":
             body["options"] = {"num_predict": body.pop("max_tokens")}
         by_header.append(hub.post(path, body, x_pihub_offline="queue"))
-    by_model = hub.post("/v1/messages", chat("later 3", model="later", stream=True))
+    by_model = [
+        hub.post("/v1/messages", chat("later 3", model="later", stream=True)) for _ in range(2)
+    ]
     not_this = hub.post("/v1/messages", chat("no", model="later"), x_pihub_offline="refuse")
     assert not_this.status == 529
     ids = []
-    for reply in (*by_header, by_model):
+    for reply in by_header:
         assert reply.status == 202, reply.text
         assert reply.headers["location"] == f"/v1/jobs/{reply.json['id']}"
         assert reply.headers["x-pihub-reason"] == "offline: queued"
         ids.append(reply.json["id"])
+    for reply in by_model:  # whoever asks again within the same outage has the same job
+        assert (reply.status, reply.json["error"]["job"]) == (529, by_model[0].json["error"]["job"])
+    ids.append(by_model[0].json["error"]["job"])
     once = [
         hub.post("/v1/messages", chat("only once"), x_pihub_offline="queue", idempotency_key="k")
         for _ in range(2)
@@ -230,3 +238,40 @@ def test_before_the_hub_knows(house: House) -> None:
     house.mend()
     assert wait(hub, first.json["id"])["cost_usd"] > 0
     assert house.said_outside("the first") == 1
+
+
+def test_vendors_clients_raise_what_was_queued_by_its_model(house: House) -> None:
+    """With the job's name, after one request: they took 202 for an answer without choices."""
+    hub = house.hub
+    house.cut()
+    before = len(hub.get("/v1/jobs").json["data"])
+    gpt = openai.OpenAI(base_url=f"{hub.url}/v1", api_key=hub.key, max_retries=2)
+    claude = anthropic.Anthropic(base_url=hub.url, api_key=hub.key, max_retries=2)
+    llama = ollama.Client(host=hub.url, headers={"authorization": f"Bearer {hub.key}"})
+    ids, asked = [], dict[str, Any](model="later", messages=[ASKED])
+    for stream in (False, True):
+        with pytest.raises(openai.InternalServerError) as by_openai:
+            gpt.chat.completions.create(**asked, seed=int(stream), stream=stream)
+        error = by_openai.value
+        assert (error.status_code, error.code) == (503, "offline_queued")
+        assert isinstance(error.body, dict)
+        ids.append(error.body["job"])
+        assert error.response.headers["location"] == f"/v1/jobs/{ids[-1]}"
+        with pytest.raises(anthropic.APIStatusError) as by_anthropic:
+            claude.messages.create(**asked, max_tokens=9 + stream, stream=stream)
+        assert by_anthropic.value.status_code == 529
+        assert isinstance(by_anthropic.value.body, dict)
+        ids.append(by_anthropic.value.body["error"]["job"])
+        with pytest.raises(ollama.ResponseError) as by_ollama:
+            list(llama.chat(**asked, options={"num_predict": 9}, stream=stream))
+        assert by_ollama.value.status_code == 503
+        ids.append(by_ollama.value.error.partition("GET /v1/jobs/")[2].split()[0].rstrip(":;,."))
+    assert len(hub.get("/v1/jobs").json["data"]) - before == len(set(ids)) == 6
+    # Who asks for it by name has the job itself, as before.
+    raw = gpt.chat.completions.with_raw_response.create(
+        **asked, extra_headers={"x-pihub-offline": "queue"}
+    )
+    assert raw.status_code == 202
+    house.mend()
+    for id_ in ids:
+        assert wait(hub, id_)["result"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pihub.errors import Kind, PihubError, Unsupported
-from pihub.protocols.faults import headers_of
+from pihub.protocols.faults import headers_of, job_of
 from pihub.protocols.jsontext import encode
 
 TYPES: dict[Kind, str] = {
@@ -28,7 +28,9 @@ server holds (beta "threads"): no other upstream holds one."""
 
 
 def envelope(error: PihubError, request_id: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": TYPES[error.kind], "message": error.message}
+    told: dict[str, Any] = {
+        "type": TYPES[error.kind], "message": error.message, **job_of(error)
+    }  # fmt: skip
     if isinstance(error, Unsupported) and error.param == "thread":
         told["details"] = NO_THREADS
     return {"type": "error", "error": told, "request_id": request_id or None}

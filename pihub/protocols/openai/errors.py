@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pihub.errors import Kind, PihubError
-from pihub.protocols.faults import headers_of
+from pihub.protocols.faults import headers_of, job_of
 from pihub.protocols.jsontext import encode
 
 TYPES: dict[Kind, str] = {
@@ -31,6 +31,7 @@ def envelope(error: PihubError) -> dict[str, Any]:
             "type": TYPES[error.kind],
             "param": error.param,
             "code": error.code,
+            **job_of(error),
         }
     }
 
