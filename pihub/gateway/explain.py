@@ -32,9 +32,11 @@ def explain(x: Exchange) -> list[tuple[str, str]]:
         if x.cache is CacheState.SHARED and reason == "canonical":
             reason = "shared"
         out.append(("x-pihub-cache", _CACHE_WORDS[x.cache] + reason))
-    if x.prompt is not None and (told := x.prompt.told()):
-        out.append(("x-pihub-prompt", told))
     target = x.target
+    if x.prompt is not None:
+        told = x.prompt.told(target if x.error is None else None)
+        if told:
+            out.append(("x-pihub-prompt", told))
     if target is not None:
         out += target.shown
         if x.usage is not None and x.cost_nano >= 0:

@@ -84,15 +84,18 @@ class Prompt:
         in_json = wanted is not None and wanted.kind != "text"
         return Restore(self.values, thinking=target.kind != "anthropic", in_json=in_json)
 
-    def told(self) -> str:
-        """For the x-pihub-prompt header: `email=2, card=1; redacted`; empty: nothing to say."""
+    def told(self, by: Target | None) -> str:
+        """For the x-pihub-prompt header: `email=2, card=1; redacted`; empty: nothing to say.
+        `by`: who answered; None: nobody did."""
         parts = [f"{rule}={n}" for rule, n in sorted(self.rules.items())] + list(self.signs)
         if self.unread and self.mode != "cloud-ok":
             parts.append("unread")
         if not parts:
             return ""
-        done = f"; {self.sent}" if self.sent else ""
-        return header_text(", ".join(parts[:12]) + done)
+        sent = self.sent
+        if self._body and by is not None and not self.hides_from(by):
+            sent = "answered local"  # of the prompt as it is, whatever was sent before
+        return header_text(", ".join(parts[:12]) + (f"; {sent}" if sent else ""))
 
 
 def counted(rules: list[str]) -> Mapping[str, int]:

@@ -207,6 +207,12 @@ def test_a_target_of_the_house_gets_the_prompt_as_it_is(make: Callable[..., Benc
     away, home = (call[3].decode() for call in bench.connector.calls)
     assert not [value for value in VALUES if value in away]
     assert all(value in home for value in VALUES)
+    # The header speaks of the answer, which is of the whole prompt.
+    assert header(reply, "x-pihub-prompt") == "card=2, email=3, github-token=2; answered local"
+    bench.says("ol", UpstreamUnreachable("away"))
+    reply, _ = bench.whole(body=saying("openai"))
+    assert reply.status == 502
+    assert header(reply, "x-pihub-prompt").endswith("; redacted"), "one has left the house"
 
 
 @pytest.mark.parametrize("client", ["openai", "anthropic", "ollama"])
