@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite import report
-from benchmarks.suite.run import Hub
+from benchmarks.suite.openloop import Result
+from benchmarks.suite.run import Hub, failures
 from pihub.ops.machine import Reading
 
 PI = {
@@ -68,3 +69,10 @@ def test_a_hub_that_ends_ends_the_run_and_says_why(tmp_path: Path) -> None:
     hub.process.communicate(b"\n")
     with pytest.raises(SystemExit, match="out of memory"):
         hub.check()
+
+
+def test_what_failed_is_told_by_job_and_status() -> None:
+    rounds = [Result(statuses={200: 9, 503: 1}), Result(statuses={200: 8, 503: 2}, failures=1)]
+    assert failures({"hit": rounds, "stream": [Result(statuses={200: 5})]}) == [
+        "hit: 1 x no answer", "hit: 3 x status 503",
+    ]  # fmt: skip
