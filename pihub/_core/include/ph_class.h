@@ -20,6 +20,9 @@
 #include <arm_neon.h>
 #endif
 
+/* Of a loop that is compiled more than once. */
+#define PH_FLAT static inline __attribute__((always_inline))
+
 enum {
     PH_C_CTRL = 1 << 0,      /* 00-1F */
     PH_C_NUL = 1 << 1,
@@ -150,6 +153,7 @@ static uint32_t ph_class_sse2(const uint8_t *p, size_t n) {
 }
 
 #define PH_AVX2 __attribute__((target("avx2")))
+#define PH_HASWELL __attribute__((target("avx2,bmi,bmi2")))     /* no processor has the first without the others */
 
 /* The OR of all bytes of c0, and of c1 in the next eight bits. */
 PH_AVX2 static inline uint32_t ph_class_fold(__m128i c0, __m128i c1) {

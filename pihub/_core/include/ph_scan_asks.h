@@ -13,6 +13,8 @@
 
 enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_QUOTE = 64, A_ALL = 63 };
 
+#define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
+
 typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_question;
 
 /* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all. Numbers and comments
@@ -41,7 +43,7 @@ typedef struct ph_asked {
     int plain;                          /* the first word that means nothing */
 } ph_asked;
 
-static void ph_asked_build(ph_asked *a) {
+static void ph_asked_build(ph_asked *a, ph_words *words) {
     memset(a, 0, sizeof *a);
     for (size_t k = 0; k < sizeof ph_questions / sizeof *ph_questions; k++) {
         const ph_question *q = &ph_questions[k];
@@ -64,31 +66,31 @@ static void ph_asked_build(ph_asked *a) {
     for (unsigned flags = 0; flags < sizeof a->flagged; flags++) {
         a->flagged[flags] = flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
     }
+    for (unsigned k = 0; k <= words->count; k++) {
+        uint32_t kinds = words->all[k].kinds;
+        words->all[k].asks = (kinds & (K_FILE | K_SCHEME) ? A_NAME : 0) | (kinds & PH_SQL_WORDS ? A_SQL : 0)
+            | (kinds & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (kinds & (K_CMD | K_TOOL) ? A_SHELL : 0)
+            | (kinds & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
+    }
 }
-
-#define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
 
 static inline unsigned ph_asks_word(const ph_asked *a, const ph_lexer *x, const ph_tok *t) {
     const uint8_t *w = x->p + t->at;
-    uint32_t k = t->kinds;
-    unsigned who = ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | a->first[w[0]];
-    return who | ((k & (K_FILE | K_SCHEME)) != 0) * A_NAME | ((k & PH_SQL_WORDS) != 0) * A_SQL
-        | ((k & (K_SINK | K_OBJ)) != 0) * A_SCRIPT | ((k & (K_CMD | K_TOOL)) != 0) * A_SHELL
-        | ((k & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT)) != 0) * A_CODE;
+    return ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | a->first[w[0]] | x->words->all[t->word].asks;
 }
 
 /* Which verifiers are asked about the tokens from `first` on that x has just told, `have` in the window now; quotes are
  * counted. `end`: they are the text's last. No branch depends on a token, since of a mixture none could be predicted. */
-static void ph_asks(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, int have, int end) {
+PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, int have, int end) {
     int from = first - (first > 0), to = have - !end;       /* the last one's neighbour comes with the next call */
-    unsigned kept = first ? a->of[from] : 0, quotes = from ? a->quotes[from - 1] : 0, before = from ? t[from - 1].type : '\'';
+    unsigned kept = first ? a->of[from] : 0, quotes = from ? a->quotes[from - 1] : 0, before = from ? ph_quote(t[from - 1].type) : 1;
     for (int i = from; i < to; i++) {
         unsigned type = t[i].type, flags = t[i].flags, who = a->who[type][t[i + 1].type] | a->flagged[flags];
         unsigned quote = who / A_QUOTE;
         quotes += quote;
         who |= (flags / F_VERSION & quote) * A_SQL;
-        who |= ((type == TK_NUM) & ((before == '\'') | (before == '"') | (before == '`'))) * A_SQL;
-        before = type;
+        who |= ((type == TK_NUM) & before) * A_SQL;
+        before = quote;
         a->quotes[i] = (uint16_t)quotes;
 #ifdef PH_ASK_ALL
         who |= A_ALL;
@@ -106,6 +108,22 @@ static void ph_asks(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, 
             a->plain = i;
         }
     }
+}
+
+#if defined(__x86_64__)
+PH_HASWELL static void ph_asks_haswell(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, int have, int end) {
+    ph_asks_all(a, x, t, first, have, end);
+}
+#endif
+
+static void ph_asks(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, int have, int end) {
+#if defined(__x86_64__)
+    if (ph_has_avx2()) {
+        ph_asks_haswell(a, x, t, first, have, end);
+        return;
+    }
+#endif
+    ph_asks_all(a, x, t, first, have, end);
 }
 
 /* The window goes on with its last `keep` tokens of `have`. */

@@ -7,29 +7,30 @@
 typedef struct ph_block {
     uint64_t letter;            /* a bit a byte: a-z, _ and high bytes, which words begin with */
     uint64_t digit, space;
-    uint64_t hard;              /* controls, what may begin or end a comment, numbers with more than digits */
+    uint64_t span;              /* of what is more than a mark: the two above, and the points of 1.5 and 127.0.0.1 */
+    uint64_t hard;              /* controls, what may begin or end a comment, numbers with a letter behind them */
 } ph_block;
 
 #if defined(__x86_64__)
 typedef __m128i ph_cell;
-static inline ph_cell ph_cell_load(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)p); }
-static inline ph_cell ph_cell_is(ph_cell v, uint8_t c) { return _mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)); }
-static inline ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) { return ph_within(v, (char)low, (char)span); }
-static inline ph_cell ph_cell_or(ph_cell a, ph_cell b) { return _mm_or_si128(a, b); }
-static inline uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
+PH_FLAT ph_cell ph_cell_load(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)p); }
+PH_FLAT ph_cell ph_cell_is(ph_cell v, uint8_t c) { return _mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)); }
+PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) { return ph_within(v, (char)low, (char)span); }
+PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return _mm_or_si128(a, b); }
+PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     return (uint64_t)((uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16)
         | (uint64_t)((uint32_t)_mm_movemask_epi8(c) | (uint32_t)_mm_movemask_epi8(d) << 16) << 32;
 }
 #define PH_CELL
 #elif defined(__aarch64__)
 typedef uint8x16_t ph_cell;
-static inline ph_cell ph_cell_load(const uint8_t *p) { return vld1q_u8(p); }
-static inline ph_cell ph_cell_is(ph_cell v, uint8_t c) { return vceqq_u8(v, vdupq_n_u8(c)); }
-static inline ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) {
+PH_FLAT ph_cell ph_cell_load(const uint8_t *p) { return vld1q_u8(p); }
+PH_FLAT ph_cell ph_cell_is(ph_cell v, uint8_t c) { return vceqq_u8(v, vdupq_n_u8(c)); }
+PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) {
     return vcleq_u8(vsubq_u8(v, vdupq_n_u8(low)), vdupq_n_u8(span));
 }
-static inline ph_cell ph_cell_or(ph_cell a, ph_cell b) { return vorrq_u8(a, b); }
-static inline uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
+PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return vorrq_u8(a, b); }
+PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     const ph_cell each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
     ph_cell low = vpaddq_u8(vandq_u8(a, each), vandq_u8(b, each)), high = vpaddq_u8(vandq_u8(c, each), vandq_u8(d, each));
     low = vpaddq_u8(low, high);
@@ -40,13 +41,13 @@ static inline uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) 
 
 #ifdef PH_CELL
 #define PH_CELLS(what, ...) ph_cell_bits(what(v[0], __VA_ARGS__), what(v[1], __VA_ARGS__), what(v[2], __VA_ARGS__), what(v[3], __VA_ARGS__))
-static inline ph_cell ph_cell_letter(ph_cell v, uint8_t low) {
+PH_FLAT ph_cell ph_cell_letter(ph_cell v, uint8_t low) {
     return ph_cell_or(ph_cell_or(ph_cell_in(v, low, 25), ph_cell_is(v, '_')), ph_cell_in(v, 0x80, 0x7F));
 }
 #endif
 
 /* Of the `left` bytes from p on, one at least, the first 64; 64 may be read whatever is left. */
-static inline ph_block ph_block_of(const uint8_t *p, size_t left) {
+PH_FLAT ph_block ph_block_of(const uint8_t *p, size_t left) {
     ph_block b;
     uint64_t control, slash, star, dash, dot;
 #ifdef PH_CELL
@@ -80,11 +81,23 @@ static inline ph_block ph_block_of(const uint8_t *p, size_t left) {
     slash &= ours;
     star &= ours;
     dash &= ours;
-    uint64_t first = b.digit & ~((b.letter | b.digit) << 1), behind = (b.digit + first) & ~b.digit;
-    uint64_t pointed = dot & (b.digit >> 1 | (uint64_t)ph_digit((uint8_t)next) << 63);
     b.hard = (control & ours) | (slash & (star >> 1 | (uint64_t)(next == '*') << 63))
         | (star & (slash >> 1 | (uint64_t)(next == '/') << 63)) | (dash & (dash >> 1 | (uint64_t)(next == '-') << 63));
-    b.hard |= behind & (b.letter | pointed) ? first : 0;   /* 1.5, 0x1f, 1or */
+    uint64_t point = dot & b.digit << 1 & (b.digit >> 1 | (uint64_t)ph_digit((uint8_t)next) << 63);
+    uint64_t run = b.digit | point, first = run & ~(run << 1), named = first & b.letter << 1;   /* of a word: a1 */
+    if (point & run & ~(run + named)) {                    /* a1.5 is a1 . 5 */
+        point = 0;
+        run = b.digit;
+        first = run & ~(run << 1);
+        named = first & b.letter << 1;
+        b.hard |= first & ~named;
+    }
+    b.span = b.letter | b.digit | point;
+    first &= ~named;
+    for (uint64_t odd = (run + first) & ~run & b.letter; odd; odd &= odd - 1) {     /* 0x1f, 1or: at its beginning */
+        uint64_t before = first & ((odd & -odd) - 1);
+        b.hard |= (uint64_t)1 << 63 >> __builtin_clzll(before | 1);
+    }
     return b;
 }
 #endif

@@ -147,14 +147,14 @@ static size_t ph_lex_run(const uint8_t *p, size_t n, size_t i) {
 }
 
 /* What a word means. */
-static inline void ph_lex_word(const ph_lexer *x, ph_tok *t) {
+PH_FLAT void ph_lex_word(const ph_lexer *x, ph_tok *t) {
     uint32_t slot;
     t->word = t->len < 32 ? (uint16_t)ph_word_find(x->words, x->p + t->at, t->len, &slot) : 0;
     t->kinds = x->words->all[t->word].kinds;
 }
 
 /* The next token with a look at every byte of it. 0: the text has ended, and it is TK_END. */
-static int ph_lex_one(ph_lexer *x, ph_tok *t) {
+static __attribute__((noinline)) int ph_lex_one(ph_lexer *x, ph_tok *t) {
     const uint8_t *p = x->p;
     size_t n = x->n, i = x->at;
     uint8_t flags = i == 0 ? F_FIRST : 0, c = i < n ? p[i] : 0;
@@ -207,15 +207,15 @@ static inline int ph_lex_repeats(const uint8_t *p, size_t left) {
 
 /* The tokens that begin at the bits of `todo` of the block at p[base], as many as fit. What a byte is decides no branch
  * here: of a mixture none could be predicted. */
-static inline int ph_lex_marks(ph_lexer *x, ph_tok *t, int have, int most, size_t base, uint64_t todo, const ph_block *b) {
+PH_FLAT int ph_lex_marks(ph_lexer *x, ph_tok *t, int have, int most, size_t base, uint64_t todo, const ph_block *b) {
     const uint8_t *p = x->p + base;
-    uint64_t wordy = b->letter | b->digit, letter = b->letter, digit = b->digit, spaced = b->space << 1;
+    uint64_t span = b->span, letter = b->letter, digit = b->digit, spaced = b->space << 1;
     uint16_t *names = x->names;
     int from = x->named, named = from;
     unsigned at = 0, len = 0;
     for (; todo && have < most; todo &= todo - 1, have++) {
         at = (unsigned)__builtin_ctzll(todo);
-        len = (unsigned)__builtin_ctzll(~(wordy >> at));
+        len = (unsigned)__builtin_ctzll(~(span >> at));
         len += !len;
         unsigned name = letter >> at & TK_WORD, other = name | (digit >> at << 1 & TK_NUM);
         t[have] = (ph_tok){(uint32_t)(base + at), len, 0, (uint8_t)(other | (p[at] & ((other == 0) * 0xFFu))), (uint8_t)(spaced >> at & F_SPACE), 0};
@@ -232,27 +232,28 @@ static inline int ph_lex_marks(ph_lexer *x, ph_tok *t, int have, int most, size_
 
 /* The next tokens into t[have] to t[most - 1]. How many there are then; fewer than `most`: the text has ended, and
  * TK_END stands behind the last one. Behind the text 64 bytes may be read. */
-static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
+PH_FLAT int ph_lex_all(ph_lexer *x, ph_tok *t, int have, int most) {
     size_t n = x->n;
     x->named = 0;
     while (have < most) {
         size_t base = x->at;
-        int before = have, whole = base && base < n && !ph_lex_repeats(x->p + base, n - base);
+        int before = have, whole = base < n && !ph_lex_repeats(x->p + base, n - base);
 #ifdef PH_LEX_ONE                                           /* for tests/core/test_scanner_asks.py */
         whole = 0;
 #endif
         if (whole) {                                        /* of that block: most tokens at once, others one by one */
             ph_block b = ph_block_of(x->p + base, n - base);
-            uint64_t wordy = b.letter | b.digit, ours = n - base >= 64 ? UINT64_MAX : ((uint64_t)1 << (n - base)) - 1;
-            uint64_t open = ours & ~b.space, starts = open & ~(wordy & wordy << 1), last = 0;
-            if (wordy >> 63 && n - base > 64) {             /* the last word goes on behind it */
+            uint64_t ours = n - base >= 64 ? UINT64_MAX : ((uint64_t)1 << (n - base)) - 1;
+            uint64_t open = ours & ~b.space, starts = open & ~(b.span & b.span << 1), last = 0;
+            if (b.span >> 63 && n - base > 64) {             /* the last word goes on behind it */
                 last = (uint64_t)1 << (63 - __builtin_clzll(starts));
             }
-            whole = wordy != UINT64_MAX;
+            whole = b.span != UINT64_MAX;
             starts = whole ? starts & ~last : 0;
             while (starts) {
                 uint64_t hard = b.hard & starts;
                 have = ph_lex_marks(x, t, have, most, base, starts & (hard ? (hard & -hard) - 1 : UINT64_MAX), &b);
+                t[0].flags |= base == 0 && have && !before ? F_FIRST : 0;
                 if (!hard || have == most) {
                     break;
                 }
@@ -279,39 +280,18 @@ static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) {
     return have;
 }
 
+#if defined(__x86_64__)
+PH_HASWELL static int ph_lex_haswell(ph_lexer *x, ph_tok *t, int have, int most) { return ph_lex_all(x, t, have, most); }
+#define PH_LEX_CHOSEN ph_has_avx2() ? ph_lex_haswell(x, t, have, most) :
+#else
+#define PH_LEX_CHOSEN
+#endif
+static int ph_lex(ph_lexer *x, ph_tok *t, int have, int most) { return PH_LEX_CHOSEN ph_lex_all(x, t, have, most); }
+
 /* What else a word means. */
 static inline unsigned ph_role(const ph_lexer *x, const ph_tok *t) { return x->words->all[t->word].roles; }
 
-static inline int ph_is(const ph_lexer *x, const ph_tok *t, const char *word) {
-    size_t k = strlen(word);
-    return t->type == TK_WORD && t->len == k && memcmp(x->p + t->at, word, k) == 0;
-}
-
-/* One of the space-separated words. */
-static inline int ph_is_any(const ph_lexer *x, const ph_tok *t, const char *words) {
-    if (t->type != TK_WORD) {
-        return 0;
-    }
-    const uint8_t *word = x->p + t->at;
-    const uint8_t *w = (const uint8_t *)words;
-    for (uint32_t n = t->len;;) {
-        if (*w == *word) {
-            uint32_t k = 1;
-            while (k < n && w[k] == word[k]) {
-                k++;
-            }
-            if (k == n && (w[k] == ' ' || w[k] == 0)) {
-                return 1;
-            }
-        }
-        while (*w > ' ') {
-            w++;
-        }
-        if (!*w++) {
-            return 0;
-        }
-    }
-}
-
 static inline int ph_quote(uint8_t type) { return type == '\'' || type == '"' || type == '`'; }
+
+#include "ph_scan_list.h"
 #endif

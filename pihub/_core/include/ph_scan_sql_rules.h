@@ -21,7 +21,7 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
             continue;
         }
         if (*pairs[k][1]) {
-            return ph_is_any(x, b, pairs[k][1]);
+            return ph_is_listed(x, b, pairs[k][1]);
         }
         switch (x->p[t[i].at]) {
         case 'c': case 'r': case 'v':

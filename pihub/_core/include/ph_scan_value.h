@@ -58,8 +58,9 @@ static int ph_names_build(ph_teddy *t, const char *const *names) {
 
 /* All but the keywords, which are the caller's. 0: no memory. */
 static int ph_scanner_build(ph_scanner *s) {
-    ph_asked_build(&s->asked);
-    return ph_words_build(&s->words) && ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
+    int words = ph_words_build(&s->words);
+    ph_asked_build(&s->asked, &s->words);
+    return words && ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
 }
 
 typedef struct ph_seen {

@@ -155,7 +155,8 @@ typedef struct ph_word {
     uint64_t low, high;
     const char *text;
     uint32_t kinds;
-    uint16_t roles, len;
+    uint16_t roles;
+    uint8_t len, asks;          /* ph_scan_asks.h: whom */
 } ph_word;
 
 typedef struct ph_words {
@@ -173,7 +174,7 @@ static const uint64_t ph_word_bytes[40] = {
 
 /* The place of a word of less than 32 bytes in `all`, 0: it means nothing. *slot: where it belongs. Sixteen bytes from p
  * on may be read, whatever its length. */
-static inline unsigned ph_word_find(const ph_words *w, const uint8_t *p, size_t len, uint32_t *slot) {
+PH_FLAT unsigned ph_word_find(const ph_words *w, const uint8_t *p, size_t len, uint32_t *slot) {
     uint64_t low, high;
     memcpy(&low, p, 8);
     memcpy(&high, p + 8, 8);
@@ -183,7 +184,7 @@ static inline unsigned ph_word_find(const ph_words *w, const uint8_t *p, size_t 
     for (uint32_t i = (uint32_t)(hash >> 51);; i = (i + 1) & (PH_WORD_SLOTS - 1)) {
         unsigned at = w->slots[i];
         const ph_word *s = &w->all[at];
-        if (!at || ((s->low == low) & (s->high == high) & (s->len == len) && (len <= 16 || memcmp(s->text + 16, p + 16, len - 16) == 0))) {
+        if (((at == 0) | ((s->low == low) & (s->high == high) & (s->len == len))) && (len <= 16 || at == 0 || memcmp(s->text + 16, p + 16, len - 16) == 0)) {
             *slot = i;
             return at;
         }
@@ -203,7 +204,7 @@ static int ph_words_add(ph_words *w, const ph_group *group, int role) {
         if (!found) {
             found = w->slots[slot] = (uint16_t)++w->count;
             w->all[found].text = at;
-            w->all[found].len = (uint16_t)len;
+            w->all[found].len = (uint8_t)len;
             memcpy(&w->all[found].low, text, 8);
             memcpy(&w->all[found].high, text + 8, 8);
         }
