@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -179,21 +180,30 @@ def test_the_second_factor_is_asked_and_good_once(accounts: Accounts, clock: Clo
 def test_unknown_and_wrong_take_the_same_work(
     accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Counted in argon2 itself: one hash of the same cost, whoever is named."""
     accounts.create("ann", PASSWORD)
-    worked: list[str] = []
-    real = Passwords.verify
+    gone = accounts.create("gone", PASSWORD)
+    accounts.people.set_disabled(gone.id, 1)
+    careful = accounts.create("careful", PASSWORD)
+    accounts.enrol(careful.id, "hub")
+    from argon2 import _password_hasher as inside  # loaded at the first login, not before
 
-    def count(self: Passwords, encoded: str, password: str) -> bool:
-        worked.append(encoded)
-        return real(self, encoded, password)
+    worked: list[tuple[bytes, bytes]] = []
+    real = inside.verify_secret
 
-    monkeypatch.setattr(Passwords, "verify", count)
+    def count(encoded: bytes, secret: bytes, kind: Any) -> bool:
+        worked.append((encoded.rpartition(b"$")[0].rpartition(b"$")[0], secret))
+        return real(encoded, secret, kind)
+
+    monkeypatch.setattr(inside, "verify_secret", count)
     messages = set()
-    for name in ("ann", "nobody"):
+    for name in ("ann", "nobody", "gone", "careful"):
+        worked.clear()
         with pytest.raises(LoginRequired) as told:
-            accounts.login(name, "wrong", "", "10.0.0.1")
+            accounts.login(name, "wrong", "", f"10.{len(name)}.0.1")
         messages.add(told.value.message)
-    assert len(worked) == 2 and len(messages) == 1
+        assert worked == [(b"$argon2id$v=19$m=7168,t=5,p=1", b"wrong")], name
+    assert len(messages) == 1
 
 
 def test_a_lock_ends_after_fifteen_minutes(clock: Clock) -> None:
