@@ -28,8 +28,9 @@ static const ph_question ph_questions[] = {
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"},
     {'{', A_TEMPLATE, "w1{%$"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
     {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "["},
-    {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{"},
-    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "("}, {'[', A_CODE, "w/"}, {'{', A_CODE, "/"}, {'!', A_CODE, "!"},
+    {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{w"},
+    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "("}, {'[', A_CODE, "w/"}, {'{', A_CODE, "w/"}, {'!', A_CODE, "!w"},
+    {'\'', A_CODE, "("}, {'"', A_CODE, "("}, {'`', A_CODE, "("}, {'}', A_CODE, "("}, {'<', A_CODE, "?"},
 };
 
 #define PH_QUOTES 1000
@@ -60,6 +61,7 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
     }
     a->who['#'][TK_END] |= A_SQL;
     a->who[TK_CMT][TK_END] |= A_SQL;
+    a->who[TK_WORD]['('] |= A_CODE;
     for (const char *c = "jcodsgwf"; *c; c++) {
         a->first[(uint8_t)*c] = A_CODE;
     }

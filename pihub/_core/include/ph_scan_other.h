@@ -6,7 +6,7 @@
 
 #include "ph_scan_lex.h"
 
-enum { O_TPL, O_PHP, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL, O_PHPW };
+enum { O_TPL, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL };
 
 /* Between { and }: an expression, not a placeholder or JSON. */
 static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
@@ -127,24 +127,6 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
     uint8_t c = t[i].type, d = t[i + 1].type;
     uint32_t k = t[i].kinds;
     if (c == TK_WORD && k) {
-        if (k & K_PHP && d == '(') {
-            int loud = memchr(x->p + t[i].at, '_', t[i].len) || ph_is_any(x, &t[i], "fputcsv fgetcsv filegroup fileatime filectime "
-                "fileinode filemtime fileowner fileperms getlastmod getmygid getmyinode getmypid getmyuid phpcredits fgetss readgzfile "
-                "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode "
-                "file_get_contents file_put_contents unserialize gzinflate create_function call_user_func preg_replace "
-                "call_user_func_array highlight_file show_source file_exists posix_getpwuid php_uname readfile "
-                "move_uploaded_file var_dump array_map array_diff usort phpversion fsockopen curl_exec scandir assert "
-                "unpack bzdecompress posix_getegid posix_getuid pfsockopen gzdeflate assert_options");
-            int named = v->prose && (t[i + 2].type == ')' || (t[i + 2].type == TK_NUM && t[i + 3].type == ')'))
-                && !ph_at(x->p, x->n, t[i].at, "php");      /* what a sentence calls system() */
-            ph_once(v, PH_S_CODE, seen, loud ? O_PHP : O_PHPW, named ? 10 : t[i + 1].flags & F_COMMENT || (i == 0 && !v->prose
-                && (loud || ((ph_quote(t[2].type) || t[2].type == '$') && !(t[1].flags & F_SPACE)))) ? 60 : loud ? t[i + 1].flags & F_SPACE && !ph_at(x->p, x->n,
-                t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60 : 20, "php-function", t[i].at);
-        } else if (k & K_PHPX && (d == '[' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
-            ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
-        } else if (k & K_PHPX && d == '=') {
-            ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-setting", t[i].at);
-        }
         if (k & K_JAVA && (d == '.' || d == '(' || (i && t[i - 1].type == '.'))) {
             int loud = t[i].len > 9 || ph_is_any(x, &t[i], "forname getclass ognl");
             ph_once(v, PH_S_CODE, seen, O_JAVA, loud || t[i + 2].kinds & K_JAVA ? v->where == PH_W_JSON && !v->prose ? 80 : 60 : 30, "java-class", t[i].at);
@@ -171,8 +153,6 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         ph_once(v, PH_S_CODE, seen, O_PERL, 60, "perl-interpolation", t[i].at);
     } else if (c == '$' && d == '$' && ph_is(x, &t[i + 2], "nd_func")) {
         ph_once(v, PH_S_CODE, seen, O_NODE, 80, "serialized-function", t[i].at);
-    } else if (c == '$' && d == TK_WORD && ph_is_any(x, &t[i + 1], "_get _post _request _server _cookie _session _files _env")) {
-        ph_once(v, PH_S_CODE, seen, O_PHP, 60, "php-variable", t[i].at);
     } else if (c == '$' && d == TK_WORD && (i == 0 || t[i - 1].type == '[' || t[i - 1].type == '{' || ph_quote(t[i - 1].type) || t[i].flags & F_SPACE)
                && ph_is_any(x, &t[i + 1], "ne gt lt gte lte eq regex where in nin exists or and not nor elemmatch expr "
                    "function jsonschema type mod text options all size comment lookup group match set unset push pull inc rename "
@@ -251,8 +231,8 @@ static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_
             return;
         }
     }
-    if (n > 5 && (p[0] == 'O' || p[0] == 'a' || p[0] == 'C') && p[1] == ':' && ph_digit(p[2])) {
-        size_t k = 2;
+    if (n > 5 && (p[0] == 'O' || p[0] == 'o' || p[0] == 'a' || p[0] == 'C' || p[0] == 's') && p[1] == ':' && (ph_digit(p[2]) || p[2] == '+')) {
+        size_t k = 3;
         while (k < n && ph_digit(p[k])) {
             k++;
         }

@@ -1,35 +1,12 @@
-/* Programs of an application's own language: calls of what a value names (PHP), loops without an end, classes and packages
- * (Java), settings of an interpreter, requests and heads of mail in a value.
+/* Programs of an application's own language: loops without an end, classes and packages (Java), requests and heads of
+ * mail in a value.
  */
 #ifndef PH_SCAN_PROGRAM_H
 #define PH_SCAN_PROGRAM_H
 
 #include "ph_scan_lex.h"
 
-enum { G_CALL, G_LOOP, G_CLASS, G_SETTING, G_LINE, G_TOOL };
-
-/* $f(, $$f(, $f{0}(, A::$f(, ('f')(, ['f'][0](: PHP calls by name (PHP manual, variable functions). */
-static int ph_called_by_name(const ph_tok *t, int i) {
-    uint8_t c = t[i].type;
-    if (c == '$' && t[i + 1].type == TK_WORD && !(t[i + 1].flags & F_SPACE)) {
-        int j = i + 2;
-        if (t[j].type == '{' && t[j + 1].type == TK_NUM && t[j + 2].type == '}') {
-            j += 3;
-        }
-        return t[j].type == '(' && !(t[j].flags & F_SPACE);
-    }
-    if (c == '$' && t[i + 1].type == '{' && ph_quote(t[i + 2].type) && t[i + 3].type == TK_WORD && t[i + 4].type == t[i + 2].type
-        && t[i + 5].type == '}') {
-        return t[i + 6].type == '(';
-    }
-    if (c == ')' && t[i + 1].type == '(' && i > 1) {
-        int quoted = i > 3 && ph_quote(t[i - 1].type) && t[i - 2].type == TK_WORD && t[i - 3].type == t[i - 1].type
-            && t[i - 4].type == '(';
-        return quoted || (i == 2 && t[1].type == TK_WORD && t[1].kinds & (K_PHP | K_CMD | K_TOOL) && t[0].type == '(' && ph_quote(t[i + 2].type));
-    }
-    return c == ']' && t[i + 1].type == '(' && i > 3 && t[i - 1].type == TK_NUM && t[i - 2].type == '['
-        && (t[i - 3].type == ']' || t[i - 3].type == ')' || t[i - 3].type == '}');
-}
+enum { G_CALL, G_LOOP, G_CLASS, G_LINE, G_TOOL };
 
 /* while(1), while(!0), for(;;): no condition that ever fails. */
 static int ph_endless(const ph_lexer *x, const ph_tok *t, int i) {
@@ -77,43 +54,6 @@ static int ph_java_package(const ph_lexer *x, const ph_tok *t, int i) {
         || (ph_is_any(x, b, "springframework codehaus hibernate jboss mozilla python") && t[i + 5].type == '.'));
 }
 
-/* session.save_path=, open_basedir=: what php -d or a .user.ini would set. */
-static int ph_php_setting(const ph_lexer *x, const ph_tok *t, int i) {
-    const ph_tok *b = &t[i + 2];
-    if (ph_is_any(x, &t[i], "session mbstring opcache assert zend zlib mysqli pgsql pcre phar soap cgi iconv intl")) {
-        return t[i + 1].type == '.' && b->type == TK_WORD && !(b->flags & F_SPACE) && memchr(x->p + b->at, '_', b->len) && t[i + 3].type == '=';
-    }
-    return t[i + 1].type == '=' && ph_is_any(x, &t[i], "open_basedir disable_functions disable_classes auto_append_file "
-        "unserialize_max_depth unserialize_callback_func display_errors error_prepend_string error_append_string memory_limit "
-        "max_execution_time post_max_size upload_max_filesize file_uploads include_path extension_dir sendmail_path sys_temp_dir "
-        "upload_tmp_dir user_dir variables_order short_open_tag safe_mode register_globals magic_quotes_gpc output_handler "
-        "enable_dl serialize_precision html_errors input_encoding default_charset user_ini_filename log_errors_max_len");
-}
-
-/* shell.jsp, a.phtml..: a header that names an upload which the server would run. */
-static int ph_upload_name(const uint8_t *p, size_t n) {
-    static const char *const ends[] = {".php", ".phtml", ".phar", ".pht", ".php3", ".php5", ".jsp", ".jspx", ".jspf", ".asp", ".aspx", ".ashx", NULL};
-    size_t end = n, dot;
-    while (end && (ph_space(p[end - 1]) || p[end - 1] == '.')) {
-        end--;
-    }
-    for (dot = end; dot && p[dot - 1] != '.' && end - dot < 8; dot--) {
-    }
-    size_t name = dot;
-    while (name < end && ph_space(p[name])) {
-        name++;                                           /* a. phtml */
-    }
-    if (dot < 2 || p[0] == '/' || n > 120 || memchr(p, ':', n) || memchr(p, '?', n) || memchr(p, '=', n) || memchr(p, ',', n)) {
-        return 0;
-    }
-    for (const char *const *e = ends; *e; e++) {
-        if (strlen(*e) - 1 == end - name && memcmp(*e + 1, p + name, end - name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* GET http://host/ HTTP/1.1: a request in a value. */
 static int ph_whole_request(const ph_lexer *x, const ph_tok *t, int i) {
     for (int j = i + 1; j < i + PH_AHEAD - 3 && t[j].type != TK_END && t[1].flags & F_SPACE; j++) {
@@ -133,18 +73,11 @@ static int ph_scanner_name(const ph_tok *t, int i) {
 static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type;
     if (c != TK_WORD) {
-        if (!v->prose && v->where != PH_W_HEADER && ph_called_by_name(t, i)) {
-            ph_once(v, PH_S_CODE, seen, G_CALL, 60, "call-by-name", t[i].at);
-        } else if (c == ':' && t[i + 1].type == ':' && t[i + 2].type == '$' && t[i + 3].type == TK_WORD && t[i + 4].type == '(') {
-            ph_once(v, PH_S_CODE, seen, G_CALL, 60, "call-by-name", t[i].at);
-        } else if (c == '!' && t[i + 1].type == '!' && i == 0 && ph_is_any(x, &t[2], "python javax java ruby com") && (t[3].type == '/' || t[3].type == '.')) {
+        if (c == '!' && t[i + 1].type == '!' && i == 0 && ph_is_any(x, &t[2], "python javax java ruby com") && (t[3].type == '/' || t[3].type == '.')) {
             ph_once(v, PH_S_CODE, seen, G_CLASS, 60, "yaml-object", t[i].at);
         } else if (c == ')' && t[i + 1].type == '.' && i > 3 && t[i + 3].type == '(' && ph_quote(t[i - 1].type) && t[0].type == '$' && t[1].type == '('
                    && ph_quote(t[2].type) && v->where != PH_W_JSON) {
             ph_once(v, PH_S_XSS, seen, G_CALL, 60, "script-selector", t[i].at);
-        } else if ((c == '[' || c == '{') && !v->prose && v->where != PH_W_JSON && ph_is(x, &t[i + 1 + (t[i + 1].type == '/')], "php")
-                   && t[i + 2 + (t[i + 1].type == '/')].type == (c == '[' ? ']' : '}')) {
-            ph_once(v, PH_S_CODE, seen, G_CALL, 60, "php-tag", t[i].at);
         } else if (c == '-' && i == 0 && ph_is_any(x, &t[1], "oproxycommand")) {
             ph_once(v, PH_S_SHELL, seen, G_TOOL, 60, "option", t[i].at);
         }
@@ -154,8 +87,6 @@ static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen
         ph_once(v, PH_S_CODE, seen, G_LOOP, v->prose ? 30 : 60, "endless-loop", t[i].at);
     } else if (ph_java_package(x, t, i) && !(i && t[i - 1].type == '.')) {
         ph_once(v, PH_S_CODE, seen, G_CLASS, v->prose ? 30 : v->where == PH_W_JSON ? 80 : 60, "java-class", t[i].at);
-    } else if (i == 0 && ph_php_setting(x, t, i)) {
-        ph_once(v, PH_S_CODE, seen, G_SETTING, 60, "php-setting", t[i].at);
     } else if (ph_is(x, &t[i], "class") && t[i + 1].type == '.' && (ph_is(x, &t[i + 2], "classloader") || (ph_is(x, &t[i + 2], "module")
                && t[i + 3].type == '.' && ph_is(x, &t[i + 4], "classloader")))) {
         ph_once(v, PH_S_CODE, seen, G_CLASS, 60, "class-loader", t[i].at);

@@ -7,6 +7,7 @@
 #include "ph_scan_decode.h"
 #include "ph_scan_other.h"
 #include "ph_scan_path.h"
+#include "ph_scan_php.h"
 #include "ph_scan_program.h"
 #include "ph_scan_prose.h"
 #include "ph_scan_script.h"
@@ -98,6 +99,7 @@ static inline void ph_token(const ph_lexer *x, const ph_tok *t, int i, unsigned 
     }
     if (who & A_CODE) {
         ph_code(x, t, i, &s->other, v);
+        ph_php(x, t, i, &s->program, v);
         ph_program(x, t, i, &s->program, v);
     }
     if (who & A_NAME) {

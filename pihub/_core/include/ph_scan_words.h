@@ -12,7 +12,9 @@ enum {
     K_TAG = 1 << 20, K_MARKUP = 1 << 21, K_FILE = 1 << 22, K_SCHEME = 1 << 23, K_SPOKEN = 1 << 24, K_AGENT = 1 << 25
 };
 
-enum { R_SCOPE = 1 };           /* roles beside those: names that a template's expression asks for */
+/* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
+ * has by a name that no text holds before a bracket and a quote. */
+enum { R_SCOPE = 1, R_PHP = 2 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -145,6 +147,18 @@ static const ph_group ph_roles[] = {
     {R_SCOPE, "config request self session settings class t __class__ mro app __globals__ cycler lipsum namespace exit debug "
         "env beans applicationscope sessionscope requestscope pagescope pagecontext initparam messages dict joiner url_for "
         "get_flashed_messages g"},
+    {R_PHP, "addcslashes addslashes bindec bzread bzwrite bzclose checkdate checkdnsrr clearstatcache closedir "
+        "closelog  decbin dechex decoct diskfreespace dl escapeshellarg escapeshellcmd fflush fgets fgetc "
+        "fread fnmatch fpassthru fscanf fseek  ftok ftruncate getallheaders getcwd gethostbyaddr "
+        "gethostbyname gethostbynamel gethostname getimagesize getmxrr  getprotobyname getprotobynumber "
+        "getrusage getservbyname getservbyport gzclose gzdecode gzeof gzgets gzgetc gzpassthru  gzputs gzread "
+        "gzrewind gzwrite htmlentities htmlspecialchars iptcembed iptcparse lchgrp lchown levenshtein link "
+        "linkinfo lstat  mail md5_file metaphone mhash mkdir nl2br octdec opendir openlog parse_str pathinfo "
+        "pclose png2wbmp jpeg2wbmp quotemeta  rawurldecode rawurlencode readdir readlink realpath rename "
+        "rewinddir rmdir setcookie setrawcookie similar_text snmpget  snmpset snmpwalk snmprealwalk soundex "
+        "stripcslashes stripslashes stristr strpbrk strrchr strrev strtr symlink syslog  tempnam tmpfile "
+        "touch ucfirst ucwords urldecode usleep virtual vfprintf vprintf vsprintf wordwrap file exec eval "
+        "popen"},
 };
 
 #define PH_WORD_SLOTS 8192
