@@ -23,6 +23,7 @@ def teller(webhooks: ControlWebhooks, public_url: str) -> Tell:
             "alert": row.id,
             "rule": row.rule,
             "subject": row.subject,
+            "subject_name": word.subject or row.subject,
             "severity": row.severity,
             "state": "open" if row.open else "closed",
             "text": row.text,

@@ -104,11 +104,7 @@ def _standing(services: Services) -> Callable[[], Iterable[Alert]]:
     vitals = services.vitals
     if vitals is None:
         return tuple
-
-    def names() -> dict[str, str]:
-        return {str(key.id): key.name for key in services.keys.list()}
-
-    return partial(standing, vitals.alerts, names)
+    return partial(standing, vitals.alerts)
 
 
 def welcome(

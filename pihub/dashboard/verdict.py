@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pihub.dashboard import words
@@ -44,15 +44,12 @@ Alert = dict[str, str]
 """{"tone": ..., "text": ..., "href": where to act}"""
 
 
-def standing(
-    service: AlertService, keys: Callable[[], Mapping[str, str]] = dict
-) -> list[Alert]:
-    """Open alerts that nobody cares for and nobody silenced. `keys`: names by number, asked
-    for only where an alert is of a key; else there is no query."""
+def standing(service: AlertService) -> list[Alert]:
+    """Open alerts that nobody cares for and nobody silenced; there is no query."""
     return [
         _alert(
             GRAVE.get(one.row.severity, IDLE),
-            words.with_key_names(one.row.text, keys),
+            one.row.text,
             ACT.get(rule.measure or "", HEALTH),
         )
         for one in service.open()

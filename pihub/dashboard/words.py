@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
@@ -124,17 +123,6 @@ def soft(text: str) -> Markup:
     return Markup(  # noqa: S704 - each piece is escaped
         _LONG.sub(lambda word: _JOINTS.sub(r"\g<0><wbr>", word[0]), str(escape(text)))
     )
-
-
-_KEY = re.compile(r"\bkey:(\d+)\b")
-
-
-def with_key_names(text: str, names: Callable[[], Mapping[str, str]]) -> str:
-    """`Budget key:1 day` with the key's name for its number. `names` is asked only if need be."""
-    if not _KEY.search(text):
-        return text
-    known = names()
-    return _KEY.sub(lambda found: f"key {known.get(found[1], found[1])}", text)
 
 
 BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),

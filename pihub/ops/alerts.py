@@ -49,6 +49,8 @@ class Word(NamedTuple):
     number: int
     """Of this alert's words, from 1: with its id the key of the event."""
     at: int
+    subject: str = ""
+    """The alert's, as people call it."""
 
 
 class Tell(Protocol):
@@ -91,7 +93,10 @@ class AlertService:
         repeat: float,
         keep_days: int,
         clock: Callable[[], float] = time.time,
+        named: Callable[[str], str] = str,
     ) -> None:
+        """`named`: a subject as people call it."""
+        self.named = named
         self.rules = rules
         self._rows = rows
         self._tell = tell
@@ -217,7 +222,9 @@ class AlertService:
             if row.open:
                 shown.append(View(row, quiet, changed))
             kind = self._due(row, quiet, now)
-            if kind and self._tell(Word(row, kind, row.told + 1, now)):
+            if kind and self._tell(
+                Word(row, kind, row.told + 1, now, self.named(row.subject))
+            ):
                 self._rows.change(
                     row._replace(told=row.told + 1, told_open=int(row.open), told_at=now)
                 )

@@ -46,8 +46,11 @@ class SignalMaker:
         dead_letters: Callable[[], int],
         lost: Callable[[], int],
         wan: Callable[[], WanState] = WanState,
+        named: Callable[[str], str] = str,
     ) -> None:
-        """`dead_letters`: deliveries that could be replayed. `lost`: records, in all."""
+        """`dead_letters`: deliveries that could be replayed. `lost`: records, in all. `named`: a
+        subject as people call it."""
+        self._named = named
         self._wan = wan
         self._store = store
         self._dead = dead_letters
@@ -70,8 +73,8 @@ class SignalMaker:
             "dead_letters": {"webhooks": _dead(self._dead())},
             "offline": {"hub": _offline(self._wan())},
             "records_lost": {"recorder": self._lost(report.at)},
-            **_forecast(report),
-            **_budgets(report),
+            **_forecast(report, self._named),
+            **_budgets(report, self._named),
         }
         heat = report.reading.temperature
         if heat is not None:
@@ -152,7 +155,7 @@ def _offline(state: WanState) -> Signal:
     return Signal(float(state.offline), said(state))
 
 
-def _forecast(report: Report) -> dict[str, dict[str, Signal]]:
+def _forecast(report: Report, named: Callable[[str], str]) -> dict[str, dict[str, Signal]]:
     found: dict[str, dict[str, Signal]] = {}
     for one in report.forecasts:
         wait = one.seconds
@@ -168,13 +171,16 @@ def _forecast(report: Report) -> dict[str, dict[str, Signal]]:
             }
         elif one.name.startswith("budget "):
             hours = FAR if wait is None else wait / 3600
-            found.setdefault("budget_hours", {})[one.name.removeprefix("budget ")] = Signal(
-                hours, f"{one.name.capitalize()} is spent in {hours:.1f} hours, as it goes now."
+            name = one.name.removeprefix("budget ")
+            found.setdefault("budget_hours", {})[name] = Signal(
+                hours, f"Budget {named(name)} is spent in {hours:.1f} hours, as it goes now."
             )
     return found
 
 
-def _budgets(report: Report) -> dict[str, dict[str, Signal]]:
+def _budgets(
+    report: Report, named: Callable[[str], str]
+) -> dict[str, dict[str, Signal]]:
     soft: dict[str, Signal] = {}
     hard: dict[str, Signal] = {}
     ask: dict[str, Signal] = {}
@@ -183,17 +189,18 @@ def _budgets(report: Report) -> dict[str, dict[str, Signal]]:
             budget = state.budget
             part = 100.0 * spent / limit
             name = f"{budget.label} {period}"
+            called = named(name)
             said = f"{spent / NANO:.4g} of {limit / NANO:.4g} USD"
             warned = 100 * part / budget.soft_percent if budget.soft_percent else part
             soft[name] = Signal(
-                warned, f"Budget {name}: {said}, over {budget.soft_percent} percent of it."
+                warned, f"Budget {called}: {said}, over {budget.soft_percent} percent of it."
             )
             if budget.at_limit != "ask":
-                hard[name] = Signal(part, f"Budget {name} is spent: {said}.")
+                hard[name] = Signal(part, f"Budget {called} is spent: {said}.")
             else:
                 ask[name] = Signal(
                     part,
-                    f"Budget {name} is spent ({said}) and asks for more: POST "
+                    f"Budget {called} is spent ({said}) and asks for more: POST "
                     f"/admin/api/v1/budgets/{state.id}/approvals, or Costs on the page.",
                 )
     return {"budget_soft": soft, "budget_hard": hard, "budget_ask": ask}

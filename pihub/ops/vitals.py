@@ -74,8 +74,9 @@ def open_vitals(
     budgets: BudgetService,
     behind: Callable[[], int],
     tell: Tell | None = None,
+    named: Callable[[str], str] = str,
 ) -> Vitals:
-    """`control`: the control database, migrated."""
+    """`control`: the control database, migrated. `named`: an alert's subject as people call it."""
     ollamas = {
         name: Ollama(one.url) for name, one in settings.upstreams.items() if one.kind == "ollama"
     }
@@ -109,12 +110,14 @@ def open_vitals(
         tell or nobody,
         repeat=settings.alerts.repeat,
         keep_days=settings.alerts.keep_days,
+        named=named,
     )
     signals = SignalMaker(
         store,
         lambda: state.counters.total(Column.HOOK_LETTERS),
         lambda: state.counters.total(Column.EVENTS_LOST),
         Wan(state.wan).state,
+        named,
     )
     return Vitals(watch, alerts, rows, signals, state, store)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pihub.dashboard import words
 from pihub.dashboard.verdict import alerts, overall, standing
 from pihub.dashboard.view import ROWS, row, upstream, view
 from pihub.ops.alerts import AlertService
@@ -141,19 +140,6 @@ def test_what_is_open_is_told_until_somebody_cares_for_it(
     assert look() == [note]
     assert overall(alerts(picture, standing(service))) == "well"
     keys.close()
-
-
-def test_a_key_is_told_by_its_name() -> None:
-    names = {"1": "website"}
-    text = "Budget key:1 day: 0.9 of 1 USD, over 80 percent of it."
-    told = words.with_key_names(text, lambda: names)
-    assert told == "Budget key website day: 0.9 of 1 USD, over 80 percent of it."
-    assert words.with_key_names("Budget key:7 day", lambda: names) == "Budget key 7 day"
-
-    def never() -> dict[str, str]:
-        raise AssertionError("nobody needs names here")
-
-    assert words.with_key_names("The disk is full in 3 days.", never).startswith("The disk")
 
 
 def test_money_that_is_not_known_is_no_zero(picture: Picture) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from pihub.domain.budget import Budget
 from pihub.ops import health as watching
-from pihub.ops.alerts import AlertService
+from pihub.ops.alerts import AlertService, Word
 from pihub.ops.budgets import BudgetState
 from pihub.ops.signals import SignalMaker
+from pihub.ops.subjects import Subjects
 from pihub.ops.vitals import nobody
 from pihub.settings.alerts import BUILT_IN, Alerts, merged
 from pihub.shared.health import UpstreamHealth
@@ -25,6 +26,7 @@ from pihub.shared.metrics import Column
 from pihub.shared.wan import Wan, WanState, publish
 from pihub.store.alerts import AlertRows
 from pihub.store.keys import KeyDatabase
+from pihub.store.sqlite import StoreFault
 from tests.ops.test_health import GB, House, house
 
 __all__ = ["house"]
@@ -109,3 +111,52 @@ def test_every_built_in_rule_fires(world: World) -> None:
 
 def test_none_fires_when_all_is_well(world: World) -> None:
     assert world.pass_time(trouble=False) == set()
+
+
+def test_a_budget_is_called_as_people_call_it(house: House, tmp_path: Path) -> None:
+    """In the sentence and in what subscribers get; the subject itself stays what it is."""
+    told: list[Word] = []
+    control = KeyDatabase(tmp_path / "control.db")
+    named = Subjects(lambda: {3: "website"}, lambda: {7: "olga's"})
+    alerts = AlertService(
+        merged(Alerts()), AlertRows(control.database), lambda word: bool(told.append(word) or 1),
+        repeat=0, keep_days=9, clock=lambda: house.now, named=named,
+    )  # fmt: skip
+    signals = SignalMaker(house.store, lambda: 0, lambda: 0, Wan(house.state.wan).state, named)
+    house.budgets = [
+        BudgetState(1, Budget(scope="key", name="3", day_nano=GB), GB, GB, 0, 0, 0),
+        BudgetState(2, Budget(scope="tenant", name="7", day_nano=GB), GB, GB, 0, 0, 0),
+        BudgetState(3, Budget(scope="user", name="Olga", day_nano=GB), GB, GB, 0, 0, 0),
+    ]
+    for _ in range(TURNS):
+        alerts.turn(signals.of(house.turn(STEP)))
+    control.close()
+    hard = {word.alert.subject: word for word in told if word.alert.rule == "budget_hard"}
+    assert {one: word.subject for one, word in hard.items()} == {
+        "key:3 day": "key 3 (website) day",
+        "tenant:7 day": "tenant 7 (olga's) day",
+        "user:Olga day": "user:Olga day",
+    }
+    for word in told:
+        assert word.subject in word.alert.text or not word.alert.rule.startswith("budget")
+
+
+def test_names_are_asked_for_only_where_somebody_is_named() -> None:
+    asked: list[str] = []
+    now = 0.0
+
+    def keys() -> dict[int, str]:
+        asked.append("keys")
+        if now > 50:
+            raise StoreFault("busy")
+        return {1: "website"}
+
+    named = Subjects(keys, dict, lambda: now)
+    assert named("The disk is full in 3 days, monkey:1.").startswith("The disk")
+    assert asked == []
+    assert named("Budget key:1 day, key:2") == "Budget key 1 (website) day, key 2"
+    assert (named("tenant:1"), asked) == ("tenant 1", ["keys"])
+    now = 40.0
+    named("key:1")
+    now = 80.0
+    assert (named("key:1"), asked) == ("key 1 (website)", ["keys"] * 3)

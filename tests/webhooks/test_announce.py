@@ -76,7 +76,8 @@ def test_an_alert_arrives_signed_and_the_same_word_once(
     first = receiver.done[0]
     assert (first["source"], first["object"]) == ("pihub", "disk/box")
     assert first["data"] == {
-        "alert": 7, "rule": "disk", "subject": "box", "severity": "warning", "state": "open",
+        "alert": 7, "rule": "disk", "subject": "box", "subject_name": "box", "severity": "warning",
+        "state": "open",
         "text": "Full in 3 days.", "value": 3.0, "opened": 1000, "closed": None, "times": 1,
         "word": 1, "page": "https://pi.example/dashboard/health",
     }  # fmt: skip

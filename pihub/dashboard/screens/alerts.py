@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Action, Cell, Field, Line, Table, Tone
@@ -16,13 +16,12 @@ NOBODY = (
     "They are told nowhere but here: a subscriber with sources = [\"pihub\"] would hear of each."
 )
 SILENCE = 4 * 3600
+Named = Callable[[str], str]
 TONES: dict[str, Tone] = {"critical": "down", "warning": "look", "note": "idle"}
 
 
-def alert_tables(
-    alerts: AlertService, told: bool, keys: Mapping[str, str]
-) -> tuple[Table, ...]:
-    """`told`: somebody subscribes to them. `keys`: names by number."""
+def alert_tables(alerts: AlertService, told: bool) -> tuple[Table, ...]:
+    """`told`: somebody subscribes to them."""
     now = time.time()
     views = alerts.page(100, open_only=True)
     past = [view for view in alerts.page(PAST * 2) if not view.row.open][:PAST]
@@ -30,20 +29,20 @@ def alert_tables(
         Table(
             "Open alerts",
             ("What", "How grave", "Since", "State"),
-            tuple(_open(view, now, told, keys) for view in views),
+            tuple(_open(view, now, told, alerts.named) for view in views),
             "None: nothing asks for you.",
             note="" if told else NOBODY,
         ),
         Table(
             "Past alerts",
             ("What", "How grave", "Ended", "#Lasted", "#Times"),
-            tuple(_past(view, keys) for view in past),
+            tuple(_past(view, alerts.named) for view in past),
             "There was none yet.",
         ),
         Table(
             "Silenced",
             ("Rule", "Of", "Ends", "By"),
-            tuple(_silence(row, now) for row in alerts.silences()),
+            tuple(_silence(row, now, alerts.named) for row in alerts.silences()),
             "Nothing is silenced.",
             forms=(
                 Action(
@@ -72,7 +71,7 @@ def alert_tables(
     )
 
 
-def _open(view: View, now: float, told: bool, keys: Mapping[str, str]) -> Line:
+def _open(view: View, now: float, told: bool, named: Named) -> Line:
     row = view.row
     care = Action(
         "I care for it", "POST", f"/alerts/{row.id}/acknowledge", permission="health:write"
@@ -90,7 +89,7 @@ def _open(view: View, now: float, told: bool, keys: Mapping[str, str]) -> Line:
     actions = (*(() if row.acknowledged else (care,)), *(() if view.silenced else (quiet,)))
     return Line(
         (
-            _what(view, keys),
+            _what(view, named),
             Cell(row.severity, tone=TONES.get(row.severity, "look")),
             Cell(words.age(now - row.opened), ", ".join(filter(None, (changed, often)))),
             Cell(by or state),
@@ -99,16 +98,16 @@ def _open(view: View, now: float, told: bool, keys: Mapping[str, str]) -> Line:
     )
 
 
-def _what(view: View, keys: Mapping[str, str]) -> Cell:
+def _what(view: View, named: Named) -> Cell:
     row = view.row
-    return Cell(words.with_key_names(row.text, lambda: keys), f"{row.rule}, {row.subject}")
+    return Cell(row.text, f"{row.rule}, {named(row.subject)}")
 
 
-def _past(view: View, keys: Mapping[str, str]) -> Line:
+def _past(view: View, named: Named) -> Line:
     row = view.row
     return Line(
         (
-            _what(view, keys),
+            _what(view, named),
             Cell(row.severity),
             Cell(words.ago(row.closed)),
             Cell(words.age(row.closed - row.opened)),
@@ -117,12 +116,12 @@ def _past(view: View, keys: Mapping[str, str]) -> Line:
     )
 
 
-def _silence(row: SilenceRow, now: float) -> Line:
+def _silence(row: SilenceRow, now: float, named: Named) -> Line:
     end = Action("End it", "DELETE", f"/alert-silences/{row.id}", permission="health:write")
     return Line(
         (
             Cell(row.rule, row.reason),
-            Cell(row.subject or "all"),
+            Cell(named(row.subject) if row.subject else "all"),
             Cell("in", left=max(1.0, row.until - now)),
             Cell(row.by),
         ),

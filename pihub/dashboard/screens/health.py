@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -32,8 +32,8 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
     vitals: Vitals = sources.services.health
     report = vitals.watch.report
     told = any("pihub" in one.sources for one in sources.loaded.settings.subscribers.values())
-    keys = {str(key.id): key.name for key in sources.known_keys()}
-    alerts = alert_tables(vitals.alerts, told, keys)
+    named = vitals.alerts.named
+    alerts = alert_tables(vitals.alerts, told)
     if report is None:
         wait = "Health is judged for the first time within a few seconds."
         return Screen("Health & forecast", alerts, refresh=5, notes=(wait,))
@@ -47,7 +47,7 @@ def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
             Table(
                 "Forecasts",
                 ("What", "#Now", "#Limit", "#Trend a day", "Limit reached"),
-                tuple(_forecast(one, keys) for one in report.forecasts),
+                tuple(_forecast(one, named) for one in report.forecasts),
                 "This machine gives no readings.",
                 note="By robust trends over the time in the last column; none is carried on for "
                 "more than 30 times as long as it was seen.",
@@ -107,17 +107,18 @@ def _parts(one: Score, everything: bool) -> Iterator[Line]:
         )
 
 
-def _named(name: str, keys: Mapping[str, str]) -> str:
+def _name(name: str, named: Callable[[str], str]) -> str:
     """`budget key:1 day` is of a key with a name."""
     if not name.startswith("budget "):
         return NAMES.get(name, name.capitalize())
     whose, _, period = name.removeprefix("budget ").rpartition(" ")
-    scope, _, who = whose.partition(":")
-    who = keys.get(who, who) if scope == "key" else who
-    return f"Budget of {f'{scope} {who}'.strip()}, a {period}"
+    called = named(whose)
+    if called == whose:
+        called = whose.replace(":", " ", 1)
+    return f"Budget of {called}, a {period}"
 
 
-def _forecast(one: Forecast, keys: Mapping[str, str]) -> Line:
+def _forecast(one: Forecast, named: Callable[[str], str]) -> Line:
     when, mood = _when(one)
     seen = f"watched for {words.age(one.seen_s)}" if one.seen_s else "watched too short a time"
     if one.per_day is None:
@@ -128,7 +129,7 @@ def _forecast(one: Forecast, keys: Mapping[str, str]) -> Line:
         )
     return Line(
         (
-            Cell(_named(one.name, keys)),
+            Cell(_name(one.name, named)),
             Cell(amount(one.value, one.unit)),
             Cell(amount(one.limit, one.unit)),
             Cell(trend),

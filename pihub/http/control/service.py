@@ -23,6 +23,7 @@ from pihub.ops.budgets import BudgetService, open_budgets, window_now
 from pihub.ops.catalog import Catalog
 from pihub.ops.configuring import ConfigDesk
 from pihub.ops.lost_streams import LostStreams
+from pihub.ops.subjects import Subjects
 from pihub.ops.upstreams import UpstreamDesk
 from pihub.ops.vitals import open_vitals
 from pihub.ops.wan import WanWatch
@@ -118,6 +119,10 @@ def run_control(
         budgets,
         lambda: observers.recorder.state().behind,
         tell,
+        Subjects(
+            lambda: {key.id: key.name for key in keys.list()},
+            lambda: {one.id: one.name for one in keys.tenants()},
+        ),
     )
     observers.recorder.listen(vitals.watch.pace.stored)
     egress = Egress(settings, store.database, control.audit, control.reports)
