@@ -21,6 +21,12 @@ NAMED = {0.25: "A quarter", 0.5: "Half", 1.0: "As it is", 2.0: "Double", 4.0: "F
 FEW = 200
 """Look-ups below which a prediction is not worth a sentence."""
 WRITE = "cache:write"
+OWN = "its own notes"
+NOTES = (
+    "The hub's own notes are no model's: answers under an Idempotency-Key or whose client left, "
+    "streams that several read, marks of prompts, signed thinking and changed URLs. They end by "
+    "themselves, and with their tenant's answers."
+)
 
 
 def build(sources: Sources, asked: Mapping[str, str]) -> Screen:
@@ -254,7 +260,7 @@ def _uses(title: str, first: str, rows: Mapping[str, Tally]) -> Table:
 
 def _fills(desk: CacheDesk, tenants: Mapping[int, str]) -> Table:
     rows: list[tuple[str, str, str, str | int, Fill]] = [
-        *(("Model or API", name or "without a name", "tag", name, one)
+        *(("Model or API" if name else "The hub", name or OWN, "tag", name, one)
           for name, one in desk.by_tag().items()),
         # 0 owns the marks that unsafe requests leave: nobody's answers.
         *(("Tenant", tenants.get(number, str(number)), "tenant", number, one)
@@ -266,6 +272,7 @@ def _fills(desk: CacheDesk, tenants: Mapping[int, str]) -> Table:
         ("Of", "Name", "#Entries", "#Size", "#Stale"),
         tuple(_fill_line(*row) for row in rows[: 2 * SHOWN]),
         "The cache is empty.",
+        note="" if "" not in desk.by_tag() else NOTES,
         forms=(
             Action("Purge a model or an API", "POST", "/cache/purge",
                    (Field("tag", "Model or API", "select" if choices else "text",
