@@ -55,6 +55,8 @@ class Cell:
     num: bool = False
     left: float = 0.0
     """Seconds that are counted down after the text."""
+    id: str = ""
+    """What others ask for it by: whole, and selected whole at a click."""
 
 
 @dataclass(frozen=True, slots=True)

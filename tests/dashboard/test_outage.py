@@ -59,6 +59,13 @@ def test_what_waits_for_the_line_is_not_called_a_batch(cut: HubProcess, olga: Pa
     cards = olga.inner_text(".cards")
     assert "1 until the hub is online" in cards and "at the usual price" in cards
     assert "batch" not in olga.inner_text("main")
+    id_ = call(cut.folder / "run" / "control.sock", "GET", "/jobs")["items"][0]["id"]
+    assert len(id_) == 36
+    whole = olga.locator(f"code:text-is('{id_}')")
+    whole.click()
+    assert olga.evaluate("getSelection().toString()") == id_, "it is selected whole, to be copied"
+    olga.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert olga.evaluate(OVERFLOW) <= 0
 
 
 def test_the_hub_is_set_offline_and_back_on_the_page(house: HubProcess, olga: Page) -> None:

@@ -75,7 +75,7 @@ def _line(job: Job, names: Mapping[int, str]) -> Line:
     until = job.ended or time.time()
     return Line(
         (
-            Cell(job.id[:12], job.alias),
+            Cell(job.alias, id=job.id),
             Cell(names.get(job.key, "nobody")),
             Cell(job.state, job.error, tone=_TONES.get(job.state, "")),
             Cell(job.model, _way(job)),
