@@ -24,7 +24,7 @@ static const ph_question ph_questions[] = {
     {'\'', A_SHELL, "w"}, {'"', A_SHELL, "w"}, {'`', A_SHELL, "w/"}, {')', A_SHELL, "w"}, {'=', A_SHELL, "w"},
     {',', A_SHELL, "w"}, {'{', A_SHELL, "w,"}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
     {'\\', A_SHELL, "w"}, {';', A_SHELL, NULL}, {'&', A_SHELL, NULL}, {'|', A_SHELL, NULL},
-    {')', A_SQL, "w"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
+    {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"},
     {'{', A_TEMPLATE, "w1{%$"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
     {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "["},
@@ -69,11 +69,12 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
         a->flagged[flags] = flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
     }
     for (unsigned k = 0; k <= words->count; k++) {
-        uint32_t kinds = words->all[k].kinds;
-        words->all[k].asks = (kinds & (K_FILE | K_SCHEME) ? A_NAME : 0) | (kinds & PH_SQL_WORDS ? A_SQL : 0)
+        uint32_t kinds = words->all[k].kinds, sql = (kinds & PH_SQL_WORDS) | (words->all[k].roles & (R_CALLED | R_OPERATOR));
+        words->all[k].asks = (kinds & (K_FILE | K_SCHEME) ? A_NAME : 0) | (sql ? A_SQL : 0)
             | (kinds & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (kinds & (K_CMD | K_TOOL) ? A_SHELL : 0)
             | (kinds & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
     }
+    a->who[TK_NUM]['.'] |= A_SQL;
 }
 
 static inline unsigned ph_asks_word(const ph_asked *a, const ph_lexer *x, const ph_tok *t) {
@@ -100,6 +101,9 @@ PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int fi
         a->of[i] = (uint8_t)who;
     }
     a->of[from] |= (uint8_t)kept;
+    if (!first && have > 1 && t[1].type == TK_NUM) {        /* -1, .5 */
+        a->of[1] |= A_SQL;
+    }
     if (to < have) {
         a->of[to] = 0;
     }

@@ -94,7 +94,8 @@ PH_FLAT ph_block ph_block_of(const uint8_t *p, size_t left) {
     }
     b.span = b.letter | b.digit | point;
     first &= ~named;
-    for (uint64_t odd = (run + first) & ~run & b.letter; odd; odd &= odd - 1) {     /* 0x1f, 1or: at its beginning */
+    uint64_t odd = ((run + first) & ~run & b.letter) | (dot & b.digit << 1 & (b.letter >> 1 | (uint64_t)(next == 'e') << 63));
+    for (; odd; odd &= odd - 1) {                           /* 0x1f, 1or, 1.e5: at its beginning */
         uint64_t before = first & ((odd & -odd) - 1);
         b.hard |= (uint64_t)1 << 63 >> __builtin_clzll(before | 1);
     }

@@ -102,6 +102,10 @@ static __attribute__((noinline)) size_t ph_lex_space(ph_lexer *x, size_t i, uint
     return i;
 }
 
+static int ph_glued(const ph_words *w, const uint8_t *p, size_t len) {
+    return len < 32 && ph_word_kinds(w, p, len) & (K_UNION | K_SELECT);
+}
+
 /* A number at p[i], or a word that begins with one. Returns where it ends. */
 static size_t ph_lex_number(const ph_lexer *x, size_t i, ph_tok *t) {
     const uint8_t *p = x->p;
@@ -114,7 +118,8 @@ static size_t ph_lex_number(const ph_lexer *x, size_t i, ph_tok *t) {
         }
         return i;
     }
-    while (i < n && (ph_digit(p[i]) || (p[i] == '.' && i + 1 < n && ph_digit(p[i + 1])))) {
+    while (i < n && (ph_digit(p[i]) || (p[i] == '.' && i + 1 < n && (ph_digit(p[i + 1])
+            || (p[i + 1] == 'e' && i + 2 < n && ph_digit(p[i + 2])))))) {
         i++;
     }
     if (i + 1 < n && p[i] == 'e' && (ph_digit(p[i + 1]) || p[i + 1] == '-' || p[i + 1] == '+')) {
@@ -131,6 +136,9 @@ static size_t ph_lex_number(const ph_lexer *x, size_t i, ph_tok *t) {
         uint32_t k = i - word < 32 ? ph_word_kinds(x->words, p + word, i - word) : 0;
         if (k & (K_LOGIC | K_UNION | K_SELECT | K_CLAUSE)) {
             return word;
+        }
+        if ((p[word] == 'f' || p[word] == 'd') && ph_glued(x->words, p + word + 1, i - word - 1)) {
+            return word + 1;                         /* Oracle's 1d, 1f */
         }
         t->type = TK_WORD;
     }

@@ -22,14 +22,29 @@ typedef struct ph_sql {
 } ph_sql;
 
 static inline int ph_sql_open(uint8_t t) {
-    return t == '(' || t == '+' || t == '-' || t == '~' || t == '!';
+    return t == '(' || t == '+' || t == '-' || t == '~' || t == '!' || t == '\\';
+}
+
+/* PostgreSQL's $$...$$ or $tag$...$tag$ at j: the token behind it, 0: none. Money too is written $1. */
+static int ph_sql_dollars(const ph_tok *t, int j) {
+    int k = j + 1 + (t[j + 1].type == TK_WORD);
+    if (t[j].type != '$' || t[k].type != '$') {
+        return t[j].type == '$' && t[j + 1].type == TK_NUM ? j + 2 : 0;
+    }
+    int tag = k - j;
+    for (k++; k < j + 10 && t[k].type != TK_END; k++) {
+        if (t[k].type == '$' && t[k + tag].type == '$') {
+            return k + tag + 1;
+        }
+    }
+    return 0;
 }
 
 /* A value from token i on: 0 none, 1 constant, 2 function or sub-select, 3 column or word,
  * 4 a variable. *next: the token after it. */
 static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
     int j = i, what = 0;
-    while (j < i + 8 && (ph_sql_open(t[j].type) || ph_is(x, &t[j], "not") || ph_is(x, &t[j], "binary"))) {
+    while (j < i + 14 && (ph_sql_open(t[j].type) || ph_is(x, &t[j], "not") || ph_is(x, &t[j], "binary"))) {
         j++;
     }
     if (t[j].type == TK_NUM) {
@@ -43,6 +58,9 @@ static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
         }
         what = 1;
         j = k + (t[k].type == q);
+    } else if (t[j].type == '$' && (*next = ph_sql_dollars(t, j))) {
+        what = 1;
+        j = *next;
     } else if (t[j].type == '@') {
         what = 4;
         while (t[j].type == '@') {
@@ -50,8 +68,8 @@ static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
         }
         j += t[j].type == TK_WORD;
     } else if (t[j].type == TK_WORD) {
-        what = t[j].kinds & K_CONST ? 1 : 3;
-        if (t[j].kinds & K_FUNC && ph_is_any(x, &t[j], "current_user session_user system_user")) {
+        what = t[j].kinds & K_CONST || (j > i && t[j - 1].type == '\\' && ph_is(x, &t[j], "n")) ? 1 : 3;
+        if (ph_role(x, &t[j]) & R_BARE || (t[j].kinds & K_FUNC && ph_is_any(x, &t[j], "current_user session_user system_user"))) {
             what = 2;
         }
         if (t[j].kinds & K_SELECT) {
@@ -71,8 +89,8 @@ static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
             j = k;
         }
     }
-    while (t[j].type == ')' && j < i + 30) {
-        j++;
+    while (what && j < i + 30 && (t[j].type == ')' || (t[j].type == ':' && t[j + 1].type == ':' && t[j + 2].type == TK_WORD))) {
+        j += t[j].type == ')' ? 1 : 3;
     }
     *next = j;
     return what;
@@ -93,6 +111,7 @@ static inline int ph_sql_compare(const ph_lexer *x, const ph_tok *t, int i, int 
         while (j < i + 3 && t[j].kinds & K_CMP) {
             j++;
         }
+        j += ph_is(x, &t[j], "to") && ph_is(x, &t[j - 1], "similar") ? 1 : ph_is(x, &t[j], "distinct") && ph_is(x, &t[j + 1], "from") ? 2 : 0;
         *next = j;
         return 1 + (ph_is(x, &t[i], "is") || ph_is(x, &t[i], "in"));
     }
@@ -115,6 +134,16 @@ static int ph_sql_sum(const ph_lexer *x, const ph_tok *t, int i, int *next) {
         *next = more;
     }
     return what;
+}
+
+/* The value at i is what only a database computes: a function of one, behind signs and brackets. */
+static int ph_sql_bases(const ph_lexer *x, const ph_tok *t, int i) {
+    int k = i;
+    while (k < i + 8 && (ph_sql_open(t[k].type) || ph_is_any(x, &t[k], "not binary"))) {
+        k++;
+    }
+    return ph_role(x, &t[k]) & R_BARE || ((t[k].kinds & (K_FUNC | K_SIDE) || ph_role(x, &t[k]) & R_CALLED) && t[k + 1].type == '('
+        && !ph_is_any(x, &t[k], "left right values count date time month day year point distance contains exists"));
 }
 
 static inline int ph_sql_ends(const ph_tok *t) {
@@ -192,7 +221,7 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
         return ph_is_any(x, a, "delay time") ? 80 : 0;
     }
     if (ph_is(x, &t[i], "load")) {
-        return ph_is(x, a, "data") && (ph_is_any(x, b, "infile local")) ? 70 : 0;
+        return ph_is_any(x, a, "data xml") && (ph_is_any(x, b, "infile local concurrent low_priority")) ? 70 : 0;
     }
     if (ph_is_any(x, &t[i], "grant revoke")) {
         return ph_is_any(x, b, "on to from") || b->type == ',' ? 60 : 0;
@@ -201,7 +230,7 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
         return ph_sql_ends(a) || ph_is(x, a, "with") ? 20 : 0;
     }
     if (ph_is(x, &t[i], "copy")) {
-        return ph_is_any(x, b, "from to") && ph_quote(t[i + 3].type) ? 60 : 0;
+        return ph_is_any(x, b, "from to") && (ph_quote(t[i + 3].type) || (ph_is_any(x, &t[i + 3], "program stdin stdout"))) ? 60 : 0;
     }
     return 0;
 }
@@ -212,7 +241,14 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
     const ph_tok *k = &t[j];
     if (k->kinds & K_LOGIC || ((k->type == '|' || k->type == '&') && t[j + 1].type == k->type)) {
         j += k->type == TK_WORD ? 1 : 2;
-        int what = ph_sql_value(x, t, j, &next);
+        int what = ph_sql_sum(x, t, j, &next);
+        if (ph_is(x, &t[j], "match")) {                   /* match (a, b) against ('c') */
+            for (int m = j + 1; m < j + 12 && t[m].type != TK_END; m++) {
+                if (ph_is(x, &t[m], "against") && (t[m + 1].type == '(' || ph_quote(t[m + 1].type))) {
+                    return 60;
+                }
+            }
+        }
         if (what == 2 || what == 4) {
             return 60;
         }
@@ -235,13 +271,16 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
         return what && ph_sql_compare(x, t, next, &more) ? 60 : 0;
     }
     if (ph_is(x, k, "limit")) {
-        return t[j + 1].type == TK_NUM ? 50 : 0;
+        return t[j + 1].type == TK_NUM ? ph_is(x, &t[j + 2], "offset") || t[j + 2].type == ',' || t[j + 2].type == TK_CMT ? 60 : 50 : 0;
     }
     if (ph_is_any(x, k, "procedure into")) {
         return ph_is_any(x, &t[j + 1], "analyse outfile dumpfile") ? 70 : 0;
     }
     if (ph_is(x, k, "as")) {
         return t[j + 1].type == TK_WORD && ph_is_any(x, &t[j + 2], "where union limit order") ? 60 : 0;
+    }
+    if (ph_is_any(x, k, "in with") && ph_is_any(x, &t[j + 1], "boolean natural query")) {
+        return ph_is_any(x, &t[j + 2], "mode language expansion") ? 60 : 0;
     }
     if (k->kinds & K_CMP) {
         int what = ph_sql_compare(x, t, j, &next) ? ph_sql_value(x, t, next, &more) : 0;
@@ -254,5 +293,7 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
     return 0;
 }
 #include "ph_scan_sql_quote.h"
+#include "ph_scan_sql_stack.h"
+#include "ph_scan_sql_calls.h"
 #include "ph_scan_sql_rules.h"
 #endif

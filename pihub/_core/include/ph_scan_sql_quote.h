@@ -10,7 +10,8 @@ static int ph_sql_spoken(const ph_lexer *x, const ph_tok *t, int j) {
     for (int k = j + 1; k < j + 9 && t[k].type != TK_END; k++) {
         uint8_t c = t[k].type;
         if (c == '=' || c == '<' || c == '>' || c == '!' || c == '#' || c == '|' || c == '&' || c == TK_CMT
-            || t[k].kinds & (K_SELECT | K_UNION | K_SIDE) || (t[k].kinds & K_FUNC && t[k + 1].type == '(')
+            || t[k].kinds & (K_SELECT | K_UNION | K_SIDE) || (c == '(' && ph_is(x, &t[k - 1], "against")) || (t[k].kinds & K_FUNC && t[k + 1].type == '(')
+            || (ph_is(x, &t[k], "boolean") && ph_is(x, &t[k + 1], "mode"))
             || (ph_quote(c) && t[k + 1].type == c && t[k + 1].at == t[k].at + 1) || (k > j + 1 && ph_is_any(x, &t[k], "like rlike regexp glob") && ph_quote(t[k + 1].type))) {
             return 0;
         }
@@ -93,6 +94,45 @@ static int ph_sql_closed(const ph_tok *t, int i) {
     return 0;
 }
 
+/* An operator at j that MySQL, PostgreSQL, SQL Server, Oracle or SQLite puts between two values: the token behind it. */
+static int ph_sql_operator(const ph_lexer *x, const ph_tok *t, int j) {
+    int k = j;
+    while (k < j + 4 && t[k].type > TK_CMT && memchr("=<>!^|&*/%+-~?@#", t[k].type, 16)
+           && (k == j || !(t[k].flags & F_SPACE || memchr("+-~", t[k].type, 3)))
+           && ((t[k].type != '#' && t[k].type != '@') || t[k + 1].type == '>' || (k > j && t[k - 1].type == '<'))) {
+        k++;
+    }
+    if (k == j && (t[j].kinds & K_CMP || ph_role(x, &t[j]) & R_OPERATOR)) {
+        while (k < j + 3 && (t[k].kinds & K_CMP || ph_role(x, &t[k]) & R_OPERATOR)) {
+            k++;
+        }
+        k += ph_is(x, &t[k], "distinct") && ph_is(x, &t[k + 1], "from") ? 2 : ph_is(x, &t[k], "to") && ph_is(x, &t[k - 1], "similar");
+    }
+    return k;
+}
+
+/* Behind the quote before j: what is reckoned with it, and nothing else but a comment. */
+static int ph_sql_cut(const ph_lexer *x, const ph_tok *t, int j) {
+    int k = ph_sql_operator(x, t, j), next;
+    for (int n = 0; k > j && n < 4; n++) {
+        int what = ph_sql_sum(x, t, k, &next);
+        int name = what == 3 || (!what && t[k].type == '?' && (next = k + 1));
+        if ((!what && !name) || (name && (n || t[j].type == '/'))) {
+            return 0;
+        }
+        next += t[next].type == ';' && t[next + 1].type == TK_CMT;
+        if (!name && ph_is(x, &t[next], "limit") && t[next + 1].type == TK_NUM) {
+            return 1;
+        }
+        if (t[next].type == TK_CMT || t[next].type == '#') {
+            return !name || (t[next].type == TK_CMT && t[next + 1].type == TK_END && t[j].type != '-');
+        }
+        j = next;
+        k = ph_sql_operator(x, t, j);
+    }
+    return 0;
+}
+
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     int j = i + 1, next, closes = s->closes;
     while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
@@ -111,8 +151,8 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
     }
     s->phrase = i == 0 ? t[1].type == TK_WORD && t[i].type == '"' : s->phrase;
     const ph_tok *b = i ? &t[i - 1] : &t[i + 1];
-    int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%", b->type, 12));
-    if (s->quotes == 1 && (t[i + 1].kinds & (K_LOGIC | K_CMP) || (t[i + 1].type > TK_CMT
+    int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%", b->type, 12)) || (ph_role(x, b) & R_OPERATOR && t[i].type == '\'');
+    if (s->quotes == 1 && (t[i + 1].kinds & (K_LOGIC | K_CMP) || ph_role(x, &t[i + 1]) & R_OPERATOR || (t[i + 1].type > TK_CMT
             && memchr("+-*/|&=<>!^%", t[i + 1].type, 12)))) {
         s->open = t[i].type;
     } else if (s->quotes == 2 && s->open == t[i].type && joins && t[i + 1].type <= TK_NUM
@@ -134,7 +174,15 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
         }
     }
-    if (!v->prose && j == i + 1 && ph_sql_document(t, j)) {
+    int odd = s->quotes & 1 || i == 0 || (s->quotes == 2 && ph_quote(t[i - 1].type) && t[i - 1].type != t[i].type);
+    if (odd && !(v->prose && (closes || (t[j].flags & F_SPACE && t[j].type != TK_WORD) || t[j + 1].type == t[i].type)) && !ph_apostrophe(x, t, i) && ph_sql_cut(x, t, j)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
+    }
+    if (!v->prose && s->quotes == 1 && t[j].type == ';' && j == i + 1 && (i || t[j + 1].type != TK_END)) {
+        int last = t[j + 1].type == TK_END || (t[j + 1].kinds & (K_STMT | K_SELECT) && !(t[j + 1].flags & F_SPACE));
+        ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, last && (!i || t[i - 1].type <= TK_NUM) && v->where != PH_W_JSON ? 60 : 10, "quote-then-end", t[i].at);
+    }
+    if ((!v->prose || (i && (t[i - 1].type == '}' || t[i - 1].type == ']'))) && j == i + 1 && ph_sql_document(t, j)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "document-operator", t[i].at);
     }
     uint8_t op = t[j].type;
@@ -143,7 +191,10 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, what == 2 ? 60 : what == 1 ? 50 : 20, "concatenation", t[i].at);
     } else if (op == '+' || op == '-' || op == '*' || op == '^' || op == '/' || op == '%' || op == '&' || op == ',') {
         int what = ph_sql_value(x, t, j + 1, &next);
-        if (what == 2 && op != ',' && t[j + 1].type != TK_WORD) {
+        int at = ph_sql_operator(x, t, j);
+        if (op != ',' && op != '-' && at > j && !v->prose && ph_sql_bases(x, t, at)) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 60, "concatenation", t[i].at);
+        } else if (what == 2 && op != ',' && t[j + 1].type != TK_WORD) {
             ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 50, "concatenation", t[i].at);
         } else if (what == 1 && ph_quote(t[j + 1].type) && t[j + 1].type == t[i].type && op != ',' && op != '/'
                    && op != '-') {
@@ -153,8 +204,12 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         uint8_t c = t[next].type;
         int same = c == t[i].type || (c == '(' && t[next + 1].type == t[i].type);
         int broken = i > 0 && i < 3 && s->quotes == 1;    /* aa'='aa */
-        int literals = i == 2 && t[0].type == t[i].type && v->where != PH_W_JSON && !(t[i + 1].flags & F_SPACE);       /* 'a'!='b */
-        if (v->prose && (closes || t[i].flags & F_SPACE)) {
+        int literals = (i == 2 || i == 1) && t[0].type == t[i].type && v->where != PH_W_JSON && !(t[i + 1].flags & F_SPACE);       /* 'a'!='b */
+        int document = i && (t[i - 1].type == '}' || t[i - 1].type == ']') && t[next + 1].type == '$'
+            && (t[next + 2].type == '.' || t[next + 2].type == '[');
+        if (same && document) {                           /* '{"a":1}' > '$.b' */
+            ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "document-operator", t[i].at);
+        } else if (v->prose && (closes || t[i].flags & F_SPACE)) {
         } else if (same) {
             ph_once(v, PH_S_SQL, &s->seen, Q_QUOTE, broken || literals ? 60 : 40, "quoted-comparison", t[i].at);
         } else if (broken && t[next].kinds & (K_FUNC | K_SIDE) && t[next + 1].type == '(') {

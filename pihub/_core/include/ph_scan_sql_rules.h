@@ -2,40 +2,6 @@
 #ifndef PH_SCAN_SQL_RULES_H
 #define PH_SCAN_SQL_RULES_H
 
-/* After a semicolon: statements that are no words of prose together. */
-static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i) {
-    static const char *const pairs[][2] = {{"rename", "table"}, {"call", ""}, {"show", "databases tables columns variables grants "
-        "processlist schemas triggers full create"}, {"prepare", ""}, {"backup", "database log"}, {"restore", "database"},
-        {"attach", "database"}, {"lock", "tables table"}, {"flush", "tables privileges logs"}, {"merge", "into"}, {"replace", "into"},
-        {"bulk", "insert"}, {"dbcc", ""}, {"pragma", ""}, {"vacuum", ""}, {"analyze", "table"}, {"optimize", "table"}, 
-        {"commit", ""}, {"rollback", ""}, {"handler", ""}, {"kill", ""}};
-    const ph_tok *b = &t[i + 1], *c = &t[i + 2];
-    if (t[i].type != TK_WORD) {
-        return 0;
-    }
-    if (ph_is(x, &t[i], "set")) {
-        return b->type == '@' && c->type == TK_WORD;
-    }
-    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
-        if (x->p[t[i].at] != (uint8_t)pairs[k][0][0] || !ph_is(x, &t[i], pairs[k][0])) {
-            continue;
-        }
-        if (*pairs[k][1]) {
-            return ph_is_listed(x, b, pairs[k][1]);
-        }
-        switch (x->p[t[i].at]) {
-        case 'c': case 'r': case 'v':
-            return ph_is(x, &t[i], "call") ? b->type == TK_WORD && (c->type == '(' || c->type == '.') && !(c->flags & F_SPACE)
-                : ph_sql_ends(b) && b->type != TK_END;
-        case 'k': return b->type == TK_NUM && ph_sql_ends(c);
-        case 'h': return b->type == TK_WORD && ph_is_any(x, c, "open read close");
-        case 'd': return b->type == TK_WORD;
-        default: return b->type == TK_WORD && (c->type == '=' || c->type == '(' || ph_is_any(x, c, "from as") || ph_sql_ends(c));
-        }
-    }
-    return 0;
-}
-
 static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, ph_sql *s, ph_verdict *v) {
     int next, more, end;
     int a = ph_sql_sum(x, t, after, &next);
@@ -65,20 +31,30 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 1 && broken && t[next].kinds & K_CLAUSE && ph_is_any(x, &t[next], "group order limit having")) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+    } else if (a == 1 && b == 3 && first && cmp == 1 && t[more].type == '(' && !v->prose) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "computed-comparison", t[i].at);
+    } else if (t[after].kinds & K_SELECT && i && (t[i - 1].type == TK_NUM || ph_quote(t[i - 1].type) || t[i - 1].type == ')')
+               && ph_sql_list(x, t, after + 1)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "sub-select", t[i].at);
     } else if (a == 2 && i == 0 && t[after].kinds & (K_FUNC | K_SIDE) && t[after + 1].type == '('
                && !(t[after + 1].flags & F_SPACE) && !ph_is_any(x, &t[after], "if left right values count")) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-condition", t[i].at);
     } else if (cmp && b && broken && t[i - 1].type != TK_NUM) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 50, "comparison-after-break", t[i].at);
+        int odd = ph_quote(t[i - 1].type) && (v->prose ? !closed && t[end].type == TK_END : s->quotes & 1) && ph_is(x, &t[next], "is") && ph_sql_ends(&t[end]);
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, odd ? 60 : 50, "comparison-after-break", t[i].at);
     } else if (cmp && b && (broken || cmp == 1)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, a == 3 && b == 3 ? 10 : 30, "comparison", t[i].at);
-    } else if (a == 1 && broken && ph_sql_ends(&t[next]) && t[next].type != TK_END
+    } else if (a == 1 && broken && ph_sql_ends(&t[next]) && (t[next].type != TK_END || (s->seen >> Q_CMP & 1 && !v->prose))
                && !(v->prose && t[next].type == ';' && t[next + 1].type == TK_WORD)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+    } else if (a == 1 && ((closed && t[next - 1].type == ')') || (t[i - 1 + !i].type == TK_WORD && i > 1 && t[i - 2].type == '@'))
+               && t[next].type == TK_CMT && t[next + 1].type == TK_END) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 2 && t[after].type == '(' && t[after + 1].kinds & K_SELECT) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "sub-select", t[i].at);
-    } else if (a == 2 && broken && t[after].kinds & (K_FUNC | K_SIDE) && !(v->prose && t[i - 1].type == ')')) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 50, "function-after-break", t[i].at);
+    } else if (a == 2 && (broken || i == 1 || (closed && t[next].type == TK_CMT && t[next + 1].type == TK_END)) && ph_sql_bases(x, t, after)) {
+        unsigned points = t[next].type == TK_CMT || t[next].type == '#' ? 60 : v->prose ? t[i - 1].type == ')' ? 0 : 50 : broken ? 50 : 40;
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, points, "function-after-break", t[i].at);
     }
 }
 
@@ -93,6 +69,10 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     if (k & K_UNION && i == 2 && t[0].type == '-' && t[1].type == TK_NUM && ph_is(x, &t[i], "union")) {
         ph_add(v, PH_S_SQL, 60, "union-after-number", t[i].at);
     }
+    if (k & K_UNION && i && t[i - 1].type == TK_NUM && !v->prose && (t[i + 1].type == TK_CMT || (t[i + 1].type == '#'
+            && (t[i + 2].type == TK_END || t[i + 2].type == TK_CMT || t[i + 2].type == '#')))) {
+        ph_add(v, PH_S_SQL, 60, "union-after-number", t[i].at);
+    }
     if (k & K_UNION) {
         int j = i + 1;
         while (j < i + 6 && (ph_is_any(x, &t[j], "all distinct distinctrow") || t[j].type == '(')) {
@@ -104,10 +84,10 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
             unsigned points = list == 2 ? 80 : j > i + 1 || t[j].flags & F_COMMENT ? 60
                 : (starts && s->quotes) || (i > 1 && t[i - 2].type == '@') ? 60 : list || starts ? 50 : 40;
             ph_add(v, PH_S_SQL, bare && !starts && j == i + 1 ? 40 : points, "union-select", t[i].at);
-        } else if (starts || (i && t[i - 1].type == TK_NUM) || s->quotes) {
+        } else if (starts || (i && (t[i - 1].type == TK_NUM || t[i - 1].type == ']')) || s->quotes) {
             int row = (ph_is(x, &t[i + 1], "values") && (t[i + 2].type == '(' || ph_is(x, &t[i + 2], "row")))
-                || (ph_is(x, &t[i + 1], "table") && t[i + 2].type == TK_WORD && ph_sql_ends(&t[i + 3]));
-            if (row && !v->prose) {
+                || (ph_is(x, &t[i + 1], "table") && i && t[i + 2].type == TK_WORD && ph_sql_ends(&t[i + 3]));
+            if (row && (!v->prose || ph_is(x, &t[i + 1], "values") || t[i + 3].type == TK_CMT)) {
                 ph_add(v, PH_S_SQL, 60, "union-select", t[i].at);
             }
         }
@@ -136,7 +116,10 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
                 if (ph_is(x, &t[j], "from") && (t[j + 1].type == TK_WORD || t[j + 1].type == '(')
                     && (ph_sql_ends(&t[j + 2]) || t[j + 2].type == ')' || t[j + 2].type == ',' || t[j + 2].type == '.'
                         || ph_is_any(x, &t[j + 2], "where limit order union group join inner left having"))) {
-                    ph_once(v, PH_S_SQL, &s->seen, Q_FROM, ph_sql_list(x, t, i + 1) && (i || v->where != PH_W_HEADER) ? 30 : 0, "select-from", t[i].at);
+                    unsigned listed = (unsigned)ph_sql_list(x, t, i + 1);
+                    int whole = ph_is(x, &t[j + 2], "where") && (listed == 2 || starts) && (t[j + 3].type == TK_END || ph_sql_judges(x, t, j + 3));
+                    whole = whole && (!v->prose || t[j + 3].type == TK_END || ph_sql_known(t, j + 5));
+                    ph_once(v, PH_S_SQL, &s->seen, Q_FROM, listed && (i || v->where != PH_W_HEADER) ? whole ? 60 : 30 : 0, "select-from", t[i].at);
                     break;
                 }
             }
@@ -156,9 +139,9 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         if (ph_is_any(x, &t[i], "ascii ord hex") && t[i + 2].kinds & K_FUNC && t[i + 3].type == '(') {
             ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, 60, "letter-of-a-value", t[i].at);
         }
-        if (i == 0 && !v->prose && v->where != PH_W_JSON && !ph_is_any(x, &t[i], "if left right values user count position field interval quote")
-            && (t[2].type == TK_END || (t[2].type == TK_NUM && ph_at(x->p, x->n, t[2].at, "0x")) || (ph_is_any(x, &t[0], "cast convert")
-                && (ph_is(x, &t[3], "as") || t[2].type == '@')))) {
+        if (i <= 1 && (i == 0 || t[0].type == '(') && !v->prose && v->where != PH_W_JSON && !ph_is_any(x, &t[i], "if left right values user count position field interval quote")
+            && (t[i + 2].type == TK_END || (t[i + 2].type == TK_NUM && ph_at(x->p, x->n, t[i + 2].at, "0x")) || (ph_is_any(x, &t[i], "cast convert")
+                && (ph_is(x, &t[i + 3], "as") || t[i + 2].type == '@' || ph_is_any(x, &t[i + 2], "int integer varchar nvarchar numeric char"))))) {
             ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-alone", t[i].at);
         }
         int q = Q_FUNC + (s->seen >> Q_FUNC & 1) + (s->seen >> Q_FUNC2 & 1);
@@ -169,6 +152,7 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         }
         if (ph_is_any(x, &t[i], "version user database schema") && t[i + 2].type == ')') {
             int inside = i > 1 && t[i - 1].type == '(' && t[i - 2].type == TK_WORD && !(t[i - 1].flags & F_SPACE);
+            inside |= t[i + 3].type == '|' && t[i + 4].type == '|' && i && t[i - 1].type == '|';
             ph_once(v, PH_S_SQL, &s->seen, Q_NULLS, inside ? 60 : 30, "fingerprint", t[i].at);
         }
     }
@@ -181,11 +165,12 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         int next;
         int what = ph_sql_value(x, t, i + 2, &next);
         if (what == 1 && t[i + 2].type == TK_NUM) {
+            int several = t[next].type == ',' && !v->prose;
             while (t[next].type == ',' && next < i + 20) {
                 ph_sql_value(x, t, next + 1, &next);
             }
-            int bare = t[next].type == TK_END && !starts && !(i == 1 && t[0].type == TK_NUM);
-            unsigned points = ph_sql_ends(&t[next]) ? bare ? 50 : 60 : 20;
+            int bare = t[next].type == TK_END && !starts && !(i && i < 4 && t[i - 1].type == TK_NUM && t[0].type != TK_WORD);
+            unsigned points = ph_sql_ends(&t[next]) ? bare && !several ? 50 : 60 : 20;
             ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, points + (t[next].kinds & K_CLAUSE ? 20 : 0), "order-by-number", t[i].at);
         } else if (what == 2) {
             ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 50, "order-by-expression", t[i].at);
@@ -195,13 +180,14 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
     }
     if (k & K_CLAUSE && ph_is_any(x, &t[i], "having where when")) {
         ph_sql_logic(x, t, i, i + 1, s, v);
-    } else if (ph_is(x, &t[i], "limit") && t[i + 1].type == TK_NUM && t[i + 2].type == ',' && t[i + 3].type == TK_NUM) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, 20, "limit", t[i].at);
-    } else if (i == 2 && t[1].type == ')' && t[0].type == TK_NUM && ph_is_any(x, &t[i], "from where order group limit")
-               && t[i + 1].type == TK_WORD) {
+    } else if (ph_is(x, &t[i], "limit") && t[i + 1].type == TK_NUM && (t[i + 2].type == ',' || ph_is(x, &t[i + 2], "offset")) && t[i + 3].type == TK_NUM) {
+        int end = i && !v->prose && ((t[i - 1].type == TK_NUM && i < 3 && t[0].type != TK_WORD) || t[i - 1].type == ')')
+            && ph_sql_ends(&t[i + 4]);
+        ph_once(v, PH_S_SQL, &s->seen, Q_ORDER, end ? 60 : 20, "limit", t[i].at);
+    } else if (i > 1 && t[i - 1].type == ')' && t[i - 2].type == TK_NUM && t[i + 1].type == TK_WORD && (i == 2
+               ? ph_is_any(x, &t[i], "from where order group limit") : ph_is(x, &t[i], "from") && ph_is(x, &t[i + 2], "where"))) {
         ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "bracket-then-clause", t[i].at);
-    } else if (ph_is_any(x, &t[i], "if iif elt") && t[i + 1].type == '(' && t[i + 2].type == TK_NUM && t[i + 3].type == '='
-               && t[i + 4].type == TK_NUM && t[i + 5].type == ',') {
+    } else if (k & K_FUNC && ph_is_any(x, &t[i], "if iif elt") && t[i + 1].type == '(' && ph_sql_condition(x, t, i + 2)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "tautology", t[i].at);
     }
     if (ph_is(x, &t[i], "case") && ph_is(x, &t[i + 1], "when")) {
@@ -211,8 +197,9 @@ static void ph_sql_word(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph
         }
         ph_once(v, PH_S_SQL, &s->seen, Q_CASE, ph_is(x, &t[k], "then") ? 60 : 50, "case-when", t[i].at);
     }
-    if (ph_is(x, &t[i], "into") && (ph_is_any(x, &t[i + 1], "outfile dumpfile") || (t[i + 1].type == '@' && i > 1
-            && t[i + 2].type == TK_WORD && ph_sql_ends(&t[i + 3]) && !v->prose && t[i - 1].type == TK_NUM))) {
+    if (ph_is(x, &t[i], "into") && (ph_is_any(x, &t[i + 1], "outfile dumpfile") || (t[i + 1].type == '@' && i
+            && t[i + 2].type == TK_WORD && (ph_sql_ends(&t[i + 3]) || (t[i + 3].type == ',' && t[i + 4].type == '@')) && !v->prose
+            && (t[i - 1].type == TK_NUM || t[i - 1].type == ')' || t[i - 1].type == ']' || ph_quote(t[i - 1].type))))) {
         ph_add(v, PH_S_SQL, 70, "into-outfile", t[i].at);
     }
     if (ph_is(x, &t[i], "procedure") && ph_is(x, &t[i + 1], "analyse")) {
@@ -225,11 +212,25 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
     uint8_t c = t[i].type;
     int next;
     if (c == TK_WORD) {
-        ph_sql_word(x, t, i, s, v);
+        if ((ph_role(x, &t[i]) & (R_CALLED | R_OPERATOR) || t[i].kinds & K_FUNC) && (t[i + 1].type == '(' || t[i + 1].type == '\\')) {
+            ph_sql_called(x, t, i, s, v);
+        }
+        if (t[i].kinds) {
+            ph_sql_word(x, t, i, s, v);
+        }
     } else if (c == '\'' || c == '"' || c == '`') {
         ph_sql_quote(x, t, i, s, v);
     } else if (c == ')') {
         unsigned points = ph_sql_clause(x, t, i + 1);
+        int more, end, what, op = ph_sql_operator(x, t, i + 1);
+        if (i == 0 && op > 1 && t[1].type == TK_WORD && t[op].type == '(' && !v->prose) {
+            points = 60;
+            ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "bracket-then-clause", t[i].at);
+        } else if (op > i + 1 && !v->prose && !memchr("+-*/%~?@#", t[i + 1].type, 9) && (what = ph_sql_sum(x, t, op, &more))
+                   && (ph_sql_bases(x, t, op) ? ph_sql_ends(&t[more]) || ph_sql_compare(x, t, more, &end)
+                   : what == 1 && ph_sql_compare(x, t, more, &end) && !ph_sql_compare(x, t, i + 1, &end) && ph_sql_value(x, t, end, &more) == 1)) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "computed-comparison", t[i].at);
+        }
         if (i == 2 && t[0].type == '(' && t[1].type == TK_NUM && t[3].kinds & K_LOGIC && t[4].type == '(' && t[5].type == TK_NUM) {
             ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
         }
@@ -250,7 +251,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 60, "type-cast", t[i].at);
     } else if (c == '@' && t[i + 1].type == '@' && t[i + 2].type == TK_WORD) {
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 40, "server-variable", t[i].at);
-    } else if (c == ';' && !(t[i + 1].kinds & K_SELECT) && ph_sql_stacked(x, t, i + 1)) {
+    } else if (c == ';' && !(t[i + 1].kinds & K_SELECT) && ph_sql_stacked(x, t, i + 1, !i ? 0 : v->prose ? ph_quote(t[i - 1].type) && s->inside[ph_sql_mark(t[i - 1].type)]
+               : ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == ']' ? 2 : t[i - 1].type == TK_NUM)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "stacked-statement", t[i].at);
     } else if (c == ';' && t[i + 1].kinds & (K_STMT | K_SELECT)) {
         unsigned points = ph_sql_statement(x, t, i + 1);
@@ -259,6 +261,9 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         }
     } else if (c == TK_NUM || c == TK_CMT) {
         int more, end;
+        if (c == TK_NUM) {
+            ph_sql_number(x, t, i, s, v);
+        }
         if (c == TK_CMT && t[i].flags & F_SPACE && i > 1 && t[i + 1].type == TK_END && s->seen && s->plain) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 1 && !s->plain && !ph_quote(t[0].type) && (t[i - 1].type == TK_NUM

@@ -13,8 +13,9 @@ enum {
 };
 
 /* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
- * has by a name that no text holds before a bracket and a quote. */
-enum { R_SCOPE = 1, R_PHP = 2 };
+ * has by a name that no text holds before a bracket and a quote. R_CALLED: functions of databases that the kinds leave out,
+ * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values. */
+enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -22,7 +23,7 @@ typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
  * K_SPOKEN: those that a list of columns or a title may well hold.
  * K_SIDE: SQL functions with an effect or a delay; K_FUNC: that injections build values with. */
 static const ph_group ph_groups[] = {
-    {K_LOGIC, "or and xor div"},
+    {K_LOGIC, "or and xor div eqv imp"},
     {K_UNION, "union except intersect minus"},
     {K_SELECT, "select"},
     {K_STMT, "insert update delete drop create alter truncate exec execute declare waitfor shutdown "
@@ -32,7 +33,19 @@ static const ph_group ph_groups[] = {
         "opendatasource name_const master_pos_wait randomblob generate_series lo_import lo_export lo_get "
         "pg_read_file sys_eval sys_exec xmltype ctxsys dbms_xmlquery dbms_java get_lock fn_varbintohexstr "
         "procedure_analyse gtid_subset st_latfromgeohash st_pointfromgeohash httpuritype sys_context "
-        "dbms_utility pg_ls_dir database_to_xml query_to_xml regexp_substring"},
+        "dbms_utility pg_ls_dir database_to_xml query_to_xml regexp_substring user_lock dbms_session dbms_scheduler dbms_job "
+        "dbms_metadata dbms_xmlgen dbms_xslprocessor dbms_sql dbms_export_extension dbms_advisor dbms_random dbms_cloud "
+        "dbms_xmlstore dbms_redefinition dbms_backup_restore dbms_crypto dbms_obfuscation_toolkit dbms_assert utl_file utl_smtp "
+        "utl_tcp utl_raw utl_encode utl_url utl_compress owa_util dburitype xdburitype ordsys mdsys ctx_query "
+        "pg_sleep_for pg_sleep_until pg_read_binary_file pg_ls_logdir pg_ls_waldir pg_ls_tmpdir pg_stat_file pg_reload_conf "
+        "pg_terminate_backend pg_cancel_backend pg_logical_emit_message lo_create lo_put lo_from_bytea lo_unlink loread lowrite "
+        "dblink dblink_connect dblink_exec dblink_send_query table_to_xml schema_to_xml cursor_to_xml query_to_xml_and_xmlschema "
+        "load_extension fts3_tokenizer source_pos_wait wait_for_executed_gtid_set "
+        "gtid_subtract st_longfromgeohash sleepeachrow xp_fileexist xp_subdirs xp_regwrite xp_regdeletekey xp_regenumvalues "
+        "xp_availablemedia xp_enumgroups xp_enumdsn xp_loginconfig xp_ntsec_enumdomains xp_servicecontrol xp_terminate_process "
+        "xp_makecab xp_fixeddrives xp_getfiledetails sp_makewebtask sp_addextendedproc sp_dropextendedproc sp_addlogin "
+        "sp_addsrvrolemember sp_oamethod sp_oagetproperty sp_execute_external_script sp_add_jobstep sp_add_jobserver "
+        "sp_start_job fn_xe_file_target_read_file fn_trace_gettable fn_get_audit_file fn_dblog"},
     {K_FUNC, "concat concat_ws group_concat char chr nchar ascii ord substring substr mid hex unhex cast convert "
         "count md5 sha1 elt make_set exp floor rand ifnull nullif coalesce version user database schema "
         "current_user session_user system_user length len char_length left reverse lower upper ltrim if iif "
@@ -45,7 +58,9 @@ static const ph_group ph_groups[] = {
         "all_users user_tables user_tab_columns pg_catalog pg_shadow pg_user pg_class sqlite_master "
         "msysobjects sysibm syscat mysql.user mysql.db rdb sqlite_version pg_tables v$version v$session "
         "sysprocesses sysmaster table_schema column_name table_name user_objects dba_users syslogins "
-        "msdb schema_name microsoftversion domain.domains syscat.dbauth innodb_table_stats ack_variable sql_delimit"},
+        "msdb schema_name microsoftversion domain.domains syscat.dbauth innodb_table_stats ack_variable sql_delimit "
+        "msysaccessobjects msysaccessstorage msysaccessxml msysaces msysmodules msysmodules2 msysqueries msysrelationships tempdb "
+        "pg_toast sqlite_temp_master sysservers"},
     {K_CONST, "null true false"},
     {K_CMP, "like rlike regexp in between is sounds glob similar ilike not match"},
     {K_CLAUSE, "where having order group limit from into when then else case procedure offset by set end "
@@ -159,6 +174,39 @@ static const ph_group ph_roles[] = {
         "stripcslashes stripslashes stristr strpbrk strrchr strrev strtr symlink syslog  tempnam tmpfile "
         "touch ucfirst ucwords urldecode usleep virtual vfprintf vprintf vsprintf wordwrap file exec eval "
         "popen"},
+    {R_CALLED, "abs acos adddate addtime any_value asciistr asin atan atan2 avg bin bin_to_uuid bit_and bit_count bit_length "
+        "bit_or bit_xor bitand ceil ceiling character_length charset charindex choose coercibility collation compose connection_id "
+        "contains convert_tz corr cos crc32 cume_dist curdate curtime current_date current_time current_timestamp current_setting "
+        "current_database current_schema current_schemas current_role date date_add date_format date_part date_sub date_trunc "
+        "dateadd datediff datename datepart datalength day dayname dayofmonth dayofweek dayofyear db_id db_name decompose degrees "
+        "dense_rank des_decrypt des_encrypt difference distance div encrypt equals exists extract first_value format "
+        "format_bytes found_rows from_days from_unixtime generate_subscripts geomfromtext geometryn geometrytype get_byte "
+        "getdate getutcdate greatest group_id grouping has_table_privilege has_schema_privilege host_name hour ident_current "
+        "inet6_aton inet6_ntoa inet_aton inet_ntoa initcap insert inet_server_addr is_free_lock is_ipv4 is_ipv6 is_member "
+        "is_srvrolemember is_used_lock is_uuid isclosed isdate isempty isnumeric issimple json json_array json_array_append "
+        "json_array_insert json_contains json_contains_path json_each json_group_array json_group_object json_insert json_length "
+        "json_merge json_merge_patch json_merge_preserve json_object json_objectagg json_overlaps json_patch json_pretty json_query "
+        "json_quote json_remove json_replace json_schema_valid json_search json_set json_table json_tree json_type json_unquote "
+        "json_valid json_value jsonb_agg jsonb_path_query julianday lag last_day last_value lcase lead least likelihood likely "
+        "linefromtext listagg ln localtime localtimestamp log log10 log2 lower_inf makedate maketime max mbrcontains mbrwithin "
+        "microsecond min minute mod month monthname msg multilinefromtext multipointfromtext nchr ntile now nth_value numinteriorrings "
+        "numgeometries object_id object_name object_definition oct octet_length old_password openquery openxml original_login "
+        "parsename password patindex percent_rank period_add period_diff pg_backend_pid pg_client_encoding pg_current_logfile pi "
+        "point polyfromtext pointfromtext pow printf quarter quotename quote_literal quote_ident radians random random_bytes rank "
+        "rawtohex rawtonhex regexp_count regexp_instr regexp_like regexp_matches regexp_replace regexp_split_to_table regexp_substr "
+        "release_lock release_all_locks repeat replace replicate right round rowcount rtrim row_count scope_identity sec_to_time "
+        "second set_config setseed sha sha2 sha224 sha256 sha384 sha512 sign sin soundex space split_part sqlite_compileoption_get "
+        "sqlite_compileoption_used sqlite_source_id sqrt st_area st_asbinary st_astext st_buffer st_distance st_geomfromtext "
+        "st_intersects st_isvalid st_x st_y statement_digest std stddev stddev_pop stddev_samp str str_to_date strftime string_to_array "
+        "strpos stuff subdate substring_index substrb subtime sum suser_id suser_name suser_sname sys_guid sysdate sysdatetime "
+        "systimestamp tan time time_format time_to_sec timediff timestamp timestampadd timestampdiff to_clob to_date to_days to_hex "
+        "to_json to_nchar to_number to_seconds to_timestamp total total_changes translate trim trunc truncate try_cast try_convert "
+        "typeof ucase uncompressed_length unicode unistr unix_timestamp unlikely updatexml user_id user_name utc_date utc_time "
+        "utc_timestamp uuid uuid_short uuid_to_bin validate_password_strength var_pop var_samp variance vsize week weekday "
+        "weekofyear weight_string width_bucket xmlagg xmlelement xmlforest xmlparse xpath xpath_exists year yearweek zeroblob"},
+    {R_BARE, "current_date current_time current_timestamp localtime localtimestamp current_catalog current_role current_schema "
+        "current_database sysdate systimestamp utc_date utc_time utc_timestamp rownum sessiontimezone dbtimezone"},
+    {R_OPERATOR, "div mod xor eqv imp collate"},
 };
 
 #define PH_WORD_SLOTS 8192
