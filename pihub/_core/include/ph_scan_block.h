@@ -17,6 +17,7 @@ PH_FLAT ph_cell ph_cell_load(const uint8_t *p) { return _mm_loadu_si128((const _
 PH_FLAT ph_cell ph_cell_is(ph_cell v, uint8_t c) { return _mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)); }
 PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) { return ph_within(v, (char)low, (char)span); }
 PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return _mm_or_si128(a, b); }
+PH_FLAT ph_cell ph_cell_and(ph_cell a, ph_cell b) { return _mm_and_si128(a, b); }
 PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     return (uint64_t)((uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16)
         | (uint64_t)((uint32_t)_mm_movemask_epi8(c) | (uint32_t)_mm_movemask_epi8(d) << 16) << 32;
@@ -30,6 +31,7 @@ PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) {
     return vcleq_u8(vsubq_u8(v, vdupq_n_u8(low)), vdupq_n_u8(span));
 }
 PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return vorrq_u8(a, b); }
+PH_FLAT ph_cell ph_cell_and(ph_cell a, ph_cell b) { return vandq_u8(a, b); }
 PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     const ph_cell each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
     ph_cell low = vpaddq_u8(vandq_u8(a, each), vandq_u8(b, each)), high = vpaddq_u8(vandq_u8(c, each), vandq_u8(d, each));

@@ -226,7 +226,10 @@ PH_FLAT int ph_lex_marks(ph_lexer *x, ph_tok *t, int have, int most, size_t base
         len = (unsigned)__builtin_ctzll(~(span >> at));
         len += !len;
         unsigned name = letter >> at & TK_WORD, other = name | (digit >> at << 1 & TK_NUM);
-        t[have] = (ph_tok){(uint32_t)(base + at), len, 0, (uint8_t)(other | (p[at] & ((other == 0) * 0xFFu))), (uint8_t)(spaced >> at & F_SPACE), 0};
+        uint64_t type = other | (p[at] & ((other == 0) * 0xFFu)), where = (uint32_t)(base + at) | (uint64_t)len << 32;
+        type = (type | (spaced >> at & F_SPACE) << 8) << 32;         /* the token as it lies in memory, in two stores */
+        memcpy((uint8_t *)(t + have), &where, 8);
+        memcpy((uint8_t *)(t + have) + 8, &type, 8);
         names[named] = (uint16_t)have;
         named += (int)name;
     }

@@ -7,18 +7,23 @@ static inline int ph_is(const ph_lexer *x, const ph_tok *t, const char *word) {
     return t->type == TK_WORD && t->len == k && memcmp(x->p + t->at, word, k) == 0;
 }
 
-/* One of 64 keys, by a word's first and last letters and its length. */
-static inline uint64_t ph_list_key(const uint8_t *word, size_t len) {
-    return (uint64_t)1 << ((word[0] * 5u + word[len - 1] * 11u + (unsigned)len * 23u) & 63);
+/* Numbers of 64 keys each for a literal: some eight keys a word. */
+#define PH_LIST_KEYS(words) (sizeof(words) / 64 + 1)
+
+/* One of so many keys, by a word's length and three of its letters. */
+static inline uint32_t ph_list_key(const uint8_t *word, size_t len, size_t keys) {
+    uint32_t hash = (word[0] * 0x1003Fu + word[len / 2] * 0x3F1u + word[len - 1] * 0x49u + (uint32_t)len * 0x2A7u) * 0x9E3779B1u;
+    return (uint32_t)((uint64_t)hash * (keys * 64) >> 32);
 }
 
-static __attribute__((noinline, cold)) uint64_t ph_list_keys(const char *words) {
-    uint64_t keys = 0;
+/* The keys of all its words, and behind them that they are known. */
+static __attribute__((noinline, cold)) void ph_list_learn(const char *words, uint64_t *known, size_t keys) {
     for (size_t len; *words; words += len + (words[len] == ' ')) {
         len = strcspn(words, " ");
-        keys |= len ? ph_list_key((const uint8_t *)words, len) : 0;
+        uint32_t key = len ? ph_list_key((const uint8_t *)words, len, keys) : 0;
+        known[key / 64] |= (uint64_t)(len > 0) << key % 64;
     }
-    return keys;
+    __atomic_store_n(&known[keys], 1, __ATOMIC_RELEASE);
 }
 
 /* Whether a word is one of the space-separated `words`. */
@@ -46,19 +51,19 @@ static inline int ph_is_listed(const ph_lexer *x, const ph_tok *t, const char *w
     return t->type == TK_WORD && ph_list_walk(x->p + t->at, t->len, words);
 }
 
-PH_FLAT int ph_list_has(const ph_lexer *x, const ph_tok *t, const char *words, uint64_t *keys) {
+PH_FLAT int ph_list_has(const ph_lexer *x, const ph_tok *t, const char *words, uint64_t *known, size_t keys) {
     if (t->type != TK_WORD) {
         return 0;
     }
-    uint64_t known = __atomic_load_n(keys, __ATOMIC_RELAXED);
-    if (__builtin_expect(!known, 0)) {
-        known = ph_list_keys(words);
-        __atomic_store_n(keys, known, __ATOMIC_RELAXED);
+    if (__builtin_expect(!__atomic_load_n(&known[keys], __ATOMIC_ACQUIRE), 0)) {
+        ph_list_learn(words, known, keys);
     }
     const uint8_t *word = x->p + t->at;
-    return known & ph_list_key(word, t->len) && ph_list_walk(word, t->len, words);
+    uint32_t key = ph_list_key(word, t->len, keys);
+    return known[key / 64] >> key % 64 & 1 && ph_list_walk(word, t->len, words);
 }
 
 /* The same of a literal. Its keys, made at the first question, tell most words from all of a list. */
-#define ph_is_any(x, t, words) __extension__({ static uint64_t ph_keys; ph_list_has(x, t, "" words, &ph_keys); })
+#define ph_is_any(x, t, words) __extension__({ \
+    static uint64_t ph_known[PH_LIST_KEYS(words) + 1]; ph_list_has(x, t, "" words, ph_known, PH_LIST_KEYS(words)); })
 #endif

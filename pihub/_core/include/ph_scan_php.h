@@ -223,7 +223,7 @@ static int ph_upload_name(const uint8_t *p, size_t n) {
     k -= k == 4 && memcmp(last, "php", 3) == 0 && ph_digit((uint8_t)last[3]);    /* php3 to php8 */
     last[k] = 0;
     for (const char *const *e = ends; *e; e++) {
-        if (strcmp(*e, last) == 0) {
+        if ((*e)[0] == last[0] && strcmp(*e, last) == 0) {
             return 1;
         }
     }

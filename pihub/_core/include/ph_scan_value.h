@@ -120,12 +120,12 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int ticks, ph_v
         int first = have;
         have = ph_lex(&x, t, have, PH_TOKENS);
         int end = have < PH_TOKENS;
-        v->prose = ph_is_prose(&x, t, first, have, ticks, s->quoted);
         for (int k = 0; k <= PH_AHEAD && end; k++) {
             t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0, 0};
         }
         int to = end ? have : have - PH_AHEAD;
         ph_asks(a, &x, t, first, have, end);
+        v->prose = ph_is_prose(&x, t, first, have, ticks, s->quoted);
         for (int group = from; group < to; group += 16) {
             unsigned mute = v->prose || group == 0 || a->quotes[group - 1] <= 2 ? 0 : A_QUOTE;
             for (unsigned some = ph_asked_some(a, group, to, mute); some; some &= some - 1) {
@@ -198,7 +198,7 @@ static inline int ph_usual(const ph_scanner *s, const uint8_t *p, size_t n, uint
 
 /* Judge one value. `encoded`: as it stood in a URL or form. 0: no memory. */
 static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint32_t classes, ph_verdict *v) {
-    if (!ph_reserve(&s->scratch, &s->room, 2 * n + 64)) {
+    if (!ph_reserve(&s->scratch, &s->room, 2 * n + 96)) {
         return 0;
     }
     unsigned flags = 0;

@@ -7,7 +7,7 @@
 #ifndef PH_SCAN_VIEW_H
 #define PH_SCAN_VIEW_H
 
-#include "ph_scan.h"
+#include "ph_scan_block.h"
 
 #define PH_TAG_MOST 8           /* bytes of a tag that hides in a word */
 
@@ -63,15 +63,41 @@ static inline size_t ph_uncut(const ph_cuts *cuts, size_t at) {
     return at + more;
 }
 
+/* Where there may be something to leave out for the first time: # -- / * and a < between a letter and a name. n: nowhere.
+ * 80 bytes more than the text may be read. */
+static size_t ph_strips(const uint8_t *p, size_t n) {
+#ifdef PH_CELL
+    for (size_t i = 0; i < n; i += 64) {
+        ph_cell v[4];
+        for (unsigned k = 0; k < 4; k++) {
+            ph_cell c = ph_cell_load(p + i + 16 * k), next = ph_cell_load(p + i + 16 * k + 1);
+            v[k] = ph_cell_or(ph_cell_or(ph_cell_is(c, '#'), ph_cell_is(c, '<')),
+                ph_cell_or(ph_cell_and(ph_cell_is(c, '-'), ph_cell_is(next, '-')), ph_cell_and(ph_cell_is(c, '/'), ph_cell_is(next, '*'))));
+        }
+        for (uint64_t found = ph_cell_bits(v[0], v[1], v[2], v[3]); found; found &= found - 1) {
+            size_t at = i + (size_t)__builtin_ctzll(found);
+            if (at >= n) {
+                break;
+            }
+            if (p[at] != '<' || (at && ph_lower(p[at - 1]) && (ph_alnum(p[at + 1]) || p[at + 1] == '/'))) {
+                return at;
+            }
+        }
+    }
+    return n;
+#else
+    return 0;
+#endif
+}
+
 static size_t ph_stripped(const uint8_t *p, size_t n, uint8_t *out) {
-    size_t m = 0;
+    size_t m = ph_strips(p, n);
     int no_close = 0;
-    uint32_t classes = ph_class_scan(p, n);
-    if (!(classes & PH_C_ANGLE || (classes & PH_C_MARK && (memchr(p, '#', n) || ph_two(p, n, '/', '*')))
-          || (classes & PH_C_SLASH && ph_two(p, n, '-', '-')))) {
+    if (m == n) {
         return n;
     }
-    for (size_t i = 0; i < n;) {
+    memcpy(out, p, m);
+    for (size_t i = m; i < n;) {
         uint8_t c = p[i];
         if (c == '/' && !no_close && i + 3 < n && p[i + 1] == '*' && p[i + 2] != '!') {
             size_t k = i + 2;
