@@ -452,6 +452,20 @@ def test_hedges_are_a_share_of_the_calls(hedged: Make) -> None:
     assert bench.event(Event.HEDGE_DENIED) == 18
 
 
+def test_what_was_not_sent_is_not_taken_off_the_share(hedged: Make) -> None:
+    """Nobody else could be asked, twelve times; then somebody can, and there is a share left."""
+    bench = hedged(share=0.01, rules={"chat": Rules(hedge_ms=1, deadline_ms=5000)})
+    bench.knows("an", DECODE=5.0, OUTPUT=500.0, PREFILL=0.0, FIRST=1.0)  # 101 s
+    for number in range(12):
+        refused = number + 1
+        bench.says("oa", whole(
+            lambda refused=refused: until(lambda: bench.event(Event.HEDGE_REFUSED) >= refused),
+            openai_whole,
+        ))  # fmt: skip
+        bench.whole(text=f"question {number}")
+    assert (bench.event(Event.HEDGE_REFUSED), bench.event(Event.HEDGE_DENIED)) == (12, 0)
+
+
 def test_no_share_no_hedge(hedged: Make) -> None:
     bench = hedged(share=0.0)
     slow_first(bench)
@@ -547,8 +561,9 @@ def test_what_waited_is_on_the_record(hedged: Make) -> None:
     assert record.queued and record.dialed
 
 
-def test_out_of_descriptors_nothing_is_left_open(
-    hedged: Make, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lacking", ["pipe2", "eventfd"])
+def test_out_of_descriptors_the_first_is_asked_alone_and_nothing_is_left_open(
+    hedged: Make, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
     bench = hedged()
     bench.says("oa", lambda: openai_whole("first"))
@@ -556,12 +571,14 @@ def test_out_of_descriptors_nothing_is_left_open(
     gc.collect()
     before = descriptors()
 
-    def none(flags: int) -> tuple[int, int]:
+    def none(*_: int) -> tuple[int, int]:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(os, "pipe2", none)
+    monkeypatch.setattr(os, lacking, none)
     for number in range(3):
-        assert bench.whole(text=f"question {number}")[0].status == 200
+        reply, body = bench.whole(text=f"question {number}")
+        assert reply.status == 200 and b"first" in body
+    assert bench.connector.hosts == ["oa"] * 4
     assert descriptors() == before
 
 
@@ -574,7 +591,8 @@ def test_no_thread_is_left_for_a_race(hedged: Make, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(bench.call._hedge._waiter, "spawn", none)  # type: ignore[union-attr]
     before = descriptors()
-    assert bench.whole()[0].status == 200
+    reply, body = bench.whole()
+    assert reply.status == 200 and b"first" in body
     assert descriptors() == before
 
 

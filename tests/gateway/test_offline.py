@@ -199,6 +199,13 @@ def test_queued_by_the_model_unless_the_request_refuses(house: Make) -> None:
     assert bench.pipeline.handle(request).status == 400
 
 
+def test_a_model_without_rules_of_its_own_queues_nothing(house: Make) -> None:
+    bench = house(queue=True, far=("an",))
+    bench.cut()
+    assert bench.whole(model="far")[0].status == 503
+    assert bench.taken == [] and bench.events() == {"offline_refused": 1}
+
+
 def test_asking_again_within_one_outage_is_one_job(house: Make) -> None:
     """Clients that know no x-should-retry repeat a 503: what they ask is not paid for twice."""
     bench = house(queue=True)
