@@ -59,8 +59,8 @@ int main(int argc, char **argv) {
         int fine = !(classes & (PH_C_UNUSUAL | PH_C_HIGH)) && hit.index == UINT32_MAX;
         int plain = n <= PH_PLAIN_MOST && ph_plain(&scanner.keys, p, n);
         int lanes = plain;
-#ifdef PH_LANE
-        lanes = n <= PH_PLAIN_MOST && ph_plain_lanes(&scanner.keys, p, n);
+#ifdef ph_plain_narrow
+        lanes = n <= PH_PLAIN_MOST && ph_plain_narrow(&scanner.keys, p, n);
 #endif
         if ((plain || lanes) && !fine) {
             printf("value %u of %zu bytes: plain %d %d\n", k, n, plain, lanes);
