@@ -112,6 +112,8 @@ TRIGGERS = [
     "java", ":", "@", "@@", "#", "order by 1,", "cat ", "a.", "a(", "if(", "sleep(",
     "<a b=", "etc/",
     '<a b="<', '<a style="{', '<a src="//', "<a src=http://1", "<f o r m", "<a:", "<a x-",
+    "a(1);", "';a(1);", "');a(", "{a:", "]{a:url(", "-->", '"-->', "((", "&{", "document.a(",
+    "&lt", "&#0", "a=b onload=",
 ]  # fmt: skip
 
 
@@ -162,6 +164,15 @@ def test_any_word_makes_it_prose(scanner: Scanner, word: str) -> None:
         assert found is not None and found[0] == 20, prose
     found = scanner.value(b"1 * 1 --", "query")
     assert found is not None and found[0] == 60
+
+
+@pytest.mark.parametrize("tag", ["<body>", "</html>", "<html lang=en>"])
+def test_a_page_is_no_query(scanner: Scanner, tag: str) -> None:
+    """In a form or a JSON text it is somebody's letter."""
+    assert points(scanner, "query", quote(tag)) >= BLOCK["query"]
+    for place in ("form", "json"):
+        assert points(scanner, place, tag) < BLOCK[place] * 0.75
+    assert points(scanner, "query", quote(f"the {tag} of a page is where the text begins")) < 60
 
 
 def test_what_lies_far_behind_is_seen(scanner: Scanner) -> None:

@@ -25,7 +25,8 @@ static const ph_question ph_questions[] = {
     {',', A_SHELL, "w"}, {'{', A_SHELL, "w,"}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
     {'\\', A_SHELL, "w"}, {';', A_SHELL, NULL}, {'&', A_SHELL, NULL}, {'|', A_SHELL, NULL},
     {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
-    {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"},
+    {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"}, {'/', A_SCRIPT, "/"}, {')', A_SCRIPT, ";'\"`"},
+    {'&', A_SCRIPT, "{"}, {'(', A_SCRIPT, "("}, {'{', A_SCRIPT, "w"},
     {'{', A_TEMPLATE, "w1{%$"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
     {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "["},
     {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{w"},
@@ -59,6 +60,10 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
         a->who['"'][next] |= A_QUOTE;
         a->who['`'][next] |= A_QUOTE;
     }
+    a->who['\''][TK_END] |= A_SCRIPT;
+    a->who['"'][TK_END] |= A_SCRIPT;
+    a->who['`'][TK_END] |= A_SCRIPT;
+    a->who[TK_CMT]['>'] |= A_SCRIPT;
     a->who['#'][TK_END] |= A_SQL;
     a->who[TK_CMT][TK_END] |= A_SQL;
     a->who[TK_WORD]['('] |= A_CODE;

@@ -10,6 +10,7 @@
 #include "ph_scan.h"
 
 #define PH_ROUNDS 5
+#define PH_ZEROS 64             /* in front of a number, at most */
 
 enum {
     PH_D_CHANGED = 1, PH_D_NUL = 2, PH_D_OVERLONG = 4, PH_D_BROKEN = 8, PH_D_CTRL = 16, PH_D_ENTITY = 32,
@@ -27,6 +28,23 @@ static const struct { char name[9]; uint8_t c; } ph_entities[] = {
     {"quest", '?'}, {"hat", '^'}, {"acute", '\''}, {"zwnj", 0}, {"shy", 0},
 };
 
+/* One of those that need no semicolon (HTML standard, 13.5), as &ltimg: where a tag could begin or end. */
+static inline size_t ph_bare_entity(const uint8_t *p, size_t n, size_t i, uint32_t *c) {
+    static const struct { char name[5]; uint8_t c; } bare[] = {{"lt", '<'}, {"gt", '>'}, {"quot", '"'}};
+    for (size_t e = 0; e < sizeof bare / sizeof *bare; e++) {
+        size_t m = strlen(bare[e].name), k = 0;
+        while (k < m && i + 1 + k < n && (p[i + 1 + k] | 32) == (uint8_t)bare[e].name[k]) {
+            k++;
+        }
+        uint8_t behind = i + 1 + m < n ? p[i + 1 + m] : 0;
+        if (k == m && (e == 0 ? ph_lower(behind | 32) || behind == '/' || behind == '!' : behind != '=' && !ph_lower(behind | 32))) {
+            *c = bare[e].c;
+            return m + 1;
+        }
+    }
+    return 0;
+}
+
 /* An entity at p[i] == '&'. Returns its length, 0 if it is none; *c the code point. */
 static inline size_t ph_entity(const uint8_t *p, size_t n, size_t i, uint32_t *c) {
     size_t k = i + 1;
@@ -34,7 +52,10 @@ static inline size_t ph_entity(const uint8_t *p, size_t n, size_t i, uint32_t *c
         int hex = k + 1 < n && (p[k + 1] | 32) == 'x';
         uint32_t v = 0;
         size_t start = k += hex ? 2 : 1;
-        for (int d; k < n && k - start < 12 && (d = ph_hexval(p[k])) >= 0 && d < (hex ? 16 : 10); k++) {
+        while (k + 1 < n && k - start < PH_ZEROS && p[k] == '0' && ph_hexval(p[k + 1]) >= 0) {
+            k++;
+        }
+        for (int d; k < n && k - start < PH_ZEROS + 12 && (d = ph_hexval(p[k])) >= 0 && d < (hex ? 16 : 10); k++) {
             v = v * (hex ? 16 : 10) + (uint32_t)d;
             if (v > 0x10FFFF) {
                 v = 0x110000;
@@ -52,7 +73,10 @@ static inline size_t ph_entity(const uint8_t *p, size_t n, size_t i, uint32_t *c
         name[m++] = (char)(p[k++] | 32);
     }
     name[m] = 0;
-    if (m < 2 || k >= n || p[k] != ';') {
+    if (m > 1 && (k >= n || p[k] != ';')) {
+        return ph_bare_entity(p, n, i, c);
+    }
+    if (m < 2) {
         return 0;
     }
     for (size_t e = 0; e < sizeof ph_entities / sizeof *ph_entities; e++) {
@@ -172,7 +196,11 @@ static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, u
             }
         } else if (c == '\\' && i + 3 < n && in[i + 1] == 'u' && in[i + 2] == '{') {
             size_t k = i + 3;
-            while (k < n && k < i + 9 && ph_hexval(in[k]) >= 0) {
+            while (k + 1 < n && k < i + PH_ZEROS && in[k] == '0' && in[k + 1] != '}') {
+                k++;
+            }
+            size_t digits = k;
+            while (k < n && k < digits + 6 && ph_hexval(in[k]) >= 0) {
                 u = u << 4 | (uint32_t)ph_hexval(in[k++]);
             }
             if (k < n && in[k] == '}' && u && u <= 0xFFFF) {

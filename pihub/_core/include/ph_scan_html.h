@@ -48,6 +48,13 @@ static int ph_prefixed_tag(const uint8_t *p, size_t n, size_t i) {
         || ph_at(p, n, i, "applet") || ph_at(p, n, i, "svg") || ph_at(p, n, i, "foreignobject") || ph_at(p, n, i, "frameset");
 }
 
+/* A document's head behind other markup: one document inside of another. */
+static void ph_prolog(ph_verdict *v, uint64_t *seen, size_t at) {
+    if (!v->prose && *seen & (1ull << X_PLAIN | 1ull << X_WEAK | 1ull << X_CLOSE | 1ull << X_DOC)) {
+        ph_once(v, PH_S_XSS, seen, X_DECL, 40, "inner-document", at);
+    }
+}
+
 /* All markup of a value. */
 static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdict *v) {
     uint64_t seen = 0;
@@ -78,6 +85,9 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
                     k++;
                 }
                 ph_add(v, PH_S_XXE, k < end && p[k] != '>' ? 70 : 20, "doctype", at);
+                ph_prolog(v, &seen, at);
+            } else if (ph_at(p, n, i, "?xml ")) {
+                ph_prolog(v, &seen, at);
             }
             continue;
         }
@@ -125,8 +135,9 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         } else if (bound && !close && ((ph_at(p, n, name, "html") && ph_at(p, n, i + 1, "xmlns:")) || (ph_at(p, n, name, "template")
                    && ph_at(p, n, i + 1, "match=")))) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
-        } else if (bound && !close && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html"))) {
-            ph_once(v, PH_S_XSS, &seen, p[name] == 'h' ? X_DOC : X_PLAIN, 30, "document", at);
+        } else if (bound && i - name == 4 && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html"))) {
+            unsigned whole = v->where == PH_W_QUERY && !v->prose ? 60 : close ? 20 : 30;     /* nobody sends a page as a query */
+            ph_once(v, PH_S_XSS, &seen, p[name] == 'h' ? X_DOC : X_PLAIN, whole, "document", at);
         } else if (bound && kinds & K_MARKUP) {
             ph_once(v, PH_S_XSS, &seen, X_PLAIN, close ? 20 : 30, "markup", at);
         } else if (!close && bound) {

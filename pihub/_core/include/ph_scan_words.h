@@ -14,8 +14,9 @@ enum {
 
 /* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
  * has by a name that no text holds before a bracket and a quote. R_CALLED: functions of databases that the kinds leave out,
- * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values. */
-enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16 };
+ * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values, R_EVENT: handlers of
+ * events. */
+enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_EVENT = 1 << 15 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -67,10 +68,11 @@ static const ph_group ph_groups[] = {
         "as on join all distinct top using escape asc desc returning fetch"},
     {K_TABLE, "extension sequence table database view index function procedure trigger schema login role column user tables"},
     {K_SINK, "import alert prompt confirm eval settimeout setinterval setimmediate execscript importscripts atob "
-        "fetch createcontextualfragment showmodaldialog msgbox write writeln expression print"},
+        "fetch createcontextualfragment showmodaldialog msgbox write writeln expression print getscript globaleval createobjecturl"},
     {K_OBJ, "document window self top parent frames globalthis this location localstorage sessionstorage "
         "navigation xmlhttprequest string reflect array object function constructor javascript vbscript "
-        "livescript navigator history opener content innerhtml outerhtml insertadjacenthtml call apply binding"},
+        "livescript navigator history opener content innerhtml outerhtml insertadjacenthtml call apply binding "
+        "websocket eventsource sharedworker serviceworker domparser"},
     {K_TOOL, "iex iwr whoami ifconfig netstat uname passwd wget curl nslookup traceroute ipconfig tasklist systeminfo "
         "lwp-download getent ncat socat telnet netsh regedit chmod chown mkfifo busybox tftp xterm nohup "
         "cpulimit getenforce lsb_release lsmod dmesg lscpu powershell pwsh cscript wscript certutil bitsadmin "
@@ -207,10 +209,28 @@ static const ph_group ph_roles[] = {
     {R_BARE, "current_date current_time current_timestamp localtime localtimestamp current_catalog current_role current_schema "
         "current_database sysdate systimestamp utc_date utc_time utc_timestamp rownum sessiontimezone dbtimezone"},
     {R_OPERATOR, "div mod xor eqv imp collate"},
+    {R_EVENT, "onabort onactivate onafterprint onafterscriptexecute onafterupdate onanimationcancel onanimationend "
+        "onanimationiteration onanimationstart onauxclick onbeforeactivate onbeforecopy onbeforecut onbeforeinput onbeforematch "
+        "onbeforepaste onbeforeprint onbeforescriptexecute onbeforetoggle onbeforeunload onbegin onblur onbounce oncancel oncanplay "
+        "oncanplaythrough onchange onclick onclose oncommand oncontextlost oncontextmenu "
+        "oncontextrestored oncopy oncuechange oncut ondblclick ondevicemotion ondeviceorientation ondrag ondragend ondragenter "
+        "ondragexit ondragleave ondragover ondragstart ondrop ondurationchange onemptied onend onended onerror onfilterchange "
+        "onfinish onfocus onfocusin onfocusout onformdata onfullscreenchange ongesturechange ongestureend ongesturestart "
+        "ongotpointercapture onhashchange onhelp oninput oninvalid onkeydown onkeypress onkeyup onlanguagechange onlayoutcomplete "
+        "onload onloadeddata onloadedmetadata onloadend onloadstart onlosecapture onlostpointercapture onmessage onmessageerror "
+        "onmousedown onmouseenter onmouseleave onmousemove onmouseout onmouseover onmouseup onmousewheel onoffline ononline "
+        "onorientationchange onpagehide onpagereveal onpageshow onpageswap onpaste onpause onplay onplaying onpointercancel "
+        "onpointerdown onpointerenter onpointerleave onpointermove onpointerout onpointerover onpointerrawupdate onpointerup "
+        "onpopstate onprogress onpropertychange onratechange onreadystatechange onrejectionhandled onrepeat onreset onresize "
+        "onscroll onscrollend onscrollsnapchange onscrollsnapchanging onsearch onsecuritypolicyviolation onseeked onseeking onselect "
+        "onselectionchange onselectstart onshow onslotchange onstalled onstart onstorage onsubmit onsuspend ontimeupdate ontoggle "
+        "ontouchcancel ontouchend ontouchmove ontouchstart ontransitioncancel ontransitionend ontransitionrun ontransitionstart "
+        "onunhandledrejection onunload onvolumechange onwaiting onwebkitanimationend onwebkitmouseforceup onwebkittransitionend "
+        "onwheel onzoom"},
 };
 
 #define PH_WORD_SLOTS 8192
-#define PH_WORD_MOST 2048
+#define PH_WORD_MOST 2560
 
 /* Its first sixteen bytes in two numbers, zeros behind its end. */
 typedef struct ph_word {
