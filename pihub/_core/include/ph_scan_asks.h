@@ -20,7 +20,7 @@ typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_qu
 /* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all. Numbers and comments
  * themselves are asked about in ph_asks. */
 static const ph_question ph_questions[] = {
-    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@"},
+    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~"},
     {'\'', A_SHELL, "w"}, {'"', A_SHELL, "w"}, {'`', A_SHELL, "w/"}, {')', A_SHELL, "w"}, {'=', A_SHELL, "w"},
     {',', A_SHELL, "w"}, {'{', A_SHELL, "w,"}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
     {'\\', A_SHELL, "w"}, {';', A_SHELL, NULL}, {'&', A_SHELL, NULL}, {'|', A_SHELL, NULL},
