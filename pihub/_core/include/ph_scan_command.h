@@ -6,6 +6,21 @@
 
 #include "ph_scan_lex.h"
 
+/* What a whole name means; an interpreter's or a compiler's with its version behind it too: python3, gcc12. */
+static uint32_t ph_name_kinds(const ph_words *w, const char *name, size_t m) {
+    for (size_t k = m; k; k--) {
+        uint32_t slot;
+        const ph_word *found = &w->all[ph_word_find(w, (const uint8_t *)name, k, &slot)];
+        if (found->kinds & (K_CMD | K_TOOL)) {
+            return k == m || found->roles & R_VERSIONED ? found->kinds : 0;
+        }
+        if (!ph_digit((uint8_t)name[k - 1]) || k + 3 <= m) {
+            break;
+        }
+    }
+    return 0;
+}
+
 /* The command that begins at token i, across quotes and backslashes. *next: after it. */
 static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next, int *hidden) {
     char name[32] = {0};
@@ -56,7 +71,31 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
         return 0;
     }
     *hidden &= words > 1;
-    return ph_word_kinds(x->words, (const uint8_t *)name, m) & (K_CMD | K_TOOL | K_SPOKEN);
+    uint32_t kinds = ph_name_kinds(x->words, name, m);
+    for (int parts = 0; parts < 3 && !*hidden && (t[j].type == '-' || t[j].type == '.') && !((t[j].flags | t[j + 1].flags) & F_SPACE)
+         && (t[j + 1].type == TK_WORD || t[j + 1].type == TK_NUM); parts++) {
+        if (kinds && t[j].type == '.' && t[j + 1].type == TK_NUM) {
+            j += 2;                                       /* python3.11 */
+            *next = j;
+            break;
+        }
+        int file = t[j].type == '.' && t[j + 1].type == TK_WORD && (kinds || parts);
+        if (m + 1 + t[j + 1].len >= sizeof name) {
+            break;
+        }
+        name[m++] = (char)t[j].type;                      /* ssh-keygen, run-parts, mkfs.ext4 */
+        memcpy(name + m, x->p + t[j + 1].at, t[j + 1].len);
+        m += t[j + 1].len;
+        j += 2;
+        uint32_t longer = ph_name_kinds(x->words, name, m) & (K_CMD | K_TOOL);
+        if (longer) {
+            *next = j;
+            kinds = longer;
+        } else if (file) {
+            return 0;                                     /* init.d, cat.txt */
+        }
+    }
+    return kinds & (K_CMD | K_TOOL | K_SPOKEN);
 }
 
 /* What stands after a command: 3 only a command line has it, 2 likely, 1 nothing, 0 prose. */
@@ -113,6 +152,29 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
         return 3;                                         /* iex (iwr */
     }
     return a->type == '(' ? 0 : a->flags & F_LINE ? 1 : 0;
+}
+
+/* A command whose name people say as well: cut & paste, date|time, yes|no. */
+static int ph_everyday(const ph_lexer *x, const ph_tok *t, uint32_t kinds) {
+    return (kinds & K_SPOKEN && !(kinds & K_TOOL)) || ph_is_any(x, t, "cat find time view date type file cut paste sort less more head tail kill sleep "
+        "echo read set start move copy mail mount host who at last kill test env true false import export command read "
+        "php python ruby perl node lua java make git docker npm pip go zip tar ping run watch nice eval source service expand");
+}
+
+/* One of a list, or a pair: what stands on both sides of a mark are plain words. */
+static int ph_listed(const ph_lexer *x, const ph_tok *t, int i, int next, int sep, uint32_t kinds) {
+    uint8_t mark = sep == '&' ? '&' : '|', end = t[next].type;
+    if (sep == 0) {                                       /* yes|no: what a pipe leads to is no command */
+        const ph_tok *b = &t[next + 1];
+        return end == '|' && !((t[next].flags | b->flags) & F_SPACE) && b->type == TK_WORD && (ph_everyday(x, &t[i], kinds)
+            || ph_is(x, &t[i], "id")) && (!(b->kinds & (K_CMD | K_TOOL)) || ph_everyday(x, b, b->kinds))
+            && (t[next + 2].type == TK_END || t[next + 2].type == '|');
+    }
+    if ((sep != '&' && sep != '|') || i < 2 || next != i + 1 || t[i - 1].type != mark || t[i - 2].type != TK_WORD
+        || (t[i].flags ^ t[i - 1].flags) & F_SPACE || (sep == '&' && !(t[i].flags & F_SPACE)) || (i > 2 && t[i - 3].type == '.')) {
+        return 0;
+    }
+    return (end == TK_END || end == mark || end == TK_WORD || end == ',') && ph_everyday(x, &t[i], kinds);
 }
 
 /* The quote at i is closed again. */
@@ -191,10 +253,52 @@ static unsigned ph_unknown_command(const ph_lexer *x, const ph_tok *t, int i, in
         return 60;                                        /* X=$'...' */
     }
     int shape = ph_argument(x, t, next);
+    if (sep == '|' && a == '|' && !edge && !((t[i].flags | t[next].flags) & F_SPACE)) {
+        return 0;                                         /* id|name|type */
+    }
     if (shape == 3 && (a == TK_CMT || a == '-' || a == '/' || a == '<' || a == '>' || a == '|') && sep != '\n') {
         return edge || (sep == ';' && i < 4) ? 60 : 30;
     }
     return edge && shape == 3 && sep != '\n' && sep != '&' ? 60 : 0;
+}
+
+/* net user, netsh firewall, systemctl stop, docker run: what a program with words of its own is told to do. `sudo id`,
+ * `nohup id`: what runs another program. */
+static int ph_subcommand(const ph_lexer *x, const ph_tok *t, int i, int next) {
+    static const char *const words[][2] = {
+        {"net", "user localgroup group view share start stop use config accounts session time computer"},
+        {"reg", "query add save delete export import load copy restore"},
+        {"netsh", "firewall advfirewall wlan interface int winsock trace http lan add show set dump winhttp"},
+        {"sc", "query queryex create config start stop delete qc sdset sdshow failure"},
+        {"vssadmin wbadmin", "create delete list resize start get"},
+        {"wevtutil", "cl qe el gl clear sl"},
+        {"systemctl service rc-service loginctl timedatectl hostnamectl launchctl", "start stop restart reload status enable disable mask daemon list show poweroff reboot"},
+        {"docker podman crictl ctr kubectl oc lxc virsh helm", "run exec ps images pull push rm rmi inspect cp get delete apply logs describe create edit start stop list info install"},
+        {"apt apt-get apt-cache yum dnf apk zypper brew pip npm yarn pnpm gem cpan snap flatpak composer opkg aptitude pacman winget choco conda",
+            "install remove update upgrade add search list exec run uninstall download show purge reinstall dist"},
+        {"git", "clone init log push pull fetch config checkout reset status diff show apply remote grep"},
+        {"go cargo make mvn gradle npx", "run build install test get all clean"},
+        {"aws gcloud az doctl", "s3 ec2 iam sts lambda auth login logout compute storage account vm configure secretsmanager ssm"},
+        {"redis", "config keys get set flushall flushdb info eval save shutdown slaveof module"},
+        {"ip", "a addr address link route r neigh n netns rule"},
+        {"cscli", "alerts decisions bouncers machines hub metrics collections"},
+        {"ufw", "enable disable status allow deny reset delete"},
+        {"route", "print add delete"},
+        {"wmic", "process os useraccount computersystem service product qfe logicaldisk nic startup group cpu bios shadowcopy alias"},
+    };
+    if (t[next].type != TK_WORD || !(t[next].flags & F_SPACE)) {
+        return 0;
+    }
+    if (ph_is_any(x, &t[i], "sudo doas nohup setsid command builtin exec eval xargs strace ltrace unshare chroot stdbuf ionice "
+            "busybox timeout env runuser gosu")) {
+        return (t[next].kinds & (K_CMD | K_TOOL)) != 0;
+    }
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+        if (ph_is_listed(x, &t[i], words[k][0])) {
+            return ph_is_listed(x, &t[next], words[k][1]);
+        }
+    }
+    return 0;
 }
 
 /* What a cmdlet at a value's own beginning must be about. */

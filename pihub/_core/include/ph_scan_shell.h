@@ -94,16 +94,12 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             points = 30;
         }
     }
-    if (points < 60 && sep && sep != '\n' && !v->prose && ph_is(x, &t[i], "reg") && ph_is_any(x, &t[i + 1], "query add save delete export import")) {
+    if (points < 60 && sep && sep != '\n' && (tool || !v->prose || ph_is_any(x, &t[i], "net sc reg")) && ph_subcommand(x, t, i, next)) {
         points = 60;
     }
     if (points < 60 && sep == ';' && t[next].type == TK_END && from > 2 && v->where != PH_W_HEADER && ph_is_any(x, &t[i], "id whoami ls pwd ps env uname dir")
         && (t[from - 2].type == TK_NUM || t[from - 3].type == '.')) {
         points = 60;                                      /* a.jpg;id */
-    }
-    if (points < 60 && sep && sep != '\n' && ph_is(x, &t[i], "net") && ph_is_any(x, &t[i + 1], "user localgroup group view share "
-            "start stop use config accounts session")) {
-        points = 60;
     }
     if (sep == '`' && v->where == PH_W_JSON && points > 30) {
         points = 30;                                      /* code in a text that is set as code */
@@ -122,6 +118,9 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     }
     if (sep == '`' && from > 1 && t[from - 2].type == '`' && t[from - 2].at + 1 == t[from - 1].at && points > 30) {
         points = 30;                                      /* ``code``, ```code```: of a markup language */
+    }
+    if (points > 30 && ph_listed(x, t, i, next, sep, k)) {
+        points = 20;                                      /* grab & go, date|time */
     }
     if (points) {
         ph_once(v, PH_S_SHELL, seen, sep == 0 ? C_WORD : C_RUN, points, "command", t[i].at);
@@ -151,7 +150,7 @@ static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_ver
         if (t[j].len == 3 && ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
             return 1;
         }
-        marks |= t[j].type == '[' || t[j].type == '(' || t[j].type == '%' || ph_quote(t[j].type);
+        marks |= t[j].type == '[' || t[j].type == ')' || t[j].type == '%' || ph_quote(t[j].type);
         if (t[j].type == '=' && t[j + 1].type == '=' && marks && ((i == 0 && !v->prose) || ph_both_sides(t, j))) {
             return 1;
         }
@@ -242,7 +241,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             if (v->prose && (c == ',' || ph_closed(t, i))) {
                 break;                                    /* "mv -f" rather than "mv" */
             }
-            if (ph_argument(x, t, next) == 3 || (c == '{' && t[next].type == ',')) {
+            if ((ph_argument(x, t, next) == 3 && !(v->prose && t[next].type == '`')) || (c == '{' && t[next].type == ',')) {
                 ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);
             } else if (c == '\'' && t[i + 1].kinds & K_TOOL && ph_quote(t[next].type)) {
                 ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);
@@ -312,7 +311,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && !(v->prose && i && ph_quote(t[i - 1].type)) && ph_is_any(x, &t[i + 2], "c i")) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "shell", t[i].at);
-            } else if (i && (t[i - 1].type == '=' || (i > 1 && t[i - 1].type == ':' && t[i - 2].type == TK_WORD))) {
+            } else if (i && ((t[i - 1].type == '=' && !(i > 2 && (t[i - 3].type == '-' || t[i - 3].type == TK_CMT))) || (i > 1 && t[i - 1].type == ':' && t[i - 2].type == TK_WORD))) {
                 int next, hidden;
                 ph_command(x, t, i, &next, &hidden);
                 if (ph_argument(x, t, next) == 3 && t[next].flags & F_SPACE && t[next].type != '<' && t[next].type != '>'

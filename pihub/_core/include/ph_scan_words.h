@@ -3,6 +3,7 @@
 #define PH_SCAN_WORDS_H
 
 #include "ph_scan.h"
+#include "ph_scan_names.h"
 
 enum {
     K_LOGIC = 1 << 0, K_UNION = 1 << 1, K_SELECT = 1 << 2, K_STMT = 1 << 3, K_SIDE = 1 << 4,
@@ -15,8 +16,8 @@ enum {
 /* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
  * has by a name that no text holds before a bracket and a quote. R_CALLED: functions of databases that the kinds leave out,
  * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values, R_EVENT: handlers of
- * events. */
-enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_EVENT = 1 << 15 };
+ * events, R_VERSIONED: programs whose version may stand behind their name. */
+enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_VERSIONED = 32, R_EVENT = 1 << 15 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -116,6 +117,9 @@ static const ph_group ph_groups[] = {
         "wish write yes typeset exit disown choice cipher compact control convert erase explorer format "
         "label logoff mode notepad openfiles path pause print prompt query recover replace sfc subst title "
         "verify waitfor where color"},
+    {K_TOOL, PH_MORE_TOOLS},
+    {K_CMD, PH_MORE_COMMANDS},
+    {K_CMD | K_SPOKEN, PH_MORE_SPOKEN},
     {K_PHP, "phpinfo system passthru shell_exec proc_open popen pcntl_exec base64_decode file_get_contents "
         "file_put_contents fopen readfile include include_once require require_once assert create_function "
         "preg_replace call_user_func call_user_func_array array_map array_diff array_filter var_dump "
@@ -208,6 +212,7 @@ static const ph_group ph_roles[] = {
         "weekofyear weight_string width_bucket xmlagg xmlelement xmlforest xmlparse xpath xpath_exists year yearweek zeroblob"},
     {R_BARE, "current_date current_time current_timestamp localtime localtimestamp current_catalog current_role current_schema "
         "current_database sysdate systimestamp utc_date utc_time utc_timestamp rownum sessiontimezone dbtimezone"},
+    {R_VERSIONED, "python perl php ruby lua node gcc clang java pip tclsh wish go gem irb pypy lua5 ksh julia vim postgres nc"},
     {R_OPERATOR, "div mod xor eqv imp collate"},
     {R_EVENT, "onabort onactivate onafterprint onafterscriptexecute onafterupdate onanimationcancel onanimationend "
         "onanimationiteration onanimationstart onauxclick onbeforeactivate onbeforecopy onbeforecut onbeforeinput onbeforematch "
