@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_sites(control: Control, ann: Br
     assert session.startswith("__Host-pihub_session=")
     for word in ("HttpOnly", "SameSite=Strict", "Path=/", "Secure", "Max-Age=43200"):
         assert word in session
-    assert "SameSite=Strict" in csrf and "HttpOnly" not in csrf
+    assert "SameSite=Strict" in csrf and "Secure" in csrf and "HttpOnly" not in csrf
     plain = cookies(Login("c", "t", 1), secure=False, length=60)
     assert plain == [
         "pihub_session=c; HttpOnly; Path=/; SameSite=Strict; Max-Age=60",
@@ -243,6 +244,8 @@ def test_one_s_own_password_and_second_factor(
     files.accounts.forget_totp(1)
     change = {"do": "password", "old": PASSWORD, "csrf": ann.jar["pihub_csrf"]}
     assert ann.form(page, **change, password="short")[0] == 400
+    stolen = {**change, "old": "a guess at it"}
+    assert ann.form(page, **stolen, password="another long sentence")[0] == 401
     assert ann.form(page, **change, password="another long sentence")[0] == 303
     assert ann.call("GET", f"{API}/me")[0] == 200
     assert other.call("GET", f"{API}/me")[0] == 401
@@ -257,6 +260,7 @@ def test_one_s_own_password_and_second_factor(
 def test_every_change_stands_in_the_audit_log(
     control: Control, ann: Browser, files: Services
 ) -> None:
+    began = time.time()
     made = ann.write("POST", f"{API}/keys", {"name": "x"})[2]
     ann.write("PUT", f"{API}/keys/{made['id']}", {"name": "y", "scope": {}})
     ann.write("DELETE", f"{API}/keys/999")
@@ -267,6 +271,7 @@ def test_every_change_stands_in_the_audit_log(
         ("session:ann", "put_keys_number", "200", AWAY),
         ("session:ann", "post_keys", "201", AWAY),
     ]
+    assert all(began <= row["at"] <= time.time() for row in rows[:3])
     assert (rows[1]["before"]["name"], rows[1]["after"]["name"]) == ("x", "y")
     assert made["token"] not in str(rows)
     assert ann.call("GET", f"{API}/audit/verify")[2]["broken"] is None

@@ -38,6 +38,14 @@ def test_what_it_reads_refuses_unknown_fields(one: Operation) -> None:
                 msgspec.convert({"surely_unknown": 1}, form)
 
 
+@EACH
+def test_what_it_reads_refuses_values_of_another_kind(one: Operation) -> None:
+    for form in (one.query, one.body):
+        for field in () if form is None else msgspec.structs.fields(form):
+            with pytest.raises(msgspec.ValidationError, match=field.encode_name):
+                msgspec.convert({field.encode_name: [[{"made": "up"}]]}, form, strict=False)
+
+
 def test_no_two_are_the_same() -> None:
     assert len({one.id for one in OPERATIONS}) == len(OPERATIONS)
     assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)

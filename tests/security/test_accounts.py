@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import random
+import string
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from pihub.security import totp
 from pihub.security.accounts import Accounts
 from pihub.security.actor import LOCAL
 from pihub.security.audit import AuditLog, hidden
+from pihub.security.guessable import guessable
 from pihub.security.lockout import MOST, Lockout, network
 from pihub.security.passwords import Passwords, require_strong
 from pihub.security.seal import opened, sealed
@@ -28,6 +31,7 @@ from pihub.store.people import People
 from pihub.store.sqlite import StoreFault
 
 PASSWORD = "a long sentence of words"
+DRAWN = string.ascii_letters + string.digits + string.punctuation
 KEY = b"k" * 32
 
 
@@ -113,11 +117,26 @@ def test_a_hash_s_memory_is_given_back_whichever_thread_made_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "weak", ["short", "aaaaaaaaaaaa", "password1234", "ann-of-the-hub", "raspberrypi1", "x" * 257]
-)
+    "weak",
+    [
+        "short", "elevenChars", "x" * 257, "aaaaaaaaaaaa", "password1234", "Passw0rd-1234",
+        "P@$$w0rd2026", "helloadmin99", "ann-of-the-hub", "annofthehub2026", "raspberrypi1",
+        "international", "123456789012", "abcdefghijklm", "qwertyuiop123", "1q2w3e4r5t6y",
+        "1qaz2wsx3edc", "zaq1xsw2cde3", "abc123abc123", "!!!!!!!!!!!!?",
+    ],
+)  # fmt: skip
 def test_weak_passwords_are_refused(weak: str) -> None:
     with pytest.raises(BadRequest):
         require_strong(weak, ("ann of the hub",))
+
+
+def test_sentences_and_what_dice_made_are_strong() -> None:
+    """Twelve characters are enough; few of what is drawn at random is refused for its looks."""
+    dice = random.Random(5)
+    made = ["".join(dice.choices(DRAWN, k=12)) for _ in range(5_000)]
+    assert sum(guessable(one) != "" for one in made) < 50
+    for one in ("twelve chars", PASSWORD, "four words of mine", "zug&Fahrrad+7", "Ölberg im März"):
+        require_strong(one, ("ann of the hub",))
 
 
 def told(uri: str) -> bytes:
@@ -175,6 +194,20 @@ def test_the_second_factor_is_asked_and_good_once(accounts: Accounts, clock: Clo
     with pytest.raises(LoginRequired):
         accounts.login("ann", PASSWORD, spare, "10.0.0.1")
     assert accounts.get(user.id).codes_left == totp.CODES - 1
+
+
+def test_a_set_up_link_is_random_and_good_for_a_day(accounts: Accounts, clock: Clock) -> None:
+    links = [accounts.new_link() for _ in range(8)]
+    raw = [base64.urlsafe_b64decode(link + "=" * (-len(link) % 4)) for link in links]
+    assert {len(one) for one in raw} == {32} and len(set(raw)) == 8
+    assert [accounts.link_is_good(link) for link in links] == [False] * 7 + [True]
+    clock.now += 86_399
+    assert accounts.link_is_good(links[-1])
+    clock.now += 1
+    assert not accounts.link_is_good(links[-1])
+    with pytest.raises(LoginRequired):
+        accounts.setup(links[-1], "ann", PASSWORD)
+    assert accounts.people.users() == []
 
 
 def test_unknown_and_wrong_take_the_same_work(
