@@ -68,6 +68,8 @@ class JobStore:
     def __init__(self, path: Path) -> None:
         self.database = Database(path, "FULL")
         migrate(self.database, migrations("jobs"))
+        with self.database.write() as connection:
+            connection.pragma("secure_delete", "ON")
 
     def add(self, job: Job, body: bytes) -> bool:
         """False if there is one with this id."""
@@ -184,13 +186,17 @@ class JobStore:
         return dict(self.database.read("SELECT state, count(*) FROM jobs GROUP BY state"))
 
     def prune(self, before: float, limit: int = 500) -> int:
+        """Of those that ended before then; prompts and answers are overwritten, in the WAL too."""
         with self.database.write() as connection:
             connection.execute(
                 "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ended > 0 AND ended < ?"
                 " AND (input_tokens = 0 OR billed = 1) LIMIT ?)",
                 (before, limit),
             )
-            return connection.changes()
+            gone = connection.changes()
+        if gone:
+            self.database.checkpoint()
+        return gone
 
     def close(self) -> None:
         self.database.close()

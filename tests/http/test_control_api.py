@@ -285,6 +285,11 @@ def test_a_post_sent_again_makes_nothing_twice(control: Control) -> None:
     assert len(control.call("GET", f"{API}/keys")[2]["items"]) == 2
 
 
+@pytest.mark.parametrize(("name", "status"), [("k" * 128, 201), ("k" * 129, 400), ("a\tb", 400)])
+def test_the_name_of_a_post_has_a_limit(control: Control, name: str, status: int) -> None:
+    assert control.call("POST", f"{API}/keys", {"name": "a"}, idempotency_key=name)[0] == status
+
+
 def test_a_write_holds_to_the_version_that_was_read(control: Control) -> None:
     made = control.call("POST", f"{API}/keys", {"name": "a"})[2]
     at = f"{API}/keys/{made['id']}"

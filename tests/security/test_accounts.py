@@ -122,7 +122,8 @@ def test_a_hash_s_memory_is_given_back_whichever_thread_made_it() -> None:
         "short", "elevenChars", "x" * 257, "aaaaaaaaaaaa", "password1234", "Passw0rd-1234",
         "P@$$w0rd2026", "helloadmin99", "ann-of-the-hub", "annofthehub2026", "raspberrypi1",
         "international", "123456789012", "abcdefghijklm", "qwertyuiop123", "1q2w3e4r5t6y",
-        "1qaz2wsx3edc", "zaq1xsw2cde3", "abc123abc123", "!!!!!!!!!!!!?",
+        "1qaz2wsx3edc", "zaq1xsw2cde3", "abc123abc123", "hgt4x9hgt4x9", "!!!!!!!!!!!!?",
+        "kpkpzkzpkzpk",
     ],
 )  # fmt: skip
 def test_weak_passwords_are_refused(weak: str) -> None:

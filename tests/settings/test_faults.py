@@ -32,6 +32,14 @@ def faults(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            '[server]\ncors_origins = ["*"]\ncors_credentials = true\n',
+            ':5: server.cors_origins: "*" cannot go with cors_credentials',
+        ),
+        (
+            '[server]\ncors_production = ["*"]\n',
+            ':5: server.cors_production: name the origins: "*" is not for production',
+        ),
         ('[server]\nlisen = "x"\n', ':5: server.lisen: unknown key (did you mean "listen"?)'),
         ("[sever]\nlisten = 1\n", ':4: sever: unknown section (did you mean "server"?)'),
         ('listen = "127.0.0.1:1"\n', ":1: listen: unknown key (it belongs into [server])"),

@@ -71,6 +71,12 @@ def test_all_fields_together_have_a_limit(small: HubProcess) -> None:
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
+def test_the_name_of_a_chat_has_a_limit(small: HubProcess) -> None:
+    for name, status in (("n" * 255, 200), ("n" * 256, 400)):
+        answer = small.post("/v1/chat/completions", chat(), idempotency_key=name)
+        assert answer.status == status, answer.text
+
+
 def test_a_body_has_a_limit_with_and_without_a_length(small: HubProcess) -> None:
     fits = chat("a" * 60_000)
     assert small.post(CHAT, fits).status == 200
