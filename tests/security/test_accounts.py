@@ -378,6 +378,24 @@ def test_whoever_changes_the_file_is_found_out(
     assert log.verify().broken == broken
 
 
+def test_a_row_of_another_past_does_not_fit(
+    log: AuditLog, database: KeyDatabase, tmp_path: Path
+) -> None:
+    """Rows that the hub wrote itself, with its key, after an older copy was put back."""
+    with database.database.write() as connection:
+        connection.execute("DROP TRIGGER audit_kept; DROP TRIGGER audit_fixed")
+    row = database.database.read("SELECT * FROM audit WHERE seq = 4")[0]
+    with database.database.write() as connection:
+        connection.execute("DELETE FROM audit WHERE seq > 3")
+    for n in (7, 8):
+        log.write(LOCAL, "test", f"/other/{n}", "200", None, None)
+    assert (log.verify().rows, log.verify().broken) == (5, 0)
+    with database.database.write() as connection:
+        connection.execute("DELETE FROM audit WHERE seq = 4")
+        connection.execute(f"INSERT INTO audit VALUES ({', '.join('?' * len(row))})", row)
+    assert log.verify().broken == 5
+
+
 def test_an_end_that_was_cut_off_is_found_by_an_earlier_head(
     log: AuditLog, database: KeyDatabase
 ) -> None:

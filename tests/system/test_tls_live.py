@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pihub.server.application import modern
 from tests.system.hub import HubProcess, Upstreams, free_port
 
 
@@ -59,6 +60,14 @@ def test_the_server_speaks_tls_itself(
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises(OSError):
             urllib.request.urlopen(url, timeout=20, context=old)
+
+
+def test_no_version_before_1_2_is_spoken() -> None:
+    """Whatever OpenSSL's own settings on this machine forbid."""
+    lax = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    lax.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context = modern(None, lambda: lax)
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_meinheld_says_what_to_use(

@@ -55,12 +55,14 @@ def source(hub: HubProcess, peer: str, *lines: str) -> str:
     [
         (),
         ("X-Forwarded-For: 127.0.0.1",),
+        ("X-Forwarded-For: 198.51.100.66",),
+        ("X-Forwarded-For: made up, 127.0.0.1, 198.51.100.66",),
         ("X_Forwarded_For: 127.0.0.1",),
         ("X-Pihub-Told-For: 127.0.0.1", "X-Pihub-Forwarded: 127.0.0.1"),
         ("X_Pihub_Told_For: 127.0.0.1",),
         ("Forwarded: for=127.0.0.1", "X-Real-IP: 127.0.0.1", "True-Client-IP: 127.0.0.1"),
     ],
-    ids=lambda lines: lines[0].partition(":")[0] if lines else "nothing",
+    ids=lambda lines: lines[0] if lines else "nothing",
 )
 def test_what_a_client_wrote_before_is_not_believed(
     behind: HubProcess, before: tuple[str, ...]

@@ -15,6 +15,7 @@ import pytest
 from pihub.errors import UpstreamIncomplete, UpstreamTimeout, UpstreamUnreachable
 from pihub.settings.schema import Timers
 from pihub.upstream.connector import Connector, Origin
+from pihub.upstream.connector.tls import client_context
 from tests.upstream.authority import Authority
 from tests.upstream.raw_server import Peer, RawServer, echoing, serving
 from tests.upstream.waiter import PollWaiter, TableResolver
@@ -101,6 +102,13 @@ def test_an_unknown_authority_is_refused(authority: Authority, tmp_path: Path) -
         refused(server, origin(server, authority))
         # The system's authorities do not know it either.
         refused(server, Origin("https", "localhost", server.port))
+
+
+def test_no_version_before_1_2_is_offered() -> None:
+    """Whatever OpenSSL's own settings on this machine forbid."""
+    context = client_context("")
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.check_hostname and context.verify_mode is ssl.CERT_REQUIRED
 
 
 def test_old_tls_is_refused(authority: Authority) -> None:
