@@ -474,6 +474,50 @@ def test_no_share_no_hedge(hedged: Make) -> None:
     assert bench.event(Event.HEDGE_DENIED) == 0
 
 
+def test_never_where_the_model_does_not_wish_it(hedged: Make) -> None:
+    """However well the hub knows how long its first target takes."""
+    bench = hedged(rules={"chat": Rules(deadline_ms=5000)})
+    bench.speeds.put(bench.target("oa"), Cell.WHOLE_P95, 0.001, ENOUGH)
+    slow_first(bench)
+    bench.says("an", lambda: anthropic_whole("second"))
+    bench.whole()
+    assert bench.connector.hosts == ["oa"]
+
+
+def test_once_a_request(hedged: Make) -> None:
+    """Both have failed, and the chain goes on: whoever comes next is waited for."""
+    bench = hedged(chat=("oa", "an", "oa/b", "an/b"), rules={"chat": Rules(hedge_ms=1)})
+
+    def away() -> FakeResponse:
+        decided(bench)()
+        raise UpstreamUnreachable("away")
+
+    answers = iter([away, whole(0.2, lambda: openai_whole("third"))])
+    bench.says("oa", lambda: next(answers)())
+    bench.says("an", UpstreamUnreachable("away"))
+    _, body = bench.whole()
+    assert b"third" in body
+    assert bench.connector.hosts == ["oa", "an", "oa"]
+    assert bench.event(Event.HEDGED) == 1
+
+
+def test_never_for_an_answer_that_nobody_waits_for(hedged: Make) -> None:
+    bench = hedged(rules={"chat": Rules(hedge_ms=1)}, ttl=0.05, meanwhile=100.0)
+    bench.says("oa", lambda: openai_whole("first"))
+    bench.whole(temperature=0)
+    slow_first(bench)
+    bench.says("an", lambda: anthropic_whole("second"))
+    until(lambda: bench.whole(temperature=0, wish="only")[0].status != 200)
+    before = bench.event(Event.HEDGED)
+    assert header(bench.whole(temperature=0)[0], "x-pihub-cache").startswith("STALE; stale-while")
+    spawned, bench.waiter.spawned = bench.waiter.spawned, []
+    assert spawned
+    for fetch in spawned:
+        fetch()
+    assert bench.event(Event.HEDGED) == before
+    assert bench.connector.hosts[-1] == "oa"
+
+
 def test_never_for_local_only(hedged: Make) -> None:
     bench = hedged(chat=("ol", "oa"), keys={3: "local-only"})
     slow_first(bench, "ol")
@@ -491,6 +535,7 @@ def test_never_two_into_one_local_upstream(hedged: Make) -> None:
     slow_first(bench, "ol")
     bench.whole()
     assert bench.connector.hosts == ["ol"]
+    assert bench.event(Event.HEDGE_REFUSED) == 0, "it is not watched at all"
     bench = hedged(chat=("ol", "ol/other", "oa"))
     slow_first(bench, "ol")
     bench.says("oa", lambda: openai_whole("third"))

@@ -171,6 +171,8 @@ def test_queued_by_header(house: Make, client: str) -> None:
     assert (reply.status, reply.body) == (202, JOB)
     assert header(reply, "location") == "/v1/jobs/job_1"
     assert header(reply, "x-pihub-reason") == "offline: queued"
+    assert header(reply, "content-type") == "application/json"
+    assert header(reply, "x-pihub-request-id") == request.rid_hex
     assert bench.taken[0].rid == request.rid and bench.taken[0].begun is None
     (record,) = bench.records()
     assert (record.status, Reason(record.reason)) == (202, Reason.QUEUED)

@@ -22,6 +22,7 @@ from pihub.shared.answers import group
 from pihub.shared.cachepages import CachePages
 from pihub.shared.meanings import Meanings, quantised
 from pihub.shared.routing import Event, LocalModel, now_ms
+from pihub.shared.semantic import SemanticBook
 from tests.gateway.parts import FakeResponse, asking, header, openai_stream, openai_whole, refusal
 from tests.gateway.routed import RoutedBench
 
@@ -78,6 +79,7 @@ def test_the_same_question_in_other_words(semantic: Make) -> None:
     assert asks(bench, ONE)[0] == "MISS; not-kept"
     said, body = asks(bench, SAME)
     assert said.startswith("HIT; semantic 0.")
+    assert float(said.rpartition(" ")[2]) >= 0.5, "how near it was"
     assert "Paris." in body
     assert bench.connector.hosts == ["oa"]
     assert bench.event(Event.SEMANTIC_HIT) == 1
@@ -101,6 +103,35 @@ def test_in_any_protocol_streamed_or_not(semantic: Make) -> None:
             said, body = asks(bench, SAME, client, stream=stream, **more)
             assert said.startswith("HIT; semantic"), client
             assert "hi" in body
+
+
+def test_a_model_that_does_not_wish_it_is_left_alone(semantic: Make) -> None:
+    bench = semantic(plain=("oa",))
+    assert asks(bench, ONE, model="plain")[0] == "MISS; not-kept"
+    assert asks(bench, SAME, model="plain")[0] == "MISS; not-kept"
+    assert bench.embedded == []  # type: ignore[attr-defined]
+
+
+def test_nothing_is_learnt_of_what_was_not_kept_or_not_embedded(
+    semantic: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = semantic()
+    learnt: list[Any] = []
+    monkeypatch.setattr(Meanings, "put", lambda self, *said: learnt.append(said))
+    monkeypatch.setattr(bench.answers, "put", lambda *said: 0)  # the cache has no room
+    asks(bench, ONE)
+    assert learnt == []
+    monkeypatch.undo()
+
+    def busy(*said: Any) -> bytes:
+        raise LocalBusy("its queue is full")
+
+    bench = semantic(embed=busy)
+    monkeypatch.setattr(Meanings, "put", lambda self, *said: learnt.append(said))
+    asks(bench, ONE)
+    assert learnt == []
+    seen = SemanticBook(bench.state).seen("chat")
+    assert (seen.looked, seen.late) == (1, 1.0), "it is said to be late"
 
 
 def test_a_hit_leaves_no_copy_of_itself(semantic: Make) -> None:

@@ -182,6 +182,26 @@ def test_every_protocol_both_ways(
     assert len(bench.connector.calls) == 3
 
 
+def test_all_else_of_the_body_goes_out_as_it_came(make: Callable[..., Bench]) -> None:
+    """What stands behind a value, and all members beside one whose name is one."""
+    bench = make(guard=Watch(), chat=("an",))
+    bench.says("an", anthropic_whole)
+    arguments = {"first": [1, None], MAIL: "about it", "to": f"{MAIL}, then {CARD} at last"}
+    said = [
+        {"role": "user", "content": f"Write to {MAIL} at once: «{TOKEN}», and {MAIL} again"},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "t1", "name": "f", "input": arguments}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "t1", "content": f"sent to {MAIL} today"}]},
+    ]  # fmt: skip
+    bench.whole("anthropic", body={"model": "chat", "max_tokens": 9, "messages": said})
+    sent = bench.connector.calls[-1][3].decode()
+    assert MAIL not in sent and CARD not in sent and TOKEN not in sent
+    for value in VALUES:
+        sent = sent.replace(stand_in(bench, value), value)
+    assert json.loads(sent)["messages"] == said
+
+
 def stand_in(bench: Bench, value: str) -> str:
     make = Placeholders(bench.state.arena.secret, 1)
     kinds = {MAIL: ("personal", "email"), CARD: ("personal", "card"), TOKEN: ("secret", "x")}
@@ -226,6 +246,7 @@ def test_local_only_keeps_what_is_found(make: Callable[..., Bench], client: str)
     assert header(reply, "x-pihub-prompt").endswith("; kept local")
     reply, body = bench.whole(client, body=saying(client) | {"model": "far"})
     assert (reply.status, bench.connector.hosts) == (403, ["ol"])
+    assert header(reply, "x-pihub-prompt").endswith("; refused")
     told = body.decode()
     assert "local-only" in told
     assert "no local target" in told
@@ -242,7 +263,8 @@ PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBO
 
 @pytest.mark.parametrize("mode", ["redact-then-cloud", "local-only"])
 def test_what_cannot_be_read_stays(make: Callable[..., Bench], mode: str) -> None:
-    bench = make(guard=Watch(mode), chat=("oa", "ol"), far=("oa",))
+    watch = Watch(mode)
+    bench = make(guard=watch, chat=("oa", "ol"), far=("oa",))
     bench.says("ol", ollama_stream)
     said = [{"role": "user", "content": [{"type": "text", "text": "what is this"}, PICTURE]}]
     assert bench.whole(body={"model": "chat", "messages": said})[0].status == 200
@@ -251,6 +273,11 @@ def test_what_cannot_be_read_stays(make: Callable[..., Bench], mode: str) -> Non
     assert reply.status == 403
     assert json.loads(body)["error"]["code"] == "prompt_withheld"
     assert "an image" in json.loads(body)["error"]["message"]
+    assert [(one.kind, one.rule) for one in watch.findings] == [("unread", "unread")]
+    # With values beside it, too, it went nowhere, so nothing was taken out of it.
+    said[0]["content"] = [{"type": "text", "text": f"what is this, {MAIL}"}, PICTURE]
+    reply, _ = bench.whole(body={"model": "chat", "messages": said})
+    assert header(reply, "x-pihub-prompt") == "email=1, unread; kept local"
 
 
 def test_cloud_ok_only_tells(make: Callable[..., Bench]) -> None:
