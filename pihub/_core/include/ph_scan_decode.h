@@ -273,8 +273,9 @@ static size_t ph_canonical(uint8_t *p, size_t n, unsigned *flags) {
                 i++;
             }
         } else {
-            *flags |= PH_D_BROKEN;
-            p[m++] = c;
+            int space = c == 0xA0 && (m == 0 || p[m - 1] < 0x80) && (i + 1 >= n || p[i + 1] < 0x80);     /* to MySQL in latin1 */
+            *flags |= PH_D_BROKEN | (space ? PH_D_CHANGED : 0);
+            p[m++] = space ? ' ' : c;
             i++;
         }
     }

@@ -47,9 +47,16 @@ static int ph_sql_value(const ph_lexer *x, const ph_tok *t, int i, int *next) {
     while (j < i + 14 && (ph_sql_open(t[j].type) || ph_is(x, &t[j], "not") || ph_is(x, &t[j], "binary"))) {
         j++;
     }
+    j += t[j].type == '.' && t[j + 1].type == TK_NUM;                   /* .5 */
+    j += t[j].type == TK_WORD && ph_quote(t[j + 1].type) && !(t[j + 1].flags & F_SPACE)     /* n'a', x'41', _utf8'a' */
+        && (ph_is_any(x, &t[j], "n x b e q u nq") || x->p[t[j].at] == '_');
     if (t[j].type == TK_NUM) {
         what = 1;
         j++;
+        j += t[j].type == '.' && !(t[j].flags & F_SPACE) && t[j + 1].type != TK_WORD && t[j + 1].type != TK_END;
+        for (int k = 0; k < 4 && j > i + 1 && t[i].type == '(' && t[j].type == ',' && t[j + 1].type == TK_NUM; k++) {
+            j += 2;                                       /* (1, 2) */
+        }
     } else if (ph_quote(t[j].type)) {
         uint8_t q = t[j].type;
         int k = j + 1;
@@ -107,6 +114,10 @@ static inline int ph_sql_compare(const ph_lexer *x, const ph_tok *t, int i, int 
         *next = j;
         return c != '!' || j > i + 1;
     }
+    if (t[i].type == TK_WORD && ph_is(x, &t[i], "member") && ph_is(x, &t[i + 1], "of") && t[i + 2].type == '(') {
+        *next = i + 2;
+        return 1;
+    }
     if (t[i].kinds & K_CMP) {
         while (j < i + 3 && t[j].kinds & K_CMP) {
             j++;
@@ -153,7 +164,8 @@ static inline int ph_sql_ends(const ph_tok *t) {
 /* The list of a select: 2 unmistakable, 1 perhaps, 0 prose. */
 static int ph_sql_list(const ph_lexer *x, const ph_tok *t, int i) {
     int j = i, next;
-    while (j < i + 4 && (ph_is_any(x, &t[j], "all distinct top distinctrow sql_no_cache") || t[j].type == '(')) {
+    while (j < i + 4 && (ph_is_any(x, &t[j], "all distinct top distinctrow unique high_priority straight_join sql_cache sql_no_cache "
+            "sql_calc_found_rows sql_small_result sql_big_result sql_buffer_result") || t[j].type == '(')) {
         j++;
     }
     if (j > i && t[j].type == TK_NUM && ph_is(x, &t[j - 1], "top")) {
@@ -185,7 +197,7 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
         int list = ph_sql_list(x, t, i + 1);
         return list == 2 ? 60 : list == 1 ? 40 : 0;
     }
-    if (ph_is(x, &t[i], "insert")) {
+    if (ph_is_any(x, &t[i], "insert replace")) {
         return ph_is(x, a, "into") && b->type == TK_WORD && (t[i + 3].type == '(' || t[i + 3].type == '.'
             || ph_is_any(x, &t[i + 3], "values select set")) ? 70 : 0;
     }
@@ -207,6 +219,9 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
         return a->kinds & K_TABLE && (b->type == TK_WORD || ph_quote(b->type) || b->type == '[') ? 60 : 0;
     }
     if (ph_is_any(x, &t[i], "exec execute")) {
+        if (ph_is(x, a, "immediate") && ph_quote(b->type)) {
+            return 60;
+        }
         int k = i + 1;
         while (k < i + 8 && (t[k].type == '.' || ph_is_any(x, &t[k], "master dbo sp_executesql immediate"))) {
             k++;
@@ -216,6 +231,12 @@ static unsigned ph_sql_statement(const ph_lexer *x, const ph_tok *t, int i) {
     }
     if (ph_is(x, &t[i], "declare")) {
         return a->type == '@' ? 70 : 0;
+    }
+    if (ph_is(x, &t[i], "begin") && a->type == TK_WORD && b->type == '.' && t[i + 3].type == TK_WORD && t[i + 4].type == '(') {
+        return 60;
+    }
+    if (ph_is(x, &t[i], "merge")) {
+        return ph_is(x, a, "into") && ph_is(x, &t[i + 3], "using") ? 60 : 0;
     }
     if (ph_is(x, &t[i], "waitfor")) {
         return ph_is_any(x, a, "delay time") ? 80 : 0;
@@ -272,6 +293,10 @@ static unsigned ph_sql_clause(const ph_lexer *x, const ph_tok *t, int j) {
     }
     if (ph_is(x, k, "limit")) {
         return t[j + 1].type == TK_NUM ? ph_is(x, &t[j + 2], "offset") || t[j + 2].type == ',' || t[j + 2].type == TK_CMT ? 60 : 50 : 0;
+    }
+    if (ph_is_any(x, k, "for lock returning")) {
+        return ph_is_any(x, &t[j + 1], "update share") ? 60 : ph_is(x, &t[j + 1], "in") && ph_is(x, &t[j + 2], "share") ? 60
+            : ph_is(x, k, "returning") && t[j + 1].type == TK_WORD && t[j + 2].type == TK_CMT ? 60 : 0;
     }
     if (ph_is_any(x, k, "procedure into")) {
         return ph_is_any(x, &t[j + 1], "analyse outfile dumpfile") ? 70 : 0;

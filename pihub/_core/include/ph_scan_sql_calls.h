@@ -35,6 +35,10 @@ static int ph_sql_condition(const ph_lexer *x, const ph_tok *t, int i) {
     if (t[i].type == TK_NUM && t[i + 1].type == '=' && t[i + 2].type == TK_END) {
         return 1;
     }
+    if ((ph_role(x, &t[i]) & R_BARE || (t[i].kinds & K_FUNC && ph_is_any(x, &t[i], "current_user session_user system_user")))
+            && ph_sql_compare(x, t, i + 1, &more)) {
+        return 1;
+    }
     int a = ph_sql_value(x, t, i, &next), op = a == 1 ? ph_sql_operator(x, t, next) : 0;
     return a == 1 && (t[next].type == ',' ? t[i].type == TK_WORD && ph_is(x, &t[i], "not") && t[i + 1].kinds & K_CONST
         : op > next && ph_sql_value(x, t, op, &more) == 1 && (t[more].type == ',' || (ph_sql_compare(x, t, more, &end) && t[end].type == TK_NUM)));
@@ -70,6 +74,21 @@ static void ph_sql_number(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, 
     } else if (what == 1 && named && first != '^' && !ph_is_any(x, &t[i + 1], "and or xor div mod") && ((t[op].kinds & K_CONST && ph_is(x, &t[op - 1], "not") && !ph_is(x, &t[i + 1], "is")) || (ph_sql_compare(x, t, next, &more)
                && ph_sql_value(x, t, more, &end) == 1))) {       /* 7 mod 5 = 2, 6^2 = 36 are sums */
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+    }
+}
+
+/* A filter takes a keyword out of a text once: seselectlect becomes select. */
+static void ph_sql_wrapped(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
+    const char *word = t[i].len == 12 ? "select" : "union";
+    size_t len = t[i].len / 2;
+    const uint8_t *p = x->p + t[i].at;
+    if (t[i].type != TK_WORD || t[i].word || len != strlen(word) || t[i].len & 1) {
+        return;
+    }
+    for (size_t k = 1; k < len; k++) {
+        if (memcmp(p, word, k) == 0 && memcmp(p + k, word, len) == 0 && memcmp(p + k + len, word + k, len - k) == 0) {
+            ph_add(v, PH_S_SQL, 60, "keyword-in-itself", t[i].at);
+        }
     }
 }
 #endif

@@ -133,6 +133,15 @@ static int ph_sql_cut(const ph_lexer *x, const ph_tok *t, int j) {
     return 0;
 }
 
+/* A list of values behind a quote, which a bracket and a comment end: x',1,null)-- */
+static int ph_sql_listed(const ph_lexer *x, const ph_tok *t, int j) {
+    int next = j, what = 1;
+    for (int n = 0; n < 6 && t[next].type == ',' && what; n++) {
+        what = ph_sql_value(x, t, next + 1, &next);
+    }
+    return what && next > j && t[next - 1].type == ')' && (t[next].type == TK_CMT || (t[next].type == '#' && t[next + 1].type == TK_END));
+}
+
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     int j = i + 1, next, closes = s->closes;
     while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
@@ -182,13 +191,22 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         int last = t[j + 1].type == TK_END || (t[j + 1].kinds & (K_STMT | K_SELECT) && !(t[j + 1].flags & F_SPACE));
         ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, last && (!i || t[i - 1].type <= TK_NUM) && v->where != PH_W_JSON ? 60 : 10, "quote-then-end", t[i].at);
     }
+    if (t[j].type == ',' && odd && !v->prose && (ph_sql_listed(x, t, j) || (s->quotes == 1 && j == i + 1 && t[j + 1].type == TK_WORD
+            && t[j + 2].type == '=' && t[j + 3].type == t[i].type && !(t[i].flags & F_SPACE)))) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "quote-then-list", t[i].at);
+    }
     if ((!v->prose || (i && (t[i - 1].type == '}' || t[i - 1].type == ']'))) && j == i + 1 && ph_sql_document(t, j)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "document-operator", t[i].at);
     }
     uint8_t op = t[j].type;
-    if (op == '|' && t[j + 1].type == '|') {
+    if (op == TK_WORD) {
+        int at = ph_sql_operator(x, t, j);
+        if (at > j && odd && !v->prose && ph_sql_bases(x, t, at)) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, 60, "concatenation", t[i].at);
+        }
+    } else if (op == '|' && t[j + 1].type == '|') {
         int what = ph_sql_value(x, t, j + 2, &next);
-        ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, what == 2 ? 60 : what == 1 ? 50 : 20, "concatenation", t[i].at);
+        ph_once(v, PH_S_SQL, &s->seen, Q_CONCAT, what == 2 || (what == 4 && t[j + 3].type == '@') ? 60 : what == 1 ? 50 : 20, "concatenation", t[i].at);
     } else if (op == '+' || op == '-' || op == '*' || op == '^' || op == '/' || op == '%' || op == '&' || op == ',') {
         int what = ph_sql_value(x, t, j + 1, &next);
         int at = ph_sql_operator(x, t, j);

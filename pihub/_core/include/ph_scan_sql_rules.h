@@ -9,6 +9,11 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         return;
     }
     int cmp = ph_sql_compare(x, t, next, &more);
+    if (i && (ph_quote(t[i - 1].type) ? !v->prose || s->inside[ph_sql_mark(t[i - 1].type)] : !v->prose && t[i - 1].type == TK_NUM)
+            && ph_is_any(x, &t[next], "isnull notnull")
+            && (ph_sql_ends(&t[next + 1]) || t[next + 1].kinds & K_LOGIC)) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, 60, "comparison-after-break", t[i].at);
+    }
     if (cmp && v->prose && t[next].kinds & K_CMP && ph_is_any(x, &t[next], "is in not match between") && t[more].type != TK_NUM
         && t[more].type != '(' && t[more].type != '\'' && !(ph_is(x, &t[more], "null") && i && t[i - 1].type > TK_WORD && !(t[i - 1].type == '`'))) {
         return;
@@ -27,7 +32,8 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
     } else if (cmp && b && first && (cmp == 1 || b == 1) && a != 1) {
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, cmp == 1 && ph_is_any(x, &t[next], "like in between not match") ? 40 : 60,
             "comparison-after-number", t[i].at);
-    } else if (a == 1 && first && ph_sql_ends(&t[next]) && (minus || t[after].kinds & K_CONST || ph_quote(t[after].type))) {
+    } else if (a == 1 && first && ph_sql_ends(&t[next]) && (minus || t[after].kinds & K_CONST || ph_quote(t[after].type)
+               || t[after].type == '~' || t[after].type == '!' || ph_is(x, &t[after], "not") || t[i].flags & F_COMMENT)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
     } else if (a == 1 && broken && t[next].kinds & K_CLAUSE && ph_is_any(x, &t[next], "group order limit having")) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
@@ -223,6 +229,14 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
     } else if (c == ')') {
         unsigned points = ph_sql_clause(x, t, i + 1);
         int more, end, what, op = ph_sql_operator(x, t, i + 1);
+        int open = i + 1;
+        while (open < i + 8 && t[open].type == ')') {
+            open++;
+        }
+        if (i == 1 && t[0].type == TK_NUM && t[open].kinds & K_LOGIC && t[open + 1].type == '(' && !v->prose
+                && ph_sql_value(x, t, open + 1, &more) == 1 && ph_sql_ends(&t[more])) {
+            ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
+        }
         if (i == 0 && op > 1 && t[1].type == TK_WORD && t[op].type == '(' && !v->prose) {
             points = 60;
             ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "bracket-then-clause", t[i].at);
@@ -251,7 +265,7 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 60, "type-cast", t[i].at);
     } else if (c == '@' && t[i + 1].type == '@' && t[i + 2].type == TK_WORD) {
         ph_once(v, PH_S_SQL, &s->seen, Q_AT, 40, "server-variable", t[i].at);
-    } else if (c == ';' && !(t[i + 1].kinds & K_SELECT) && ph_sql_stacked(x, t, i + 1, !i ? 0 : v->prose ? ph_quote(t[i - 1].type) && s->inside[ph_sql_mark(t[i - 1].type)]
+    } else if (c == ';' && !(t[i + 1].kinds & K_SELECT) && ph_sql_stacked(x, t, i + 1, !i ? 0 : v->prose ? ph_quote(t[i - 1].type) && s->inside[ph_sql_mark(t[i - 1].type)] ? 1 : -1
                : ph_quote(t[i - 1].type) || t[i - 1].type == ')' || t[i - 1].type == ']' ? 2 : t[i - 1].type == TK_NUM)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "stacked-statement", t[i].at);
     } else if (c == ';' && t[i + 1].kinds & (K_STMT | K_SELECT)) {
@@ -272,7 +286,7 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
             int whole = (t[0].type == '(' || t[0].type == TK_NUM) && t[0].at < 8 && !v->prose;
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? whole ? 60 : 40
-                : t[i - 1].type == TK_NUM && i == 1 ? 60 : 20, "trailing-comment", t[i].at);
+                : (t[i - 1].type == TK_NUM && i == 1) || (t[i - 1].type == ';' && i == 2 && t[0].type == TK_NUM) ? 60 : 20, "trailing-comment", t[i].at);
         } else if (c == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) && ph_sql_compare(x, t, i + 1, &more)
                    && ph_sql_value(x, t, more, &end) == 1 && t[more].type == TK_NUM) {
             int same = i == 0 && t[end].type == TK_END && t[i + 1].type != '!' && t[more].len == t[i].len

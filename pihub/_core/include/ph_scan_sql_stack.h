@@ -31,22 +31,25 @@ static const char *const ph_sql_pairs[][2] = {
 };
 
 /* After a semicolon: statements that are no words of prose together. `sure`: 2 behind a quote or bracket, 1
- * behind a number. */
+ * behind a number, -1 in a sentence. */
 static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i, int sure) {
     const ph_tok *b = &t[i + 1], *c = &t[i + 2];
     if (t[i].type != TK_WORD) {
         return 0;
     }
-    int call = b->type == '(' ? !(b->flags & F_SPACE) || sure : b->type == TK_WORD && (c->type == '(' || c->type == '.') && !(c->flags & F_SPACE);
+    int call = b->type == '(' ? !(b->flags & F_SPACE) || sure > 0 : b->type == TK_WORD && (c->type == '(' || c->type == '.') && !(c->flags & F_SPACE);
     switch (x->p[t[i].at]) {
     case 'b':
         if (ph_is(x, &t[i], "begin")) {                   /* a block: begin x.y, begin drop ... end */
-            return (b->kinds & (K_STMT | K_SELECT) && sure) || (call && b->type == TK_WORD) || (ph_is(x, b, "tran") && ph_sql_ends(c));
+            return (b->kinds & (K_STMT | K_SELECT) && sure > 0) || (call && b->type == TK_WORD) || (ph_is(x, b, "tran") && ph_sql_ends(c));
         }
         break;
     case 'd':
         if (ph_is(x, &t[i], "declare")) {
             return b->type == '@' || (b->type == TK_WORD && ph_is_any(x, c, "cursor int integer varchar varchar2 char nvarchar number numeric text record insensitive scroll no exception constant"));
+        }
+        if (ph_is(x, &t[i], "do") && ph_is(x, b, "language")) {
+            return c->type == TK_WORD;
         }
         if (ph_is(x, &t[i], "do") && b->type == '$') {
             return c->type == '$' || t[i + 3].type == '$';
@@ -54,7 +57,7 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i, int sure) {
         break;
     case 'e':
         if (ph_is_any(x, &t[i], "execute exec")) {        /* a prepared one */
-            return ph_is(x, b, "immediate") || (sure && b->type == TK_WORD && ph_sql_ends(c) && c->type != TK_END);
+            return ph_is(x, b, "immediate") || (sure > 0 && b->type == TK_WORD && ph_sql_ends(c) && c->type != TK_END);
         }
         break;
     case 'i': case 'w':
@@ -83,20 +86,20 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i, int sure) {
             continue;
         }
         switch (*second) {
-        case '!': return ph_sql_ends(b) && (sure || b->type != TK_END);
-        case '(': return call && (sure || !ph_is_any(x, &t[i], "do perform"));
+        case '!': return ph_sql_ends(b) && (sure > 0 || b->type != TK_END);
+        case '(': return call && (sure > 0 || !ph_is_any(x, &t[i], "do perform"));
         case '.':
             if (b->type != TK_WORD && !ph_quote(b->type)) {
                 return 0;
             }
             if (ph_is_any(x, &t[i], "dbcc handler prepare pragma")) {
                 return c->type == '=' || c->type == '(' || ph_is_any(x, c, "from as open read close")
-                    || (ph_sql_ends(c) && (sure || c->type != TK_END || ph_is(x, &t[i], "pragma"))) || ph_is(x, &t[i], "dbcc");
+                    || (ph_sql_ends(c) && (sure > 0 || c->type != TK_END || ph_is(x, &t[i], "pragma"))) || ph_is(x, &t[i], "dbcc");
             }
             if (ph_is(x, &t[i], "use") && ph_is_any(x, b, "mysql master msdb information_schema postgres")) {
                 return 1;
             }
-            return ph_sql_ends(c) && (c->type == TK_CMT || sure == 2 || (sure && c->type != TK_END));
+            return ph_sql_ends(c) && (sure == 2 || (sure >= 0 && c->type == TK_CMT) || (sure == 1 && c->type != TK_END));
         default: return ph_is_listed(x, b, second);
         }
     }

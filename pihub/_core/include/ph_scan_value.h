@@ -105,6 +105,7 @@ static inline void ph_token(const ph_lexer *x, const ph_tok *t, int i, unsigned 
     if (who & A_NAME) {
         ph_target(x, t, i, v);
         ph_scheme(x, t, i, v);
+        ph_sql_wrapped(x, t, i, v);
     }
 }
 

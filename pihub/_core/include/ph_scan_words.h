@@ -26,7 +26,7 @@ typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
  * K_SIDE: SQL functions with an effect or a delay; K_FUNC: that injections build values with. */
 static const ph_group ph_groups[] = {
     {K_LOGIC, "or and xor div eqv imp"},
-    {K_UNION, "union except intersect minus"},
+    {K_UNION, "union except intersect minus nunion"},
     {K_SELECT, "select"},
     {K_STMT, "insert update delete drop create alter truncate exec execute declare waitfor shutdown "
         "grant revoke merge replace call load copy rename handler begin backup restore reconfigure kill"},
