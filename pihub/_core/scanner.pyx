@@ -38,7 +38,7 @@ cdef extern from *:
     const uint8_t *PH_S_TEXT(object s)
     Py_ssize_t PyUnicode_GET_LENGTH(object s)
 
-cdef dict KINDS = {"json": 106, "form": 102, "text": 116, "multipart": 109}
+cdef dict KINDS = {"json": 106, "form": 102, "text": 116, "multipart": 109, "xml": 120}
 
 # Whose values are secrets, or are judged by others.
 cdef frozenset SKIPPED = frozenset((

@@ -25,8 +25,9 @@ typedef struct ph_worst {
     uint32_t field_len;
 } ph_worst;
 
-static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name,
-    size_t name_len, ph_worst *w) {
+/* `only`: the classes that count, a bit each. */
+static void ph_judge_only(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name,
+    size_t name_len, unsigned only, ph_worst *w) {
     w->values++;
     if (n < 2 && (n == 0 || ph_alnum(p[0] | 32))) {
         return;
@@ -40,6 +41,9 @@ static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int e
     memset(&v, 0, sizeof v);
     v.where = where;
     w->memory &= ph_value(s, p, n, encoded, classes, &v);
+    for (int c = 0; c < PH_S_CLASSES; c++) {
+        v.score[c] = only >> c & 1 ? v.score[c] : 0;
+    }
     unsigned total = ph_total(&v, &cls);
     if (where == PH_W_HEADER && encoded) {                  /* of a URL in a header: as strict as a query */
         total = total * 7 / 6 > 100 ? 100 : total * 7 / 6;
@@ -53,6 +57,11 @@ static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int e
         w->field_len = (uint32_t)(name_len < sizeof w->field ? name_len : sizeof w->field);
         memcpy(w->field, name, w->field_len);
     }
+}
+
+static void ph_judge(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name,
+    size_t name_len, ph_worst *w) {
+    ph_judge_only(s, p, n, where, encoded, name, name_len, UINT_MAX, w);
 }
 
 static void ph_pairs(ph_scanner *s, const uint8_t *p, size_t n, int where, int level, ph_worst *w);
@@ -299,16 +308,17 @@ static int ph_json(ph_scanner *s, const uint8_t *p, size_t n, int where, const u
 }
 
 #include "ph_scan_multipart.h"
+#include "ph_scan_xml.h"
 
-/* A body of a known kind: 'j' JSON, 'f' form, 'm' multipart, 't' any text. */
+/* A body of a known kind: 'j' JSON, 'f' form, 'm' multipart, 'x' XML, 't' any text. */
 static void ph_body(ph_scanner *s, const uint8_t *p, size_t n, int kind, int where, ph_worst *w) {
     if (kind == 'f') {
         ph_pairs(s, p, n, where, 0, w);
     } else if (kind == 'm') {
         ph_multipart(s, p, n, where, w);
-    } else if (kind == 't') {
+    } else if (kind == 't' || (kind == 'x' && !ph_xml(s, p, n, where, w))) {
         ph_part(s, p, n, where, 0, (const uint8_t *)"", 0, 0, w);
-    } else if (kind != 'j' || !ph_json(s, p, n, where, (const uint8_t *)"", 0, 0, w)) {
+    } else if (kind == 'j' && !ph_json(s, p, n, where, (const uint8_t *)"", 0, 0, w)) {
         ph_judge(s, p, n, where, 0, (const uint8_t *)"", 0, w);
     }
 }

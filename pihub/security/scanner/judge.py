@@ -24,6 +24,8 @@ NOBODY = Principal()
 TOO_LARGE = (
     "the body is larger than the hub can judge (scanner.max_body; with files: scanner.max_upload)"
 )
+ACTIVE = ("application/xhtml+xml", "application/xslt+xml", "image/svg+xml")
+"""XML that a browser runs: judged as markup, not as data."""
 NOTE_AT = 0.75
 """The part of a threshold from which a value is noted though it passes."""
 
@@ -153,7 +155,7 @@ def place_of(kind: str) -> str:
 
 
 def body_kind(content_type: str) -> str:
-    """json, form, multipart or text; "" for what is not text (files, images)."""
+    """json, form, multipart, xml or text; "" for what is not text (files, images)."""
     name = content_type.partition(";")[0].strip().lower()
     if name == "application/x-www-form-urlencoded":
         return "form"
@@ -161,6 +163,8 @@ def body_kind(content_type: str) -> str:
         return "multipart"
     if name in ("application/json", "text/json") or name.endswith("+json"):
         return "json"
+    if name in ("application/xml", "text/xml") or (name.endswith("+xml") and name not in ACTIVE):
+        return "xml"
     if name.startswith("text/") or name in ("application/xml", "") or name.endswith("+xml"):
         return "text"
     return ""
