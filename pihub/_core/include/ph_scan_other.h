@@ -30,13 +30,14 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         if ((ph_quote(c) && j > i && d == '.' && t[j + 2].type == TK_WORD && !(t[j + 1].flags & F_SPACE))    /* 'a'.method */
             || (c == TK_WORD && d == '(' && !(t[j + 1].flags & F_SPACE))
             || ((c == TK_NUM || ph_quote(c) || c == ')') && (d == '*' || d == '+' || d == '-' || d == '/' || d == '%'
-                || d == '|' || d == '^' || d == '~'))) {
+                || d == '|' || d == '^' || d == '~' || (d == '?' && c != TK_NUM)))) {
             return 2;
         }
         if (j == i) {
             found = (c == '.' && (d == TK_WORD || d == '}'))                    /* Go's cursor */
                 || (c == TK_WORD && d == '"' && t[j + 1].flags & F_SPACE)       /* Go's calls */
-                || (c == '$' && t[j + 2].type == ':' && t[j + 3].type == '=');
+                || (c == '$' && t[j + 2].type == ':' && t[j + 3].type == '=')
+                || (c == TK_WORD && d == '=' && t[j + 2].type <= TK_NUM && t[j + 2].type != TK_END);    /* {{x=7}} */
         }
         if (c == TK_WORD && (found || (d != '.' && d != '[')) && !(ph_role(x, &t[j]) & R_SCOPE) && ph_at(x->p, x->n, t[j].at, "__")) {
             return 2;
@@ -45,6 +46,49 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         json |= c == ':' && j > i && ph_quote(t[j - 1].type);                  /* "key": JSON */
     }
     return json ? 0 : found;
+}
+
+/* Delimiters of their own: FreeMarker's square brackets, Thymeleaf's, Razor, Blade, Smarty, Dust, Mako's lines. */
+static int ph_template_more(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
+    uint8_t c = t[i].type, d = t[i + 1].type;
+    const ph_tok *b = &t[i + 2];
+    if (t[i + 1].flags & F_SPACE) {
+        return c == '%' && t[i].flags & (F_FIRST | F_LINE) && !v->prose && v->where != PH_W_JSON
+            && ph_is_any(x, &t[i + 1], "import from for if while def") && b->type == TK_WORD && ((ph_is_any(x, &t[i + 1], "import from")
+                && (t[i + 3].type == TK_END || t[i + 3].flags & F_LINE || t[i + 3].type == '.')) || ph_is_any(x, &t[i + 3], "in import as is not"));
+    }
+    if (c == '[' && d == '#') {
+        return ph_is_any(x, b, "assign include import list macro function attempt ftl global local")
+            || (ph_is_any(x, b, "if elseif") && t[i + 3].flags & F_SPACE && t[i + 3].type != TK_END);
+    }
+    if (c == '[' && (d == '=' || d == '[')) {             /* [=6*7], [[6*7]], [="x"?new()] */
+        return (b->type == TK_NUM && t[i + 3].type == '*' && t[i + 4].type == TK_NUM && t[i + 5].type == ']')
+            || (d == '=' && ph_quote(b->type) && t[i + 3].type == TK_WORD && t[i + 4].type == b->type && t[i + 5].type == '?');
+    }
+    if (c == '{' && d == '!') {                           /* {!! $x !!} */
+        for (int j = i + 3; j < i + 24 && b->type == '!' && t[j].type != TK_END; j++) {
+            if (t[j].type == '!' && t[j + 1].type == '!' && t[j + 2].type == '}') {
+                return 1;
+            }
+        }
+        return 0;
+    }
+    if (c == '{' && d == '@') {                           /* {@math key="6"/} */
+        return b->type == TK_WORD && t[i + 3].type == TK_WORD && t[i + 4].type == '=' && ph_quote(t[i + 5].type);
+    }
+    if (c == '{' && d == '$') {                           /* {$x|system}, {$x->y()} */
+        return b->type == TK_WORD && ((t[i + 3].type == '|' && t[i + 4].kinds & (K_PHP | K_CMD | K_TOOL))
+            || (t[i + 3].type == '-' && t[i + 4].type == '>' && t[i + 5].type == TK_WORD && t[i + 6].type == '('));
+    }
+    if (c == '{' && d == TK_WORD) {                       /* {if $x}, {foreach $x as $y} */
+        return ph_is_any(x, &t[i + 1], "if elseif foreach while for") && b->flags & F_SPACE && (b->type == '$' || (b->type == TK_NUM
+            && t[i + 3].type == '}')) && !v->prose && v->where != PH_W_JSON;
+    }
+    if (c == '@' && d == TK_WORD && !v->prose) {
+        return (ph_is_any(x, &t[i + 1], "if foreach for while switch") && b->type == '(' && (t[i].flags & (F_FIRST | F_LINE)))
+            || (i == 0 && ph_is(x, &t[1], "using") && ph_is_any(x, &t[2], "system microsoft") && (t[3].type == '.' || t[3].type == TK_END));
+    }
+    return c == '@' && d == '(' && ph_is_any(x, b, "system datetime environment html viewbag httpcontext model") && t[i + 3].type == '.';
 }
 
 static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
@@ -63,8 +107,9 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, tag || e ? 60 : 20, "template-tag", t[i].at);
         } else {
             int block = (t[i + 2].type == '/' || t[i + 2].type == '#') && ph_is_any(x, &t[i + 3], "each if unless with lookup");
-            int word = t[i + 2].type == '@' || t[i + 2].type == '>' || (ph_is(x, &t[i + 2], "this") && t[i + 3].type == '}') || (t[i + 3].flags & F_SPACE
-                && ph_is_any(x, &t[i + 2], "if range with template define block printf html js len call print end else"));
+            int word = t[i + 2].type == '@' || t[i + 2].type == '>' || t[i + 2].type == '~' || (t[i + 2].type == '$' && ph_is_any(x, &t[i + 3],
+                "root parent eval on apply watch new")) || (ph_is(x, &t[i + 2], "this") && t[i + 3].type == '}') || (t[i + 3].flags & F_SPACE
+                && ph_is_any(x, &t[i + 2], "if range with template define block printf html js len call print end else lookup"));
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, e == 2 ? 70 : e || block || word ? 60 : 20, "template-expression", t[i].at);
         }
     } else if ((c == '$' || c == '#' || c == '*' || c == '@' || c == '~' || c == '%') && d == '{' && !(t[i + 1].flags & F_SPACE)) {
@@ -77,7 +122,7 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (!ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, 60)) {
             int e = ph_expression(x, t, i + 2);
-            int code = (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
+            int code = (t[i + 2].type == '#' && t[i + 3].type == TK_WORD && c == '%') || (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
             unsigned points = e == 2 || code || (e && !v->prose && v->where != PH_W_JSON) ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }
@@ -87,7 +132,9 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
                || (!v->prose && !(t[i + 2].flags & F_SPACE) && ph_is_any(x, &t[i + 1], "if elseif macro")))) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "velocity", t[i].at);
     } else if (c == '@' && d == TK_WORD) {
-        if (i == 0 && t[2].type == '.' && ph_is_any(x, &t[1], "datetime environment html system viewbag") && ph_is_any(x, &t[3],
+        if (ph_template_more(x, t, i, v)) {
+            ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
+        } else if (i == 0 && t[2].type == '.' && ph_is_any(x, &t[1], "datetime environment html system viewbag") && ph_is_any(x, &t[3],
                 "now utcnow machinename raw partial diagnostics io reflection")) {
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
         }
@@ -102,13 +149,16 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
     } else if (c == '#' && d == TK_WORD && t[i + 2].type == '[' && ph_quote(t[i + 3].type)
                && ph_is_any(x, &t[i + 1], "context application session request parameters attr _memberaccess")) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "expression-language", t[i].at);
-    } else if (c == '{' && ph_is_any(x, &t[i + 1], "math eval fetch include html_options capture section foreach")
+    } else if (c == '{' && ph_is_any(x, &t[i + 1], "math eval fetch include html_options capture section foreach assign config_load "
+                   "function block extends counter cycle html_image insert textformat mailto")
                && t[i + 2].type == TK_WORD && t[i + 3].type == '=') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
     } else if (c == '{' && d == TK_NUM && t[i + 2].type > TK_CMT && memchr("*+-/", t[i + 2].type, 4) && t[i + 3].type == TK_NUM && t[i + 4].type == '}') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "template-expression", t[i].at);
     } else if (c == '{' && d == '$' && t[i + 2].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "php-interpolation", t[i].at);
+    } else if (ph_template_more(x, t, i, v)) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "template-expression", t[i].at);
     } else if (c == '[' && d == '[' && t[i + 2].type == '$' && t[i + 3].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "thymeleaf", t[i].at);
     }

@@ -167,7 +167,7 @@ static const ph_group ph_groups[] = {
 static const ph_group ph_roles[] = {
     {R_SCOPE, "config request self session settings class t __class__ mro app __globals__ cycler lipsum namespace exit debug "
         "env beans applicationscope sessionscope requestscope pagescope pagecontext initparam messages dict joiner url_for "
-        "get_flashed_messages g"},
+        "get_flashed_messages g _self _context facescontext servletcontext"},
     {R_PHP, "addcslashes addslashes bindec bzread bzwrite bzclose checkdate checkdnsrr clearstatcache closedir "
         "closelog  decbin dechex decoct diskfreespace dl escapeshellarg escapeshellcmd fflush fgets fgetc "
         "fread fnmatch fpassthru fscanf fseek  ftok ftruncate getallheaders getcwd gethostbyaddr "
