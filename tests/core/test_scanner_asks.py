@@ -75,6 +75,12 @@ def values() -> list[bytes]:
     for _ in range(20_000):
         few = draw.sample(MARKS, 4) + draw.sample(means, 2)
         found.append(b"".join(draw.choice(few) for _ in range(draw.randrange(2, 12))))
+    found += [
+        b"x' y' z%s%s%s" % (quote, mark, rest)
+        for quote in (b"'", b'"', b"`")
+        for mark in (*MARKS, b" ~ ", b" | ", b" && ")
+        for rest in (b"1 --", b" '1' #", b"a=b --", b"(select 1)")
+    ]
     # The first quotes are always asked about: behind some, only the table decides.
     found += [b"a ' b ' c ' d " + text for text in found[::2]]
     return found

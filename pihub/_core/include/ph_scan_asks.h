@@ -17,13 +17,13 @@ enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME
 
 typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_question;
 
-/* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all. Numbers and comments
+/* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all; COMMAND what a shell's command may begin with. Numbers and comments
  * themselves are asked about in ph_asks. */
+#define COMMAND "w'\"`\\^/.$~![({>"
 static const ph_question ph_questions[] = {
     {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~"},
-    {'\'', A_SHELL, "w"}, {'"', A_SHELL, "w"}, {'`', A_SHELL, "w/"}, {')', A_SHELL, "w"}, {'=', A_SHELL, "w"},
-    {',', A_SHELL, "w"}, {'{', A_SHELL, "w,"}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
-    {'\\', A_SHELL, "w"}, {';', A_SHELL, NULL}, {'&', A_SHELL, NULL}, {'|', A_SHELL, NULL},
+    {'`', A_SHELL, "w/"}, {'{', A_SHELL, ","}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
+    {'\\', A_SHELL, "w"}, {';', A_SHELL, COMMAND}, {'&', A_SHELL, COMMAND "&"}, {'|', A_SHELL, COMMAND "|"},
     {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"}, {'/', A_SCRIPT, "/"}, {')', A_SCRIPT, ";'\"`"},
     {'&', A_SCRIPT, "{"}, {'(', A_SCRIPT, "("}, {'{', A_SCRIPT, "w"},
@@ -108,6 +108,9 @@ PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int fi
     a->of[from] |= (uint8_t)kept;
     if (!first && have > 1 && t[1].type == TK_NUM) {        /* -1, .5 */
         a->of[1] |= A_SQL;
+    }
+    for (int i = 0; !first && i < 4 && i < to; i++) {       /* a command behind ' " ) = , { at the value's beginning alone */
+        a->of[i] |= t[i].type > TK_CMT && memchr("'\"),={", t[i].type, 6) ? A_SHELL : 0;
     }
     if (to < have) {
         a->of[to] = 0;

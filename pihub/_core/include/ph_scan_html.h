@@ -24,10 +24,23 @@ static int ph_php_short(const uint8_t *p, size_t n, size_t i) {
     return 0;
 }
 
-/* <object> and so on: a tag that a sentence only names. p[i] is behind its name. */
-static int ph_named_tag(const uint8_t *p, size_t n, size_t i) {
-    return i + 2 < n && p[i] == '>' && (memchr("`'\").,;: ", p[i + 1], 9) || p[i + 1] == '<') && !memmem(p + i, n - i, "</", 2)
-        && !memchr(p + i, '(', n - i);
+/* Behind the last closing tag or call, 0: there is none. */
+static size_t ph_last_use(const uint8_t *p, size_t n) {
+    size_t i = n;
+    while (i && p[i - 1] != '(' && !(p[i - 1] == '<' && i < n && p[i] == '/')) {
+        i--;
+    }
+    return i;
+}
+
+/* <object> and so on: a tag that a sentence only names. p[i] is behind its name. *used: of ph_last_use, n + 1 before the
+ * first question: each tag's own look at all behind it would take the square of the time. */
+static int ph_named_tag(const uint8_t *p, size_t n, size_t i, size_t *used) {
+    if (!(i + 2 < n && p[i] == '>' && (memchr("`'\").,;: ", p[i + 1], 9) || p[i + 1] == '<'))) {
+        return 0;
+    }
+    *used = *used > n ? ph_last_use(p, n) : *used;
+    return *used <= i;
 }
 
 /* <f o r m, <i-f-r-a-m-e: a tag whose letters stand apart, for a filter that trims. p[i] is the first of them. */
@@ -58,7 +71,7 @@ static void ph_prolog(ph_verdict *v, uint64_t *seen, size_t at) {
 /* All markup of a value. */
 static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdict *v) {
     uint64_t seen = 0;
-    size_t i = 0;
+    size_t i = 0, used = n + 1;
     while (i < n && v->score[PH_S_XSS] < 80 && !v->done) {
         const uint8_t *lt = (const uint8_t *)memchr(p + i, '<', n - i);
         if (!lt) {
@@ -122,7 +135,7 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         uint32_t kinds = i - name < 32 ? ph_word_kinds(words, p + name, i - name) : 0;
         int bound = i >= n || p[i] == '>' || p[i] == '/' || ph_space(p[i]) || p[i] < 32 || p[i] == ':' || p[i] == '"'
             || p[i] == '\'' || p[i] == '\\' || p[i] == '<' || p[i] == '(' || p[i] == '=';
-        if (v->prose && bound && kinds & K_TAG && !close && ph_named_tag(p, n, i)) {
+        if (v->prose && bound && kinds & K_TAG && !close && ph_named_tag(p, n, i, &used)) {
             ph_once(v, PH_S_XSS, &seen, X_PLAIN, 30, "markup", at);
         } else if (bound && kinds & K_TAG) {
             ph_once(v, PH_S_XSS, &seen, close ? X_CLOSE : X_TAG, close && p[name] != 's' ? 40 : 70, "active-tag", at);
