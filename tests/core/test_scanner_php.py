@@ -40,6 +40,19 @@ ATTACKS = [
     'b=1;O:+8:"UserName":1:{s:1:"b";i:1;}',
     's:4:"name";',
     "$HTTP_POST_VARS",
+    "$argv",
+    "_SERVER[REMOTE_ADDR]",
+    "${abc}(17);",
+    "$this->run('b')",
+    '(string)"abc"(pwd);',
+    '"abc"(c);',
+    "(foo)(c);",
+    "[2](c);",
+    "fopen ( 'b' )",
+    ';unlink("b")',
+    "b=exec('c')",
+    "BARfile_get_contents('b')",
+    "bunserialize($c)",
 ]
 
 HONEST = [
@@ -67,6 +80,16 @@ HONEST = [
     "mkdir(2)",
     "file (1)",
     "mail (at) example.org",
+    "You have ${count}(s)",
+    "(a)(b)",
+    "f(a)(b)",
+    "mission(5)",
+    "resystem(5)",
+    "my_json_decode(a)",
+    "mail, (anna)",
+    "x->y",
+    "$a->b",
+    "server[1]",
 ]
 
 

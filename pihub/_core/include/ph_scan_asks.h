@@ -27,11 +27,11 @@ static const ph_question ph_questions[] = {
     {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"}, {'/', A_SCRIPT, "/"}, {')', A_SCRIPT, ";'\"`"},
     {'&', A_SCRIPT, "{"}, {'(', A_SCRIPT, "("}, {'{', A_SCRIPT, "w"},
-    {'{', A_TEMPLATE, "w1{%$!@"}, {'$', A_TEMPLATE, "{"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
+    {'{', A_TEMPLATE, "w1{%$!@"}, {'$', A_TEMPLATE, "{&"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
     {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{w"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "[#="},
     {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{w"},
-    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "("}, {'[', A_CODE, "w/"}, {'{', A_CODE, "w/"}, {'!', A_CODE, "!w"},
-    {'\'', A_CODE, "("}, {'"', A_CODE, "("}, {'`', A_CODE, "("}, {'}', A_CODE, "("}, {'<', A_CODE, "?"},
+    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "(|"}, {'[', A_CODE, "w/"}, {'{', A_CODE, "w/"}, {'!', A_CODE, "!w"},
+    {'\'', A_CODE, "("}, {'"', A_CODE, "("}, {'`', A_CODE, "("}, {'}', A_CODE, "("}, {'<', A_CODE, "?"}, {'/', A_NAME, "."},
 };
 
 #define PH_QUOTES 1000

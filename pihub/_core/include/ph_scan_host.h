@@ -275,6 +275,9 @@ static int ph_foreign_program(const uint8_t *p, size_t n, size_t at) {
     }
     int number = dots == 3 && k < n && (p[k] == '/' || p[k] == ':') && !ph_at(p, n, at, "10.") && !ph_at(p, n, at, "192.168.")
         && !ph_at(p, n, at, "172.") && !ph_at(p, n, at, "127.");
+    if (n > k + 2 && p[n - 1] == '?' && p[n - 2] == '?') {
+        return 1;                                         /* what is appended to it becomes its query */
+    }
     for (size_t i = k; i < n && i < k + 512; i++) {
         if (p[i] == '.' && ph_any_at(p, n, i, ends) && (number || (i > at && n - i < 8 && p[n - 1] == '?'))) {
             return 1;

@@ -6,7 +6,7 @@
 
 #include "ph_scan_lex.h"
 
-enum { O_TPL, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_HEADER, O_PERL };
+enum { O_TPL, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_PERL };
 
 /* Between { and }: an expression, not a placeholder or JSON. */
 static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
@@ -126,6 +126,8 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             unsigned points = e == 2 || code || (e && !v->prose && v->where != PH_W_JSON) ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }
+    } else if (c == '$' && d == '&' && (ph_at(x->p, x->n, t[i + 2].at, "lbrace") || ph_at(x->p, x->n, t[i + 2].at, "lcub"))) {
+        ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);     /* ${ with an entity left open */
     } else if (c == '<' && (d == '%' || d == '#' || (d == '@' && t[i + 2].type == TK_WORD)) && !(t[i + 1].flags & F_SPACE)) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, d == '#' && t[i + 2].type != TK_WORD ? 10 : 60, "template-tag", t[i].at);
     } else if (c == '#' && t[i + 2].type == '(' && (ph_is_any(x, &t[i + 1], "set foreach include parse evaluate define")
@@ -164,15 +166,6 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
     }
 }
 
-/* "content-type: text/html" first: a head itself, as reports about requests carry it, and none that was broken into. */
-static int ph_is_head(const ph_lexer *x) {
-    size_t k = 0;
-    while (k < x->n && k < 64 && (ph_alnum(x->p[k]) || x->p[k] == '-')) {
-        k++;
-    }
-    return k && k + 1 < x->n && x->p[k] == ':' && x->p[k + 1] == ' ';
-}
-
 static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
     uint32_t k = t[i].kinds;
@@ -184,11 +177,17 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
             ph_once(v, PH_S_CODE, seen, O_JAVA, 50, "java-class", t[i].at);
         }
         if (k & K_NODE) {
-            unsigned points = ph_is_any(x, &t[i], "child_process spawnsync execsync mainmodule __proto__") ? 60
-                : ph_is(x, &t[i], "require") && d == '(' && ph_quote(t[i + 2].type) ? 60
-                : ph_is(x, &t[i], "process") && ((d == '.' && ph_is_any(x, &t[i + 2], "mainmodule binding env exit kill"))
+            unsigned points = ph_is_any(x, &t[i], "child_process spawnsync execsync mainmodule __proto__ __js_function _js_function") ? 60
+                : ph_is(x, &t[i], "require") && ((d == '(' && ph_quote(t[i + 2].type)) || (d == '[' && !(t[i + 1].flags & F_SPACE))
+                    || (d == '.' && ph_is_any(x, &t[i + 2], "main cache extensions resolve"))) ? 60
+                : ph_is(x, &t[i], "exports") && ((i > 1 && t[i - 1].type == '.' && ph_is(x, &t[i - 2], "module"))
+                    || (i == 0 && (d == '=' || (d == '.' && t[i + 3].type == '=')))) ? 60
+                : ph_is(x, &t[i], "process") && ((d == '.' && ph_is_any(x, &t[i + 2], "mainmodule binding env exit kill argv execpath "
+                    "stdout stdin stderr dlopen"))
                     || d == '[') ? 60
-                : ph_is(x, &t[i], "constructor") && d == '.' && ph_is_any(x, &t[i + 2], "prototype constructor") ? 60 : 0;
+                : ph_is(x, &t[i], "constructor") && d == '.' && ph_is_any(x, &t[i + 2], "prototype constructor") ? 60
+                : ph_is(x, &t[i], "constructor") && d == '[' && ph_quote(t[i + 2].type) ? 60
+                : ph_is(x, &t[i], "constructor") && ph_quote(d) && t[i + 2].type == ':' && t[i + 3].type == '{' && ph_is(x, &t[i + 5], "prototype") ? 60 : 0;
             if (points) {
                 ph_once(v, PH_S_CODE, seen, O_NODE, points, "node-object", t[i].at);
             }
@@ -227,7 +226,7 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
     } else if (c == ':' && d == '=' && i > 2 && (t[i - 1].type == TK_NUM || t[i - 1].type == TK_WORD) && t[i - 2].type == ':'
                && t[i - 3].type == TK_WORD) {             /* attr:2.5.13.18:=value, RFC 4515 */
         ph_once(v, PH_S_LDAP, seen, O_LDAP, 60, "extensible-match", t[i].at);
-    } else if (c == ';' && ((ph_is(x, &t[i + 1], "return") && (ph_is_any(x, &t[i + 2], "true false") || t[i + 2].type == TK_NUM) && t[i + 3].type != TK_WORD)
+    } else if (c == ';' && ((ph_is(x, &t[i + 1], "return") && (ph_is_any(x, &t[i + 2], "true false") || t[i + 2].type == TK_NUM || ph_quote(t[i + 2].type)) && t[i + 3].type != TK_WORD)
                || (ph_is_any(x, &t[i + 1], "var let const") && t[i + 2].type == TK_WORD && t[i + 3].type == '='))) {
         ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "script-after-break", t[i].at);
     } else if (t[i].flags & F_LINE && c != TK_WORD) {
@@ -250,21 +249,11 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
         "deletemany drop update updateone aggregate mapreduce")) {
         ph_once(v, PH_S_NOSQL, seen, O_NOSQL, 60, "shell-call", t[i].at);
     }
-    if (c == TK_WORD && t[i].flags & F_LINE) {
-        if ((d == ':' && ph_is_any(x, &t[i], "location host")) || ((d == '-') && ph_is_any(x, &t[i],
-                "set content x access transfer refresh") && ph_is_any(x, &t[i + 2], "cookie cookie2 type length xss "
-                "forwarded encoding control disposition security powered") && (t[i + 3].type == ':' || t[i + 3].type == '-'))) {
-            unsigned points = v->where == PH_W_JSON && ph_is_head(x) ? 30 : 60;
-            ph_once(v, PH_S_HEADER, seen, O_HEADER, points, "header-after-newline", t[i].at);
-        } else if (ph_is_any(x, &t[i], "http get post put head delete") && (d == '/' || ph_is(x, &t[i + 1], "http"))) {
-            ph_once(v, PH_S_HEADER, seen, O_HEADER, 60, "request-after-newline", t[i].at);
-        }
-    }
 }
 
 /* Case counts: base64 and class names. Index 5 and 6 are functions. */
 static const char *const ph_object_marks[] = {"rO0AB", "aced0005", "KztAAU", "Cs7QAF", "AAEAAAD/////",
-    "XyQkTkRfRlVOQyQkX", "XyQkXHUwMDRl", "ADw-", NULL};
+    "XyQkTkRfRlVOQyQkX", "XyQkXHUwMDRl", "ADw-", "gASV", "gAWV", NULL};
 
 /* On the text as it came: what changes with its case. */
 static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdict *v) {
@@ -274,10 +263,13 @@ static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_
         if (hit.index == UINT32_MAX) {
             break;
         }
+        if (hit.index > 7 && hit.at) {                        /* short: a pickle's first four letters */
+            continue;
+        }
         const char *mark = ph_object_marks[hit.index];
         if (memcmp(p + hit.at, mark, strlen(mark)) == 0 || (hit.index == 1 && memcmp(p + hit.at, "ACED0005", 8) == 0)) {
             ph_add(v, PH_S_CODE, hit.index == 5 || hit.index == 6 ? 80 : 60,
-                hit.index == 7 ? "utf-7" : hit.index > 4 ? "serialized-function" : "serialized-object", hit.at);
+                hit.index == 7 ? "utf-7" : hit.index == 5 || hit.index == 6 ? "serialized-function" : "serialized-object", hit.at);
             return;
         }
     }

@@ -44,9 +44,15 @@ static void ph_climbs(const uint8_t *p, size_t n, ph_verdict *v) {
                 i++;
             }
             dots = i - run;
+            for (; ph_at(p, n, i, "0x2e"); i += 4) {
+                dots++;
+            }
         } else if (p[i] == '0' && ph_at(p, n, i, "0x2e")) {
             while (ph_at(p, n, i, "0x2e") || ph_at(p, n, i, "x2e")) {
                 i += p[i] == '0' ? 4 : 3;
+                dots++;
+            }
+            for (; i < n && p[i] == '.'; i++) {
                 dots++;
             }
             odd = 1;
@@ -181,6 +187,22 @@ static int ph_ends_value(const ph_tok *t, int i) {
     return t[j].type == TK_END && !(last > TK_CMT && memchr(".),:?;'\"`", last, 9));
 }
 
+/* Behind /. : what programs keep in a directory of somebody's own and show to nobody. */
+static int ph_hidden(const ph_lexer *x, const ph_tok *name) {
+    int dir = name[1].type == '/', more = name[1].type == '-' || name[1].type == '_' || name[1].type == '.';
+    return name->type == TK_WORD && !(name->flags & F_SPACE) && (ph_is_any(x, name, "forward rhosts shosts netrc pgpass mysql_history "
+        "psql_history sh_history zsh_history ksh_history bash_history python_history irb_history node_repl_history sqlite_history "
+        "rediscli_history lesshst viminfo bash_logout bash_profile bashrc zshrc cshrc tcshrc kshrc xauthority iceauthority gitconfig "
+        "hgrc bzr dockercfg boto s3cfg pypirc npmrc yarnrc gemrc ftpconfig ftppass wgetrc curlrc htgroup htdigest htaccess htpasswd "
+        "envrc esmtprc fetchmailrc muttrc procmailrc mailrc xinitrc xsession pam_environment vault_token")
+        || (dir && ph_is_any(x, name, "azure terraform subversion vscode idea vagrant minikube helm oci mozilla thunderbird putty roo "
+            "cline copilot amazonq goose kiro augment tabnine codeium cody junie trae crush qwen devin openai anthropic lmstudio "
+            "huggingface claude cursor codex gemini continue aider windsurf opencode plandex gnupg docker kube ssh aws password"))
+        || (dir && ph_is(x, name, "config") && ph_is_any(x, &name[2], "gcloud gh rclone filezilla google op doctl hub heroku stripe"))
+        || (more && ((ph_is(x, name, "my") && ph_is(x, &name[2], "cnf")) || (ph_is(x, name, "user") && ph_is(x, &name[2], "ini"))
+            || (ph_is(x, name, "git") && ph_is(x, &name[2], "credentials")) || (ph_is(x, name, "vault") && ph_is(x, &name[2], "token")))));
+}
+
 /* Names of files at token i. */
 static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) {
     static const ph_end etc[] = {PH_END("passwd"), PH_END("shadow"), PH_END("group"), PH_END("hosts"),
@@ -203,8 +225,18 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         PH_END("src"), PH_END("share"), PH_END("spool"), {NULL, 0}};
     static const ph_end etcpasswd = PH_END("etcpasswd");
     static const ph_end wp[] = {PH_END("config"), {NULL, 0}};
+    static const ph_end log[] = {PH_END("log"), {NULL, 0}};
+    if (t[i].type == '/') {
+        if (t[i + 1].type == '.' && ph_hidden(x, &t[i + 2]) && !(v->prose && !ph_ends_value(t, i))) {
+            ph_add(v, PH_S_PATH, 60, "hidden-file", t[i].at);
+        }
+        return;
+    }
     if (t[i].len >= 9 && ph_ends_with(x, &t[i], &etcpasswd)) {
         ph_add(v, PH_S_PATH, 60, "system-file", t[i].at);
+    }
+    if (t[i].len >= 15 && i && (t[i - 1].type == '/' || t[i - 1].type == '\\') && ph_at(x->p, x->n, t[i].at, "sess_")) {
+        ph_add(v, PH_S_PATH, 60, "session-file", t[i].at);    /* what PHP keeps of its visitors */
     }
     if (!(t[i].kinds & K_FILE)) {
         return;
@@ -223,7 +255,7 @@ static void ph_target(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
     } else if (ph_is(x, &t[i], "proc") && rooted) {
         points = ph_within_reach(x, t, i, 2, proc) || (after == '/' && t[i + 2].type == TK_NUM) ? 60 : 0;
     } else if (ph_is(x, &t[i], "var") && rooted) {
-        points = ph_within_reach(x, t, i, 2, var) ? 60 : 0;
+        points = ph_within_reach(x, t, i, 2, var) || ph_within_reach(x, t, i, 6, log) ? 60 : 0;
     } else if (ph_is(x, &t[i], "usr") && start) {
         points = ph_within_reach(x, t, i, 2, usr) ? 60 : 0;
     } else if (ph_is_any(x, &t[i], "bin sbin") && start && v->where != PH_W_PATH) {
@@ -269,7 +301,8 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         ph_add(v, PH_S_SSRF, 60, "wrapper", t[i].at);
     } else if (ph_is_any(x, &t[i], "ldap ldaps") && slashes) {
         ph_add(v, PH_S_SSRF, 40, "wrapper", t[i].at);
-    } else if (ph_is(x, &t[i], "data") && (slashes || ph_at(x->p, x->n, t[i].at, "data:text/html")
+    } else if (ph_is(x, &t[i], "data") && (slashes || (i == 0 && ((t[3].type == '/' && !(t[2].flags & F_SPACE) && ph_is_any(x, &t[2], "text message multipart"))
+               || ph_at(x->p, x->n, t[0].at, "data:*/"))) || ph_at(x->p, x->n, t[i].at, "data:text/html")
                || ph_at(x->p, x->n, t[i].at, "data:text/plain;base64") || ph_at(x->p, x->n, t[i].at, "data:;base64")
                || ph_at(x->p, x->n, t[i].at, "data:text/xml") || ph_at(x->p, x->n, t[i].at, "data:application/x"))) {
         ph_add(v, PH_S_CODE, 60, "data-url", t[i].at);

@@ -84,6 +84,28 @@ static int ph_bracket(const ph_tok *t, int i) {
     return 0;
 }
 
+/* The brackets at i close, and the statement with them: (..); */
+static int ph_ends_call(const ph_tok *t, int i) {
+    for (int j = i + 1; j < i + 20 && t[j].type != TK_END; j++) {
+        if (t[j].type == ')' && t[j + 1].type == ';') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* One of PHP's functions with letters before it: what a value is glued to. */
+static int ph_php_glued(const ph_lexer *x, const ph_tok *t) {
+    for (uint32_t cut = 1; t->len < 32 && cut + 9 <= t->len; cut++) {
+        uint32_t slot;
+        const uint8_t *rest = x->p + t->at + cut;
+        if (rest[-1] != '_' && x->words->all[ph_word_find(x->words, rest, t->len - cut, &slot)].kinds & K_PHP) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* $f(, $$f(, $f{0}(, $f['a'][0](, ${'f'}(, ${f . g}: a variable that is called, or named by an expression. */
 static int ph_variable(const ph_lexer *x, const ph_tok *t, int i) {
     int j = i + 1, sure = 0;
@@ -95,10 +117,7 @@ static int ph_variable(const ph_lexer *x, const ph_tok *t, int i) {
         if (!end) {
             return 0;
         }
-        if (named || (t[j].flags & F_SPACE && i == 0 && t[j + 1].type == TK_WORD)) {
-            return 1;
-        }
-        return 0;
+        return named || (i == 0 && ((t[j].flags & F_SPACE && t[j + 1].type == TK_WORD) || (t[end + 1].type == '(' && ph_ends_call(t, end + 1))));
     }
     if (t[j].type != TK_WORD || t[j].flags & F_SPACE) {
         return 0;
@@ -110,6 +129,7 @@ static int ph_variable(const ph_lexer *x, const ph_tok *t, int i) {
     j++;
     for (int part = 0; part < 6; part++) {
         int end = (t[j].type == '[' && t[j + 1].type != ']') || (t[j].type == '{' && t[j + 1].type == TK_NUM) ? ph_bracket(t, j) : 0;
+        end = t[j].type == '-' && t[j + 1].type == '>' && t[j + 2].type == TK_WORD ? j + 2 : end;
         if (!end) {
             break;
         }
@@ -135,6 +155,9 @@ static int ph_called_by_name(const ph_lexer *x, const ph_tok *t, int i) {
     uint32_t runs = K_PHP | K_CMD | K_TOOL;
     if (t[i + 1].type != '(') {
         return 0;
+    }
+    if (i > 1 && ph_ends_call(t, i + 1) && (c == ')' || (c == ']' && t[i - 1].type == TK_NUM) || (ph_quote(c) && t[i - 1].type == TK_WORD && t[i - 2].type == c && !(t[i + 1].flags & F_SPACE)))) {
+        return 1;
     }
     if (ph_quote(c)) {                                        /* "f"( and 'f'.'g'( */
         return i > 1 && t[i - 1].type == TK_WORD && t[i - 2].type == c && !(t[i + 1].flags & F_SPACE)
@@ -171,14 +194,17 @@ static int ph_php_setting(const ph_lexer *x, const ph_tok *t, int i) {
             || (ph_is(x, &t[i], "opcache") && ph_is_any(x, b, "enable jit preload")) || (ph_is(x, &t[i], "zend") && ph_is(x, b, "assertions"))
             || (ph_is(x, &t[i], "openssl") && ph_is_any(x, b, "cafile capath")) || (ph_is(x, &t[i], "arg_separator") && ph_is_any(x, b, "input output"));
     }
-    return t[i + 1].type == '=' && ph_is_any(x, &t[i], "allow_url_fopen allow_url_include open_basedir disable_functions disable_classes "
+    if (t[i + 1].type != '=' || !memchr(x->p + t[i].at, '_', t[i].len)) {      /* most: the list is long */
+        return t[i + 1].type == '=' && ph_is(x, &t[i], "precision");
+    }
+    return ph_is_any(x, &t[i], "allow_url_fopen allow_url_include open_basedir disable_functions disable_classes "
         "auto_append_file auto_prepend_file auto_detect_line_endings auto_globals_jit default_mimetype default_socket_timeout "
         "display_startup_errors doc_root docref_ext docref_root enable_post_data_reading error_log error_reporting expose_php "
         "unserialize_max_depth unserialize_callback_func display_errors error_prepend_string error_append_string memory_limit "
         "ignore_repeated_errors ignore_repeated_source ignore_user_abort implicit_flush internal_encoding log_errors "
         "max_execution_time max_file_uploads max_input_nesting_level max_input_time max_input_vars max_multipart_body_parts "
         "post_max_size upload_max_filesize file_uploads include_path extension_dir sendmail_path sendmail_from sys_temp_dir "
-        "output_buffering output_encoding precision realpath_cache_size realpath_cache_ttl register_argc_argv register_long_arrays "
+        "output_buffering output_encoding realpath_cache_size realpath_cache_ttl register_argc_argv register_long_arrays "
         "report_memleaks request_order safe_mode safe_mode_gid safe_mode_exec_dir safe_mode_include_dir smtp_port track_errors "
         "upload_tmp_dir user_dir variables_order short_open_tag register_globals magic_quotes_gpc magic_quotes_runtime "
         "magic_quotes_sybase output_handler "
@@ -230,7 +256,7 @@ static int ph_upload_name(const uint8_t *p, size_t n) {
     return 0;
 }
 
-static void ph_php_word(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+static __attribute__((noinline)) void ph_php_word(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t d = t[i + 1].type;
     uint32_t k = t[i].kinds;
     if (d == '(') {
@@ -241,13 +267,18 @@ static void ph_php_word(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
         int named = v->prose && (t[i + 2].type == ')' || (t[i + 2].type == TK_NUM && t[i + 3].type == ')'))
             && !ph_at(x->p, x->n, t[i].at, "php");            /* what a sentence calls system() */
         int quiet = !loud && (k & K_PHP || ph_role(x, &t[i]) & R_PHP);
+        loud |= !k && !quiet && !v->prose && ph_php_glued(x, &t[i]);
         int apart = t[i + 1].flags & (F_COMMENT | F_LINE), space = t[i + 1].flags & F_SPACE;
         int first = i == 0 && !v->prose, given = ph_quote(t[i + 2].type) || t[i + 2].type == '$';
+        int led = !v->prose && i && t[i - 1].type > TK_CMT && memchr("=,(;{&|!", t[i - 1].type, 8);
         if (loud || quiet) {
-            unsigned points = named ? 10 : t[i + 1].flags & F_COMMENT || (first && (loud || apart || (given && !space))) ? 60 : !loud ? 20
+            unsigned points = named ? 10 : t[i + 1].flags & F_COMMENT || (first && (loud || apart || given)) || (led && given) ? 60 : !loud ? 20
                 : space && !ph_at(x->p, x->n, t[i].at, "phpinfo") && !memchr(x->p + t[i].at, '_', t[i].len) ? 30 : 60;
             ph_once(v, PH_S_CODE, seen, loud ? H_LOUD : H_QUIET, points, "php-function", t[i].at);
         }
+    }
+    if (i == 0 && d == '[' && ph_is_any(x, &t[i], "_get _post _request _server _cookie _session _files _env _conf")) {
+        ph_once(v, PH_S_CODE, seen, H_VARIABLE, 60, "php-variable", t[i].at);
     }
     if (k & K_PHPX && (d == '[' || d == '=' || (i && t[i - 1].type == '$') || ph_at(x->p, x->n, t[i].at, "php_value"))) {
         ph_once(v, PH_S_CODE, seen, H_VARIABLE, 60, d == '=' ? "php-setting" : "php-variable", t[i].at);
@@ -258,13 +289,11 @@ static void ph_php_word(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
     }
 }
 
-static void ph_php(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+static __attribute__((noinline)) void ph_php_mark(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
-    if (c == TK_WORD) {
-        ph_php_word(x, t, i, seen, v);
-    } else if (c == '$' && d == TK_WORD && ph_is_any(x, &t[i + 1], "_get _post _request _server _cookie _session _files _env _globals "
+    if (c == '$' && d == TK_WORD && ph_is_any(x, &t[i + 1], "_get _post _request _server _cookie _session _files _env _globals "
             "http_cookie_vars http_env_vars http_get_vars http_post_files http_post_vars http_server_vars http_session_vars "
-            "http_request_vars php_errormsg http_response_header")) {
+            "http_request_vars php_errormsg http_response_header argv argc")) {
         ph_once(v, PH_S_CODE, seen, H_VARIABLE, 60, "php-variable", t[i].at);
     } else if (v->prose || v->where == PH_W_HEADER) {
         return;
@@ -280,6 +309,15 @@ static void ph_php(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph
     } else if ((c == '[' || c == '{') && v->where != PH_W_JSON && ph_is(x, &t[i + 1 + (d == '/')], "php")
                && t[i + 2 + (d == '/')].type == (c == '[' ? ']' : '}')) {
         ph_once(v, PH_S_CODE, seen, H_CALL, 60, "php-tag", t[i].at);
+    }
+}
+
+static inline void ph_php(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
+    uint8_t d = t[i + 1].type;
+    if (t[i].type != TK_WORD) {
+        ph_php_mark(x, t, i, seen, v);
+    } else if (d == '(' || i == 0 || t[i].kinds & K_PHPX || (d == ':' && t[i].len == 1)) {
+        ph_php_word(x, t, i, seen, v);
     }
 }
 #endif

@@ -1,6 +1,4 @@
-/* Programs of an application's own language: loops without an end, classes and packages (Java), requests and heads of
- * mail in a value.
- */
+/* Programs of an application's own language: loops without an end, classes and packages (Java); whole requests, scanners. */
 #ifndef PH_SCAN_PROGRAM_H
 #define PH_SCAN_PROGRAM_H
 
@@ -17,7 +15,7 @@ static int ph_endless(const ph_lexer *x, const ph_tok *t, int i) {
     if (ph_is(x, &t[i], "for")) {
         return t[j].type == ';' && t[j + 1].type == ';';
     }
-    while (j < i + 8 && (t[j].type == '!' || t[j].type == '-' || t[j].type == '+' || t[j].type == '~' || ph_is(x, &t[j], "new"))) {
+    while (j < i + 8 && (t[j].type == '(' || t[j].type == '!' || t[j].type == '-' || t[j].type == '+' || t[j].type == '~' || ph_is(x, &t[j], "new"))) {
         constant |= t[j].type == TK_WORD;
         j++;
     }
@@ -65,17 +63,18 @@ static int ph_whole_request(const ph_lexer *x, const ph_tok *t, int i) {
 }
 
 /* nuclei, sqlmap/1.4: how a scanner names itself. */
-static int ph_scanner_name(const ph_tok *t, int i) {
+static int ph_scanner_name(const ph_lexer *x, const ph_tok *t, int i) {
+    if (ph_is(x, &t[i], "nmap")) {
+        return ph_is_any(x, &t[i + 1], "scripting nse");
+    }
     return t[i].kinds & K_AGENT && (i == 0 || t[i + 1].type == TK_END || (t[i + 1].type == '/'
-        && t[i + 2].type == TK_NUM)) && !(i && t[i - 1].type == '.');
+        && t[i + 2].type == TK_NUM)) && !(i && (t[i - 1].type == '.' || t[i - 1].type == '-'));
 }
 
 static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type;
     if (c != TK_WORD) {
-        if (c == '!' && t[i + 1].type == '!' && i == 0 && ph_is_any(x, &t[2], "python javax java ruby com") && (t[3].type == '/' || t[3].type == '.')) {
-            ph_once(v, PH_S_CODE, seen, G_CLASS, 60, "yaml-object", t[i].at);
-        } else if (c == ')' && t[i + 1].type == '.' && i > 3 && t[i + 3].type == '(' && ph_quote(t[i - 1].type) && t[0].type == '$' && t[1].type == '('
+        if (c == ')' && t[i + 1].type == '.' && i > 3 && t[i + 3].type == '(' && ph_quote(t[i - 1].type) && t[0].type == '$' && t[1].type == '('
                    && ph_quote(t[2].type) && v->where != PH_W_JSON) {
             ph_once(v, PH_S_XSS, seen, G_CALL, 60, "script-selector", t[i].at);
         } else if (c == '-' && i == 0 && ph_is_any(x, &t[1], "oproxycommand")) {
@@ -97,18 +96,21 @@ static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen
                && ph_is_any(x, &t[i + 2], "log info warn error debug table dir trace assert")) {
         ph_once(v, PH_S_CODE, seen, G_CALL, v->where == PH_W_JSON ? 30 : 60, "console", t[i].at);
     }
+    if (ph_is(x, &t[i], "cookie") && i && t[i - 1].type == '.' && t[i + 1].type == '=' && !v->prose) {
+        for (int j = i + 2; j < i + PH_AHEAD - 2 && t[j].type != TK_END; j++) {
+            if (t[j].type == ';' && ph_is_any(x, &t[j + 1], "expires domain path max") && (t[j + 2].type == '=' || t[j + 2].type == '-')) {
+                ph_once(v, PH_S_HEADER, seen, G_LINE, 60, "cookie-set", t[i].at);
+                break;
+            }
+        }
+    }
     if (i == 0 && ((ph_is_any(x, &t[0], "localhost localhost4 localhost6") && t[1].type == '.' && ph_at(x->p, x->n, t[2].at, "localdomain"))
             || (ph_is(x, &t[0], "unix") && t[1].type == ':' && t[3].type == '|' && t[4].kinds & K_SCHEME && t[5].type == ':'))) {
         ph_once(v, PH_S_SSRF, seen, G_TOOL, 60, "internal-host", t[i].at);
     }
     if (t[i].flags & F_FIRST && ph_is_any(x, &t[i], "get post put head delete options connect trace") && ph_whole_request(x, t, i)) {
         ph_once(v, PH_S_HEADER, seen, G_LINE, 60, "request", t[i].at);
-    } else if (t[i].flags & F_LINE && v->where != PH_W_JSON && ((ph_is(x, &t[i], "bcc") && t[i + 1].type == ':')
-               || (ph_is(x, &t[i], "rcpt") && ph_is(x, &t[i + 1], "to") && t[i + 2].type == ':')
-               || (ph_is(x, &t[i], "x") && t[i + 1].type == '-' && t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE)
-                   && (t[i + 3].type == ':' || t[i + 5].type == ':') && !v->prose))) {
-        ph_once(v, PH_S_HEADER, seen, G_LINE, 60, "header-after-newline", t[i].at);
-    } else if (v->where == PH_W_HEADER && ph_scanner_name(t, i)) {
+    } else if (v->where == PH_W_HEADER && ph_scanner_name(x, t, i)) {
         ph_once(v, PH_S_HEADER, seen, G_TOOL, 70, "scanner", t[i].at);
     }
 }

@@ -25,6 +25,11 @@ typedef struct ph_worst {
     uint32_t field_len;
 } ph_worst;
 
+/* A header that is judged without a keyword too: names of uploads and of clients hold none. */
+static int ph_named_head(const uint8_t *p, size_t n, const uint8_t *name, size_t name_len) {
+    return (name_len == 10 && memcmp(name, "USER_AGENT", 10) == 0) || ph_upload_name(p, n);
+}
+
 /* `only`: the classes that count, a bit each. */
 static void ph_judge_only(ph_scanner *s, const uint8_t *p, size_t n, int where, int encoded, const uint8_t *name,
     size_t name_len, unsigned only, ph_worst *w) {
@@ -36,7 +41,10 @@ static void ph_judge_only(ph_scanner *s, const uint8_t *p, size_t n, int where, 
     ph_verdict v;
     int cls = 0;
     if (ph_usual(s, p, n, &classes)) {
-        return;
+        if (where != PH_W_HEADER || !ph_named_head(p, n, name, name_len)) {
+            return;
+        }
+        classes = ph_class_scan(p, n);
     }
     memset(&v, 0, sizeof v);
     v.where = where;
@@ -165,7 +173,8 @@ static void ph_part(ph_scanner *s, const uint8_t *p, size_t n, int where, int en
     if (n >= 12 && level < PH_DEEP && ph_base64(s, p, n, where, name, name_len, level, w)) {
         return;
     }
-    if (n > 1 && n <= PH_PLAIN_MOST && !ph_at(p, n, 0, "http") && ph_plain(&s->keys, p, n)) {
+    if (n > 1 && n <= PH_PLAIN_MOST && !ph_at(p, n, 0, "http") && ph_plain(&s->keys, p, n)
+        && (where != PH_W_HEADER || !ph_named_head(p, n, name, name_len))) {
         w->values++;                                        /* no structure either, but a URL's */
         return;
     }

@@ -5,6 +5,8 @@
 #include "ph_plain.h"
 #include "ph_scan_asks.h"
 #include "ph_scan_decode.h"
+#include "ph_scan_line.h"
+#include "ph_scan_module.h"
 #include "ph_scan_other.h"
 #include "ph_scan_path.h"
 #include "ph_scan_php.h"
@@ -101,6 +103,10 @@ static inline void ph_token(const ph_lexer *x, const ph_tok *t, int i, unsigned 
         ph_code(x, t, i, &s->other, v);
         ph_php(x, t, i, &s->program, v);
         ph_program(x, t, i, &s->program, v);
+        ph_module_at(x, t, i, &s->program, v);
+        if (t[i].type == TK_WORD && t[i].flags & F_LINE) {
+            ph_line(x, t, i, &s->program, v);
+        }
     }
     if (who & A_NAME) {
         ph_target(x, t, i, v);
@@ -179,7 +185,7 @@ static size_t ph_verify(ph_scanner *s, uint8_t *p, size_t n, unsigned *flags, ph
     if (classes & PH_C_ANGLE) {
         ph_html(&s->words, p, n, v);
     }
-    if (classes & PH_C_SLASH) {
+    if (classes & (PH_C_SLASH | PH_C_BACKSLASH)) {
         ph_climbs(p, n, v);
     }
     if (v->where != PH_W_JSON || classes & PH_C_SLASH) {
@@ -273,7 +279,7 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     if (v->where == PH_W_HEADER && k < 128 && ph_upload_name(two, k)) {
         ph_add(v, PH_S_CODE, 70, "program-in-upload", 0);
     }
-    if (v->where == PH_W_PATH && (memchr(two, '\n', k) || memchr(two, '\r', k))) {
+    if ((v->where == PH_W_PATH || (encoded && v->where == PH_W_KEY)) && (memchr(two, '\n', k) || memchr(two, '\r', k))) {
         ph_add(v, PH_S_HEADER, 60, "line-break", 0);
     }
     if (v->where == PH_W_PATH && classes & PH_C_CTRL) {

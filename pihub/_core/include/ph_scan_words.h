@@ -15,9 +15,9 @@ enum {
 
 /* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
  * has by a name that no text holds before a bracket and a quote. R_CALLED: functions of databases that the kinds leave out,
- * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values, R_EVENT: handlers of
- * events, R_VERSIONED: programs whose version may stand behind their name. */
-enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_VERSIONED = 32, R_EVENT = 1 << 15 };
+ * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values, R_MODULE: of ph_modules,
+ * R_EVENT: handlers of events, R_VERSIONED: programs whose version may stand behind their name. */
+enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_VERSIONED = 32, R_MODULE = 1 << 14, R_EVENT = 1 << 15 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -143,8 +143,12 @@ static const ph_group ph_groups[] = {
     {K_JAVA, "runtime processbuilder getruntime classloader invokertransformer clonetransformer "
         "instantiatetransformer constanttransformer chainedtransformer java.lang java.util java.io java.net "
         "forname getclass getmethod newinstance scriptenginemanager getruntime freemarker velocity "
-        "objectutils ognl opensymphony memberaccess xwork methodutils templatesimpl"},
-    {K_NODE, "child_process spawnsync execsync mainmodule require process prototype __proto__ constructor"},
+        "objectutils ognl opensymphony memberaccess xwork methodutils templatesimpl "
+        "jdbcrowsetimpl badattributevalueexpexception annotationinvocationhandler propertypathfactorybean objectinputstream "
+        "jndirealmfactory hikariconfig xmldecoder ysoserial objectdataprovider typeconfusedelegate activitysurrogateselector "
+        "textformattingrunproperties windowsidentity rolesprincipal sessionsecuritytoken resxresourcereader losformatter "
+        "objectstateformatter binaryformatter netdatacontractserializer soapformatter xamlreader"},
+    {K_NODE, "child_process spawnsync execsync mainmodule exports __js_function _js_function require process prototype __proto__ constructor"},
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
         "isindex xml foreignobject marquee style animate animatetransform "
         "animatemotion set import xss portal noembed listing "
@@ -160,7 +164,11 @@ static const ph_group ph_groups[] = {
         "corbaloc jdbc imap imaps pop3 pop3s smtp smtps rtsp rtmp smb mqtt ws wss telnet redis rediss mysql mongodb postgres "
         "postgresql amqp nntp ssh git vnc rdp"},
     {K_AGENT, "nuclei sqlmap nikto acunetix nessus openvas openvasvt wpscan dirbuster gobuster feroxbuster masscan zgrab "
-        "zmeu netsparker w3af arachni havij wfuzz ffuf whatweb jorgee dirsearch commix xsser joomscan skipfish paros webinspect appscan burpsuite fimap"},
+        "zmeu netsparker w3af arachni havij wfuzz ffuf whatweb jorgee dirsearch commix xsser joomscan skipfish paros webinspect appscan burpsuite fimap "
+        "sqlninja bsqlbf dotdotpwn inspath jbrofuzz morfeus mysqloit nsauditor pmafind springenwerk sysscan voideye "
+        "webbandit webshag whcc xspider detectify nexpose goby katana jaeles tplmap nosqlmap xsstrike dalfox kiterunner arjun "
+        "hakrawler zaproxy golismero wapiti ratproxy uniscan vulscan cmsmap droopescan joomlavs crackmapexec "
+        "libredtail zgrab2 grendel nmap bfac datacha0s crimscanner fhscan httprecon"},
     {K_EVIL, "jndi waitfor xp_cmdshell outfile dumpfile infile phpinfo shell_exec passthru"},
 };
 
@@ -168,6 +176,9 @@ static const ph_group ph_roles[] = {
     {R_SCOPE, "config request self session settings class t __class__ mro app __globals__ cycler lipsum namespace exit debug "
         "env beans applicationscope sessionscope requestscope pagescope pagecontext initparam messages dict joiner url_for "
         "get_flashed_messages g _self _context facescontext servletcontext"},
+    {R_MODULE, "os subprocess commands popen2 pty pickle cpickle _pickle dill jsonpickle marshal shelve yaml psych "
+        "oj importlib builtins __builtins__ __builtin__ shutil ctypes process io ioutil kernel file dir open3 "
+        "erb fs fsp vm module buffer res response reflect activator assembly environment exec syscall"},
     {R_PHP, "addcslashes addslashes bindec bzread bzwrite bzclose checkdate checkdnsrr clearstatcache closedir "
         "closelog  decbin dechex decoct diskfreespace dl escapeshellarg escapeshellcmd fflush fgets fgetc "
         "fread fnmatch fpassthru fscanf fseek  ftok ftruncate getallheaders getcwd gethostbyaddr "
@@ -235,7 +246,7 @@ static const ph_group ph_roles[] = {
 };
 
 #define PH_WORD_SLOTS 8192
-#define PH_WORD_MOST 2560
+#define PH_WORD_MOST 3072
 
 /* Its first sixteen bytes in two numbers, zeros behind its end. */
 typedef struct ph_word {
