@@ -184,7 +184,8 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
         }
     }
     int odd = s->quotes & 1 || i == 0 || (s->quotes == 2 && ph_quote(t[i - 1].type) && t[i - 1].type != t[i].type);
-    if (odd && !(v->prose && (closes || (t[j].flags & F_SPACE && t[j].type != TK_WORD) || t[j + 1].type == t[i].type)) && !ph_apostrophe(x, t, i) && ph_sql_cut(x, t, j)) {
+    if (odd && !(v->prose && (closes || (t[j].flags & F_SPACE && t[j].type != TK_WORD) || ph_quote(t[j + 1].type)
+            || t[j].type == '-' || t[j].type == '+' || t[j].type == '/')) && !ph_apostrophe(x, t, i) && ph_sql_cut(x, t, j)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "quote-then-comment", t[i].at);
     }
     if (!v->prose && s->quotes == 1 && t[j].type == ';' && j == i + 1 && (i || t[j + 1].type != TK_END)) {
