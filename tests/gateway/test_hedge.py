@@ -17,10 +17,11 @@ from pihub.domain.budget import Plan
 from pihub.domain.event import Reason
 from pihub.domain.target import Principal
 from pihub.errors import UpstreamUnreachable
-from pihub.gateway.exchange import Reply
+from pihub.gateway.exchange import Exchange, Reply
 from pihub.gateway.hedge import ENOUGH, Hedge
 from pihub.gateway.plan import Rules
 from pihub.gateway.purse import Purse
+from pihub.gateway.race import Race, Racer
 from pihub.server.waiter_poll import PollWaiter
 from pihub.shared.budgets import Budgets, Spent
 from pihub.shared.metrics import Column
@@ -650,6 +651,47 @@ def test_a_second_target_that_must_be_checked_first_is_not_asked(hedged: Make) -
     bench.says("an", lambda: anthropic_whole("third"))
     bench.whole()
     assert "ol" not in bench.connector.hosts
+
+
+def test_after_its_end_a_race_takes_no_word(hedged: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its descriptor may be another's by then, and its request has its answer."""
+    bench = hedged()
+    x = Exchange(bench.incoming())
+    race = Race(x, PollWaiter(), lambda _: False)
+    late = Racer(race, x, bench.target("oa"))
+    race.racers.append(late)
+    race.end()
+    written: list[int] = []
+    monkeypatch.setattr(os, "eventfd_write", lambda fd, _: written.append(fd))
+    race.tell()
+    assert written == []
+    assert not late.first() and race.winner is None
+    late.drop()
+
+
+def test_a_request_sleeps_while_its_second_call_works(
+    hedged: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word that the first has failed is taken, or each wait after it would end at once."""
+    bench = hedged(rules={"chat": Rules(hedge_ms=1)})
+
+    def away() -> FakeResponse:
+        decided(bench)()
+        raise UpstreamUnreachable("away")
+
+    bench.says("oa", away)
+    bench.says("an", whole(0.3, lambda: anthropic_whole("second")))
+    waits: list[int] = []
+    plain = Race._decided
+
+    def looked(race: Race) -> bool:
+        waits.append(0)
+        return plain(race)
+
+    monkeypatch.setattr(Race, "_decided", looked)
+    _, body = bench.whole()
+    assert b"second" in body
+    assert len(waits) < 10
 
 
 def test_no_thread_is_left_for_the_second(hedged: Make, monkeypatch: pytest.MonkeyPatch) -> None:

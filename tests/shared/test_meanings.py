@@ -123,6 +123,17 @@ def test_every_purge_of_an_answer_takes_its_vector(
     assert meanings.nearest(kind, TENANT, vector, (0, 0)) is None
 
 
+def test_what_another_version_has_left_is_passed_by(meanings: Meanings, state: SharedState) -> None:
+    kind, vector = (1, 2), quantised([1.0, 2.0])
+    assert meanings.put(kind, 1, vector, (3, SLOTS), 60.0, 0)  # in the first slot
+    for slot in range(1, SLOTS):
+        assert state.cache.put(*meanings._place(kind, slot), 1, b"\xc1", 60.0)
+    found = meanings.nearest(kind, 1, vector, (9, 9))
+    assert found is not None and found[1] == (3, SLOTS)
+    assert state.cache.put(*meanings._place(kind, 0), 1, b"\xc1", 60.0)
+    assert meanings.nearest(kind, 1, vector, (9, 9)) is None
+
+
 def test_another_epoch_finds_nothing(meanings: Meanings, state: SharedState) -> None:
     vector = quantised(drawn(1))
     meanings.put(meanings.kind("chat", "e", CONTEXT, WORDS), TENANT, vector, ANSWER, 60, TAG)

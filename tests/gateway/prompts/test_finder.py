@@ -323,3 +323,36 @@ def test_time_is_linear(unit: str) -> None:
 
     small, large = seconds(10_000), seconds(40_000)
     assert large < max(small * 8, 0.03), (small, large)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model", "role", "type", "id", "tool_use_id", "tool_call_id", "call_id", "item_id",
+        "signature", "encrypted_content", "previous_response_id", "conversation", "media_type",
+        "object", "status", "cache_control", "service_tier", "keep_alive", "encoding_format",
+        "thought_signature", "container",
+    ],
+)  # fmt: skip
+def test_what_names_or_signs_a_part_is_no_text(name: str) -> None:
+    """A signature that is changed is none, and an id leads nowhere. As arguments they are texts."""
+    said = "alice.smith@mail.example.org"
+    message = {"content": "hello", name: said}
+    assert [leaf.text for leaf in Leaves({"messages": [message]}).leaves] == ["hello"]
+    inside = Leaves({"messages": [{"type": "tool_use", "input": {name: said}}]}).leaves
+    assert [leaf.text for leaf in inside if not leaf.name] == [said]
+
+
+@pytest.mark.parametrize(
+    ("part", "texts", "unread"),
+    [
+        ({"type": "redacted_thinking", "data": "sealed"}, [], ""),
+        ({"type": "base64", "data": "aGk="}, [], "a document"),
+        ({"type": "url", "url": "https://x.example/a"}, [], "a document"),
+        ({"type": "text", "data": "a document in words"}, ["a document in words"], ""),
+        ({"type": "base64", "title": "its title", "data": "aGk="}, ["its title"], "a document"),
+    ],
+)
+def test_what_is_encoded_is_no_text(part: dict[str, str], texts: list[str], unread: str) -> None:
+    found = Leaves({"messages": [{"role": "user", "content": [part]}]})
+    assert ([leaf.text for leaf in found.leaves], found.unread) == (texts, unread)
