@@ -65,7 +65,7 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
     a->who['`'][TK_END] |= A_SCRIPT;
     a->who[TK_CMT]['>'] |= A_SCRIPT;
     a->who['#'][TK_END] |= A_SQL;
-    a->who[TK_CMT][TK_END] |= A_SQL;
+    a->who[TK_CMT][TK_END] |= A_SQL | A_SCRIPT;
     a->who[TK_WORD]['('] |= A_CODE;
     for (const char *c = "jcodsgwf"; *c; c++) {
         a->first[(uint8_t)*c] = A_CODE;

@@ -85,7 +85,7 @@ static int ph_opens(const ph_words *words, const uint8_t *p, size_t n, size_t i)
 /* An attribute that runs or loads whatever its value is: those of frameworks too, whose values are code. */
 static int ph_active_name(const uint8_t *p, size_t n, size_t i, size_t len) {
     static const char *const words[] = {"srcdoc", "formaction", "xlink:href", "dataf", "datasrc", "dataformatas", "v-", "ng-",
-        "autofocus", "manifest", "data-ng-", "data-bind", "x-data", "x-init", "x-html", "x-on", "x-bind", "x-effect", "x-if",
+        "autofocus", "attributename", "manifest", "data-ng-", "data-bind", "x-data", "x-init", "x-html", "x-on", "x-bind", "x-effect", "x-if",
         "x-for", "x-show", "x-text", "hx-", "data-hx-"};
     if (i > 1 && (p[i - 1] == '@' || p[i - 1] == ':') && (ph_space(p[i - 2]) || p[i - 2] == '/' || ph_quote(p[i - 2]))) {
         return 1;                                         /* @click, :is */
@@ -201,10 +201,11 @@ static size_t ph_attributes(const ph_words *words, const uint8_t *p, size_t n, s
             i++;
         }
         size_t len = i - name, j = i;
-        while (j < n && (ph_space(p[j]) || p[j] < 32)) {
+        int handler = len > 4 && p[name] == 'o' && p[name + 1] == 'n';
+        while (j < n && (ph_space(p[j]) || p[j] < 32 || (handler && p[j] == '/'))) {
             j++;
         }
-        if (len > 4 && p[name] == 'o' && p[name + 1] == 'n' && (j >= n || p[j] == '=')) {
+        if (handler && (j >= n || p[j] == '=')) {
             ph_once(v, PH_S_XSS, seen, X_EVENT, j < n ? 80 : 40, "event-handler", name);
         }
         if (j < n && p[j] == '=') {

@@ -96,6 +96,14 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         } else if (ph_quote(q->type) && q[1].type == '>' && i > 1 && (b->type == '(' || i > 2) && ph_unmatched(t, i + 1 + (after == ';'))) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
         }
+    } else if (c == TK_CMT && after == TK_END) {              /* a foreign comment was ended, and the rest is made one */
+        int call = 0;
+        for (int k = i - 1; k > 0 && k > i - PH_AHEAD; k--) {
+            call |= t[k].type == '(' && t[k - 1].type == TK_WORD;
+        }
+        if (call && x->p[0] == '*' && x->p[1] == '/' && x->p[t[i].at] == '/') {
+            ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "comment-break", t[i].at);
+        }
     } else if (c == TK_CMT && after == '>' && !(t[i + 1].flags & F_SPACE)) {
         int quoted = ph_quote(b->type) && !(t[i].flags & F_SPACE) && ph_unmatched(t, i - 1);
         if (quoted || (t[i + 2].type == ']' && t[i + 3].type == ']')) {
@@ -103,7 +111,7 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         } else if (t[i + 2].type == '<' || ph_quote(t[i + 2].type)) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, i ? 20 : 50, "comment-break", t[i].at);
         }
-    } else if (c == '&' && after == '{' && (b->type == '=' || i == 0) && (t[i + 2].type == '(' || t[i + 3].type == '(')) {
+    } else if (c == '&' && after == '{' && (b->type == '=' || ph_quote(b->type) || i == 0) && (t[i + 2].type == '(' || t[i + 3].type == '(')) {
         ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-macro", t[i].at);
     } else if (c == '(' && after == '(' && t[i + 2].type == ')' && t[i + 3].type == '=' && t[i + 4].type == '>') {
         ph_once(v, PH_S_XSS, seen, X_ARROW, t[i + 4].flags & F_SPACE || t[i + 5].flags & F_SPACE ? 40 : 60, "script-function", t[i].at);
