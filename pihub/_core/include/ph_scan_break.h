@@ -63,6 +63,9 @@ static void ph_sheet(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     int colon = 0;
     for (int j = i + 1; j < i + 30 && t[j].type != TK_END && t[j].type != '}'; j++) {
         colon |= t[j].type == ':';
+        if (!colon && t[j].type > TK_CMT && !ph_one_of(t[j].type, "-*;\\$!")) {
+            return;                                       /* no declaration: what most { begin is not looked through */
+        }
         if (colon && t[j].type == TK_WORD && t[j + 1].type == '(' && ph_is(x, &t[j], "url")) {
             int asks = 0, outside = ph_outside(x, t, j + 2);
             for (int k = i - 1; k > i - 16 && k > 1 && t[i - 1].type == ']'; k--) {
