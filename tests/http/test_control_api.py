@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from pihub.errors import Unauthenticated
+from pihub.http.control import service
 from pihub.ops.upstreams import Probe
 from pihub.shared.answers import group
 from pihub.shared.events import Record
@@ -145,6 +146,38 @@ def test_usage_adds_up(control: Control) -> None:
         assert sums == {"llama3": 15, "claude": 15}
         assert sum(row["cost_usd"] for row in answer["usage"]) == pytest.approx(0.015)
         assert sum(row["unpriced_requests"] for row in answer["usage"]) == 15
+
+
+def test_a_key_tells_when_it_was_last_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the minute, out of what was recorded; kept, so that a restart does not forget it."""
+    monkeypatch.setattr(service, "SEEN", 0.5)
+    control = Control(tmp_path)
+    try:
+        for name in ("busy", "idle"):
+            control.call("POST", f"{API}/keys", {"name": name})
+        ids = {row["name"]: row["id"] for row in control.call("GET", f"{API}/keys")[2]["items"]}
+        began = int(time.time())
+        control.state.events.push(
+            1,
+            Record(ts_ns=time.time_ns(), rid=1, status=200, key=ids["busy"], dur_us=5,
+                   route=Route.OPENAI_CHAT),
+        )  # fmt: skip
+
+        def used() -> dict[str, int | None]:
+            rows = control.call("GET", f"{API}/keys")[2]["items"]
+            return {row["name"]: row["used"] for row in rows}
+
+        end = time.monotonic() + 30
+        while used()["busy"] is None:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        found = used()
+        assert found["idle"] is None
+        assert found["busy"] is not None and began - 60 <= found["busy"] <= time.time()
+    finally:
+        control.finish()
 
 
 def test_the_status_is_the_live_picture(control: Control) -> None:
