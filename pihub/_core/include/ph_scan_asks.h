@@ -23,7 +23,7 @@ typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_qu
 static const ph_question ph_questions[] = {
     {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~"},
     {'`', A_SHELL, "w/"}, {'{', A_SHELL, ","}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
-    {'\\', A_SHELL, "w"}, {';', A_SHELL, COMMAND}, {'&', A_SHELL, COMMAND "&"}, {'|', A_SHELL, COMMAND "|"},
+    {'\\', A_SHELL, "w"}, {';', A_SHELL, COMMAND}, {'&', A_SHELL, COMMAND "&"}, {'|', A_SHELL, COMMAND "|+"},
     {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
     {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"}, {'/', A_SCRIPT, "/"}, {')', A_SCRIPT, ";'\"`"},
     {'&', A_SCRIPT, "{"}, {'(', A_SCRIPT, "("}, {'{', A_SCRIPT, "w"},

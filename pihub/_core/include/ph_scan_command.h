@@ -110,6 +110,9 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
     if (a->type == '%' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && t[j + 2].type == '%') {
         return 3;                                         /* %SYSTEMROOT% */
     }
+    if (a->type == '+' && !(a->flags & F_SPACE) && t[j + 1].len == 1 && t[j + 1].type == TK_WORD && t[j + 2].type == ':') {
+        return 3;                                         /* dir+c: */
+    }
     if (a->type == '+' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
         return 3;                                         /* dig +short */
     }

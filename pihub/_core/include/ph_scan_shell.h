@@ -5,7 +5,7 @@
 #ifndef PH_SCAN_SHELL_H
 #define PH_SCAN_SHELL_H
 
-#include "ph_scan_command.h"
+#include "ph_scan_told.h"
 
 enum { C_RUN, C_SUBST, C_IFS, C_TICK, C_PATH, C_WORD, C_WIN };
 
@@ -23,12 +23,12 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     } else if (k && ph_is(x, &t[i], "apt") && t[i + 1].type == '-' && ph_is_any(x, &t[i + 2], "get cache key")) {
         next = i + 3;
     }
-    if ((!k || next == i + 1) && (sep || (i == 0 && ph_noun(x, &t[2]))) && ph_cmdlet(x, t, i)) {
+    if ((!k || next == i + 1) && (sep || (i == 0 && (ph_noun(x, &t[2]) || ph_cmdlet_line(x, t, i)))) && ph_cmdlet(x, t, i)) {
         k = K_CMD;
         next = i + 3;
     }
     if (!k) {
-        unsigned points = sep ? ph_unknown_command(x, t, i, next, sep, v) : 0;
+        unsigned points = !v->prose && v->where != PH_W_PATH && ph_braced(x, t, i) ? 60 : sep ? ph_unknown_command(x, t, i, next, sep, v) : 0;
         if (points) {
             ph_once(v, PH_S_SHELL, seen, C_RUN, points, "command", t[i].at);
         }
@@ -37,7 +37,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     if (sep == 0 && v->where == PH_W_PATH) {
         return;
     }
-    int tool = (k & K_TOOL) != 0, shape = ph_argument(x, t, next), path = t[i].type == '/';
+    int tool = (k & K_TOOL) != 0, shape = ph_argument(x, t, next), path = t[i].type == '/' || (i == 0 && t[1].type == '/' && ph_is(x, &t[0], "bin"));
     unsigned points = 0;
     if (hidden && shape) {
         points = 60;
@@ -52,7 +52,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         if (!tool && points == 60 && t[next].type == '-' && t[next + 1].type == TK_NUM && !ph_is_any(x, &t[i], "kill head tail")) {
             points = 0;                                   /* top -10 */
         }
-        if (i == 0 && ph_noun(x, &t[2]) && t[1].type == '-' && !v->prose) {
+        if (i == 0 && t[1].type == '-' && ((ph_noun(x, &t[2]) && !v->prose) || ph_cmdlet_line(x, t, i))) {
             points = 60;                                  /* Get-Process */
         }
         if (t[next].type == ';' && t[next + 1].type == TK_END && ph_is_any(x, &t[i], "id ls ps pwd dir")) {
@@ -66,7 +66,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
                 "id whoami ls dir pwd env ps who uname ifconfig ipconfig netstat set hostname")) {
             points = 60;                                  /* 127.0.0.1, then a command on a line of its own */
         } else if (sep == '\n' && points && i) {
-            points = v->where == PH_W_JSON && shape < 3 ? 0 : points - 10;
+            points = v->where == PH_W_JSON && shape < 3 ? 0 : path && i > 1 && t[i - 2].type == '\\' ? 60 : points - 10;
         } else if (sep == ';' && points < 60 && ((ph_is(x, &t[i], "sleep") && t[next].type == TK_NUM)
                    || (!shape && (tool || from < 2) && (from < 2 || ph_quote(t[from - 2].type)) && t[next].flags & F_SPACE))) {
             points = 60;
@@ -76,8 +76,8 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             || (i < 3 && t[next].type != ';' && t[next].type != TK_WORD))) {
             points = 60;
         }
-        if (points >= 40 && points < 60 && sep == ';' && shape == 1 && !(k & K_SPOKEN) && ((v->prose && t[next].type == TK_END)
-                || t[next + 1].type == ';')) {
+        if (points >= 40 && points < 60 && sep == ';' && shape == 1 && !(k & K_SPOKEN) && ((v->prose && (t[next].type == TK_END
+                || (t[next].type == '\\' && t[next + 2].type == TK_END))) || t[next + 1].type == ';')) {
             points = 60;                                  /* ;cd etc;comm passwd */
         }
         if (!points && sep == ';' && from < 2 && ph_shell_keyword(x, t, i)) {
@@ -94,12 +94,15 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
             points = 30;
         }
     }
-    if (points < 60 && sep && sep != '\n' && (tool || !v->prose || ph_is_any(x, &t[i], "net sc reg")) && ph_subcommand(x, t, i, next)) {
+    if (points < 60 && sep && sep != '\n' && (sep != '`' || tool) && (tool || !v->prose || ph_is_any(x, &t[i], "net sc reg")) && ph_subcommand(x, t, i, next)) {
         points = 60;
     }
     if (points < 60 && sep == ';' && t[next].type == TK_END && from > 2 && v->where != PH_W_HEADER && ph_is_any(x, &t[i], "id whoami ls pwd ps env uname dir")
         && (t[from - 2].type == TK_NUM || t[from - 3].type == '.')) {
         points = 60;                                      /* a.jpg;id */
+    }
+    if (points < 60 && sep && ph_is(x, &t[i], "trap") && ph_quote(t[next].type) && t[next].flags & F_SPACE) {
+        points = 60;
     }
     if (sep == '`' && v->where == PH_W_JSON && points > 30) {
         points = 30;                                      /* code in a text that is set as code */
@@ -112,7 +115,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd");
         int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && t[i - 2].type != '`';
         if ((sep == '`' && !last && !(from > 1 && (t[from - 2].type <= TK_NUM || memchr("{$=;|&", t[from - 2].type, 6)) && !(t[from - 1].flags & F_SPACE))
-             && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3)) {
+             && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3 && !(path && i > 1 && t[i - 2].type == '\\'))) {
             points = 30;
         }
     }
@@ -142,7 +145,7 @@ static int ph_both_sides(const ph_tok *t, int j) {
 /* if A EQU B: cmd.exe's comparisons, which no prose has. */
 static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
     int marks = 0;
-    if (i == 0 && ph_is(x, &t[1 + ph_is(x, &t[1], "not")], "defined") && (t[i + 3].type == '(' || t[i + 3].kinds & K_CMD
+    if (i == 0 && ph_is(x, &t[1 + ph_is(x, &t[1], "not")], "defined") && t[i + 2].type != ',' && (t[i + 3].type == '(' || t[i + 3].kinds & K_CMD
             || t[i + 4].type == '(' || t[i + 4].kinds & K_CMD)) {
         return 1;
     }
@@ -217,6 +220,10 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     } else if (c == '\\' && t[i + 1].len == 1 && ph_is_any(x, &t[i + 1], "n r") && t[i + 2].type == '/') {
         ph_shell_run(x, t, i + 2, '\n', seen, v);         /* a line's end, written out, and a program's path */
     }
+    if (c == '\\' && i == 0 && !v->prose && v->where != PH_W_PATH && ph_is_any(x, &t[1], "ls cat id ps pwd rm wget curl whoami uname nc bash sh grep")
+        && (t[2].type == TK_END || ph_argument(x, t, 2) == 3)) {
+        ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);        /* \ls: not its alias */
+    }
     switch (c) {
     case ';':
         ph_shell_run(x, t, i + 1, ';', seen, v);
@@ -225,7 +232,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         ph_shell_run(x, t, d == '&' ? i + 2 : i + 1, d == '&' ? '+' : '&', seen, v);
         break;
     case '|':
-        ph_shell_run(x, t, d == '|' ? i + 2 : i + 1, '|', seen, v);
+        ph_shell_run(x, t, d == '|' || (d == '+' && t[i + 2].type == TK_WORD) ? i + 2 : i + 1, '|', seen, v);
         break;
     case '`':                                             /* in a sentence, a space after it says that it closes */
         if ((d == TK_WORD || d == '/') && !(v->prose && t[i + 1].flags & F_SPACE)) {
@@ -233,7 +240,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '\'': case '"': case ')': case '=': case ',': case '{':
-        if (c == '{' && d == ',' && t[i + 2].kinds & (K_CMD | K_TOOL) && t[i + 3].type == ',') {
+        if (c == '{' && d == ',' && t[i + 2].kinds & (K_CMD | K_TOOL) && (t[i + 3].type == ',' || (t[i + 3].type == '}' && t[i + 2].kinds & K_TOOL))) {
             ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "brace-expansion", t[i].at);
         } else if (d == TK_WORD && t[i + 1].kinds & (K_CMD | K_TOOL) && i < 4) {
             int next, hidden;
@@ -284,6 +291,15 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         break;
     case TK_WORD:
         if (t[i].kinds & (K_CMD | K_TOOL)) {
+            if (i > 2 && ph_quote(t[i - 1].type) && !(v->prose && i < 4) && ph_run_call(x, t, i - 1)) {
+                ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "call", t[i].at);
+            }
+            if (v->prose && i && t[i].flags & F_SPACE && !(t[i].kinds & K_SPOKEN)) {
+                int next, hidden;
+                if (ph_command(x, t, i, &next, &hidden) && (t[next].type == '-' || t[next].type == TK_CMT) && ph_line_told(x, t, next)) {
+                    ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command-line", t[i].at);
+                }
+            }
             if (ph_is(x, &t[i], "cmd") && ((d == '/' && ph_is_any(x, &t[i + 2], "c k r"))
                     || (d == '.' && ph_is(x, &t[i + 2], "exe") && (!v->prose || t[i + 3].type == '/')))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
@@ -292,7 +308,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             } else if (ph_is(x, &t[i], "if") && ((d == '/' && ph_is(x, &t[i + 2], "i"))
                        || (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "exist cmdextversion errorlevel")
                            && (i == 0 || t[i + 2].type != TK_END))
-                       || (i == 0 && !v->prose && (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined")
+                       || (i == 0 && !v->prose && ((ph_is(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined") && t[i + 2].type != ',')
                            || (t[i + 2].type == '=' && t[i + 3].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i, v)) {
@@ -307,7 +323,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE
-                       && (t[i + 2].type == d || t[i + 2].len == 1) && !(v->prose && !ph_windows_for(x, t, i))) {
+                       && (t[i + 2].type == d || t[i + 2].len == 1 || (ph_is(x, &t[i + 3], "in") && t[i + 4].type == '(')) && !(v->prose && !ph_windows_for(x, t, i))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && !(v->prose && i && ph_quote(t[i - 1].type)) && ph_is_any(x, &t[i + 2], "c i")) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "shell", t[i].at);
