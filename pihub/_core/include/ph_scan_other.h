@@ -122,7 +122,7 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (!ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, 60)) {
             int e = ph_expression(x, t, i + 2);
-            int code = (t[i + 2].type == '#' && t[i + 3].type == TK_WORD && c == '%') || (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
+            int code = (t[i + 2].type == '#' && t[i + 3].type == TK_WORD && c == '%' && !v->prose) || (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
             unsigned points = e == 2 || code || (e && !v->prose && v->where != PH_W_JSON) ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }
