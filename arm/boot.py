@@ -34,7 +34,10 @@ PACKAGES = (*NEEDED, "systemd", "systemd-sysv", "dbus", "udev", "kmod", "base-pa
             "busybox-static")  # fmt: skip
 CONSOLES = {"aarch64": "ttyAMA0", "x86_64": "ttyS0"}
 EMULATORS = {"aarch64": "qemu-system-aarch64", "x86_64": "qemu-system-x86_64"}
-CORES = {"aarch64": ("-M", "virt"), "x86_64": ("-cpu", "max")}
+CORES = {
+    "aarch64": ("-M", "virt", "-smp", "2"),
+    "x86_64": ("-cpu", "max", "-smp", "1"),  # kernel 6.1 waits for ever for a second one (qemu 7.2)
+}
 USERS = {
     "passwd": "messagebus:x:900:900::/nonexistent:/usr/sbin/nologin\n",
     "group": "messagebus:x:900:\nsystemd-journal:x:901:\ninput:x:902:\nkvm:x:903:\nrender:x:904:\n"
@@ -145,7 +148,7 @@ def boot(root: Path, image: Path, machine: str, cpu: str, page: int) -> None:
     [kernel] = (root / "boot").glob("vmlinuz-*")
     log = image.with_suffix(".log")
     core = ("-cpu", cpu) if machine == "aarch64" else ()
-    words = [EMULATORS[machine], *CORES[machine], *core, "-smp", "2", "-m", str(MEMORY_MB),
+    words = [EMULATORS[machine], *CORES[machine], *core, "-m", str(MEMORY_MB),
              "-icount", "shift=0", "-nographic", "-nic", "none", "-no-reboot",
              "-kernel", str(kernel), "-initrd", str(image.with_suffix(".initrd")),
              "-drive", f"file={image},format=raw,if=virtio",
