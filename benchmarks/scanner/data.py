@@ -39,12 +39,12 @@ class Record:
 
 
 def held(text: bytes) -> bool:
-    """Whether a value belongs to the quarter that rules are not made on.
+    """Whether a value belongs to the eighth that rules are not made on.
 
-    It was a half at first; one part of it was opened when nothing new was left to learn from the
-    other half. What is kept apart now has been kept apart from the beginning.
+    It was a half at first, then a quarter: a part is opened when the others teach nothing new.
+    What is kept apart now has been kept apart from the beginning.
     """
-    return hashlib.blake2b(text, digest_size=1, key=SEED).digest()[0] & 3 == 3
+    return hashlib.blake2b(text, digest_size=1, key=SEED).digest()[0] & 7 == 7
 
 
 def records(folder: Path, part: str = "dev") -> Iterator[Record]:
