@@ -1,9 +1,9 @@
 """Which passwords are tried first, though they are long enough.
 
-No list of leaked ones: of those with twelve characters or more nearly all are words that
-everybody thinks of, with digits around them or written as 1337, the same thing again and again, or
-walks over the keyboard. Source of the aim: NIST SP 800-63B-4, 3.1.1.2 (a block list of common
-and expected values, repetitive and sequential characters).
+No list of leaked ones, which would be the largest file of the hub: many of those with twelve
+characters or more are words that everybody thinks of, with digits around them or written as 1337,
+the same thing again and again, or walks over the keyboard. Source of the aim: NIST SP 800-63B-4,
+3.1.1.2 (a block list of common and expected values, repetitive and sequential characters).
 """
 
 from __future__ import annotations

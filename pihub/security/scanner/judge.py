@@ -165,6 +165,6 @@ def body_kind(content_type: str) -> str:
         return "json"
     if name in ("application/xml", "text/xml") or (name.endswith("+xml") and name not in ACTIVE):
         return "xml"
-    if name.startswith("text/") or name in ("application/xml", "") or name.endswith("+xml"):
+    if not name or name.startswith("text/") or name in ACTIVE:
         return "text"
     return ""
