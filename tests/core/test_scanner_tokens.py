@@ -80,6 +80,7 @@ TEXT = st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join)
 @given(TEXT)
 @example(b"1or 2union 3dselect 4funion 5for 6.e7and 0.e3union 1.2.3 1..2 a1.5 1.e5 0x 0x1for")
 @example(b"/*/ */ /**/ /*!50000or*/ /*!*/ */x -- /* y")
+@example(b"/*!1.5\xc3\xa9 /*!1.5or /*!1.2.3e /*!17x")
 @example(b"x" * 63 + b"1.5 " + b"y" * 59 + b" 1.e5 a1.e5 1e+5e5")
 def test_the_same_tokens(lexers: list[subprocess.Popen[bytes]], text: bytes) -> None:
     expected = tokens(text, KNOWN)

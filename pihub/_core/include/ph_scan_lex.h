@@ -274,7 +274,8 @@ PH_FLAT int ph_lex_all(ph_lexer *x, ph_tok *t, int have, int most) {
                 x->names[x->named] = (uint16_t)have;
                 x->named += t[have++].type == TK_WORD;
                 size_t done = x->at - base;
-                if (done >= 64 || have == most || (last && done > (size_t)__builtin_ctzll(last))) {
+                if (done >= 64 || have == most || (last && done > (size_t)__builtin_ctzll(last))
+                    || (b.span & b.span << 1) >> done & 1) {    /* it ended inside of what the block took for one */
                     break;
                 }
                 starts = (starts & UINT64_MAX << done) | (open & ~last & (uint64_t)1 << done);
