@@ -115,6 +115,7 @@ TRIGGERS = [
     '<a b="<', '<a style="{', '<a src="//', "<a src=http://1", "<f o r m", "<a:", "<a x-",
     "a(1);", "';a(1);", "');a(", "{a:", "]{a:url(", "-->", '"-->', "((", "&{", "document.a(",
     "&lt", "&#0", "a=b onload=",
+    "<p style=\"a:'", "' src=", "{a:(", "a()>", "f()/", "</title", "<rect a",
 ]  # fmt: skip
 
 

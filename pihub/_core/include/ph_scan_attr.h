@@ -129,6 +129,10 @@ static int ph_odd_style(const uint8_t *p, size_t n, size_t i) {
     return p[i] == '{' || p[i] == '}' || (p[i] == '\\' && i + 1 < n && ph_alnum(p[i + 1])) || (p[i] == '/' && i + 1 < n && p[i + 1] == '*');
 }
 
+/* In a string inside of a style: marks that end a declaration, where a reader that has lost count of strings goes on.
+ * Names of fonts have none. */
+static int ph_odd_string(uint8_t c) { return c == ';' || c == '[' || c == ']' || c == '<' || c == '\n' || c == '\r' || c == '\f'; }
+
 /* The value of the attribute p[name], `len` long, from p[i] on. Returns where it ends. */
 static size_t ph_attribute(const ph_words *words, const uint8_t *p, size_t n, size_t name, size_t len, size_t i, ph_verdict *v,
     uint64_t *seen) {
@@ -153,6 +157,7 @@ static size_t ph_attribute(const ph_words *words, const uint8_t *p, size_t n, si
     uint8_t q = i < n && ph_quote(p[i]) ? p[i] : 0;
     i += q != 0;
     size_t start = i;
+    uint8_t inner = 0;
     if (style && c == 's' && len == 5 && i < n && (p[i] == '[' || p[i] == '(' || p[i] == ':')) {
         ph_once(v, PH_S_XSS, seen, X_STYLE, 50, "odd-style", i);
     }
@@ -163,7 +168,10 @@ static size_t ph_attribute(const ph_words *words, const uint8_t *p, size_t n, si
         if (style && (ph_at(p, n, i, "-moz-binding") || ph_at(p, n, i, "behavior") || ph_at(p, n, i, "expression") || ph_at(p, n, i, "@import"))) {
             ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", i);
         }
-        if (style && len == 5 && ph_odd_style(p, n, i)) {
+        if (style && ph_quote(p[i]) && q && (!inner || inner == p[i])) {
+            inner = inner ? 0 : p[i];
+        }
+        if (style && len == 5 && (ph_odd_style(p, n, i) || (inner && ph_odd_string(p[i])))) {
             ph_once(v, PH_S_XSS, seen, X_STYLE, 50, "odd-style", i);
         }
         if (p[i] == '<') {
@@ -179,6 +187,8 @@ static size_t ph_attribute(const ph_words *words, const uint8_t *p, size_t n, si
     if (ph_addressed(p, n, name, len)) {
         if (q && i >= n && !v->prose && (ph_at(p, n, start, "//") || ph_at(p, n, start, "http"))) {
             ph_once(v, PH_S_XSS, seen, X_OPEN, 40, "open-quote", start);   /* the page up to its next quote goes there */
+        } else if (v->where == PH_W_QUERY && !v->prose && (ph_at(p, n, start, "//") || ph_at(p, n, start, "http://") || ph_at(p, n, start, "https://"))) {
+            ph_once(v, PH_S_XSS, seen, X_OPEN, 30, "outside-address", start);  /* a form's text may link; a query is no text */
         } else if ((c == 's' && ph_calls_program(p, start, i)) || (c == 'a' && len == 6 && (ph_at(p, n, start, "//") || ph_at(p, n, start, "http")))) {
             ph_once(v, PH_S_XSS, seen, X_OPEN, 30, "forged-request", start);
         }

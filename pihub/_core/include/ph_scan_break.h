@@ -60,11 +60,16 @@ static int ph_outside(const ph_lexer *x, const ph_tok *t, int j) {
 
 /* A rule of a style sheet that loads from outside, from its { at t[i] on; one that asks for an attribute's text tells it. */
 static void ph_sheet(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
-    int colon = 0;
+    int colon = 0, open = 0;
     for (int j = i + 1; j < i + 30 && t[j].type != TK_END && t[j].type != '}'; j++) {
         colon |= t[j].type == ':';
         if (!colon && t[j].type > TK_CMT && !ph_one_of(t[j].type, "-*;\\$!")) {
             return;                                       /* no declaration: what most { begin is not looked through */
+        }
+        open += t[j].type == '[' || t[j].type == '(' ? 1 : t[j].type == ']' || t[j].type == ')' ? -1 : 0;
+        if (open && t[j].type == ';' && colon && (t[j - 1].type == TK_WORD || t[j - 1].type == TK_NUM) && t[j + 1].type == TK_WORD && t[j + 2].type == ':') {
+            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "style-rule", t[j].at);     /* a bracket that no declaration closes */
+            return;
         }
         if (colon && t[j].type == TK_WORD && t[j + 1].type == '(' && ph_is(x, &t[j], "url")) {
             int asks = 0, outside = ph_outside(x, t, j + 2);
@@ -78,6 +83,31 @@ static void ph_sheet(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             return;
         }
     }
+}
+
+/* The whole value is one attribute and the end of the tag around it: xmlns:a="b"> */
+static int ph_tag_rest(const ph_tok *t, int i) {
+    int k = t[1].type == ':' || t[1].type == '-' ? 3 : 1;
+    return i > k + 1 && t[0].flags & F_FIRST && t[0].type == TK_WORD && t[k].type == '=' && t[k + 1].type == t[i].type && k + 1 < i
+        && t[i + 2].type == TK_END && !ph_unmatched(t, i);
+}
+
+/* A quote that nothing opened, then an attribute with a value: the tag goes on as the value wants. Links that were cut badly
+ * out of a page end in class, target, rel. */
+static int ph_attribute_break(const ph_lexer *x, const ph_tok *t, int i) {
+    return t[i + 1].flags & F_SPACE && t[i + 2].type == '=' && !(t[i + 2].flags & F_SPACE) && !(t[i + 3].flags & F_SPACE)
+        && ph_is_any(x, &t[i + 1], "style src href action formaction background accesskey tabindex contenteditable srcdoc autofocus "
+            "poster srcset") && (i == 0 || !(t[i].flags & F_SPACE)) && ph_unmatched(t, i);
+}
+
+/* The comment that ends at t[i] began in the value, as editors of pages write them. */
+static int ph_commented(const ph_tok *t, int i) {
+    for (int k = i - 1; k > 1 && k > i - PH_BACK; k--) {
+        if (t[k].type == TK_CMT) {
+            return t[k - 1].type == '!' && t[k - 2].type == '<';
+        }
+    }
+    return 0;
 }
 
 /* Marks. */
@@ -99,6 +129,30 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         } else if (ph_quote(q->type) && q[1].type == '>' && i > 1 && (b->type == '(' || i > 2) && ph_unmatched(t, i + 1 + (after == ';'))) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
         }
+    } else if (c == ')' && after == '>' && t[i + 2].type == TK_END) {  /* run()>: the end of a tag whose handler has no quotes */
+        if (v->where == PH_W_QUERY && t[0].flags & F_FIRST && t[0].type == TK_WORD && t[1].type == '(' && i < 8 && !(t[1].flags & F_SPACE)) {
+            ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
+        }
+    } else if (c == ')' && after == '/') {                    /* <script>f()</script> behind a filter that takes < and > out */
+        if (ph_is(x, &t[i + 2], "script") && t[i + 3].type == TK_END && ph_at(x->p, x->n, t[0].at, "script")) {
+            ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "tag-without-marks", t[i].at);
+        }
+    } else if ((c == '"' || c == '\'') && after == '>') {
+        if (v->where == PH_W_QUERY && ph_tag_rest(t, i)) {
+            ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
+        }
+    } else if ((c == '"' || c == '\'') && after == TK_WORD) {
+        if (v->where != PH_W_JSON && ph_attribute_break(x, t, i)) {
+            ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
+        }
+    } else if (c == '(' && after == '\\') {                  /* "url(\"": what a style sheet is given goes on behind it */
+        if (i > 1 && ph_is(x, b, "url") && ph_quote(t[i - 2].type) && ph_quote(t[i + 2].type) && t[i + 3].type == t[i - 2].type) {
+            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "style-rule", t[i].at);
+        }
+    } else if (c == ']' && after == ';') {                    /* a]; color: red; {: a selector cut off */
+        if (t[i + 2].type == TK_WORD && t[i + 3].type == ':' && t[i + 4].type == TK_WORD && t[i + 5].type == ';' && t[i + 6].type == '{') {
+            ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "style-rule", t[i].at);
+        }
     } else if (c == TK_CMT && after == TK_END) {              /* a foreign comment was ended, and the rest is made one */
         int call = 0;
         for (int k = i - 1; k > 0 && k > i - PH_AHEAD; k--) {
@@ -111,7 +165,7 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         int quoted = ph_quote(b->type) && !(t[i].flags & F_SPACE) && ph_unmatched(t, i - 1);
         if (quoted || (t[i + 2].type == ']' && t[i + 3].type == ']')) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "comment-break", t[i].at);
-        } else if (t[i + 2].type == '<' || ph_quote(t[i + 2].type)) {
+        } else if ((t[i + 2].type == '<' || ph_quote(t[i + 2].type)) && !ph_commented(t, i)) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, i ? 20 : 50, "comment-break", t[i].at);
         }
     } else if (c == '&' && after == '{' && (b->type == '=' || ph_quote(b->type) || i == 0) && (t[i + 2].type == '(' || t[i + 3].type == '(')) {

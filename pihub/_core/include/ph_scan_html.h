@@ -61,6 +61,40 @@ static int ph_prefixed_tag(const uint8_t *p, size_t n, size_t i) {
         || ph_at(p, n, i, "applet") || ph_at(p, n, i, "svg") || ph_at(p, n, i, "foreignobject") || ph_at(p, n, i, "frameset");
 }
 
+/* An element that only drawings and formulas have, with attributes or empty: p[i] is behind its name. Maps have <polygon> too, but with children. */
+static int ph_drawn(const uint8_t *p, size_t n, size_t name, size_t i) {
+    static const char *const words[] = {"circle", "ellipse", "rect", "polygon", "polyline", "tspan", "textpath", "clippath",
+        "lineargradient", "radialgradient", "mpath", "mtext", "mglyph", "malignmark", "mrow", "maction"};
+    size_t k = i;
+    while (k < n && ph_space(p[k])) {
+        k++;
+    }
+    if (k >= n || !((k > i && ph_lower(p[k])) || (p[k] == '/' && k + 1 < n))) {
+        return 0;
+    }
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        if (strlen(words[w]) == i - name && ph_at(p, n, name, words[w])) {
+            return 1;
+        }
+    }
+    return i - name > 5 && ph_at(p, n, name, "fe") && (ph_at(p, n, name + 2, "flood") || ph_at(p, n, name + 2, "color")
+        || ph_at(p, n, name + 2, "gaussian") || ph_at(p, n, name + 2, "blend") || ph_at(p, n, name + 2, "turbulence")
+        || ph_at(p, n, name + 2, "composite") || ph_at(p, n, name + 2, "offset") || ph_at(p, n, name + 2, "merge"));
+}
+
+/* The end of an element whose text a browser does not read as markup, or that is active, at the value's beginning: what it
+ * ends began outside. */
+static int ph_ends_outer(const uint8_t *p, size_t n, size_t name, size_t len) {
+    static const char *const words[] = {"textarea", "title", "noscript", "template", "select", "noframes", "object", "math",
+        "frameset", "iframe", "noembed", "xmp", "applet", "marquee"};
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        if (strlen(words[w]) == len && ph_at(p, n, name, words[w])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* A document's head behind other markup: one document inside of another. */
 static void ph_prolog(ph_verdict *v, uint64_t *seen, size_t at) {
     if (!v->prose && *seen & (1ull << X_PLAIN | 1ull << X_WEAK | 1ull << X_CLOSE | 1ull << X_DOC)) {
@@ -90,6 +124,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
                 ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "xml-stylesheet", at);
             } else if (ph_at(p, n, i, "!--[if")) {
                 ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "conditional-comment", at);
+            } else if (at == 1 && ph_at(p, n, i, "!--") && v->where == PH_W_QUERY) {
+                ph_once(v, PH_S_XSS, &seen, X_DECL, 60, "comment", at);     /* what follows in the page, or a filter, is hidden */
             } else if (ph_at(p, n, i, "!entity") || ph_at(p, n, i, "!attlist")) {
                 ph_add(v, PH_S_XXE, 70, "entity", at);
             } else if (ph_at(p, n, i, "!doctype") || ph_at(p, n, i, "!element")) {
@@ -137,6 +173,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
             || p[i] == '\'' || p[i] == '\\' || p[i] == '<' || p[i] == '(' || p[i] == '=';
         if (v->prose && bound && kinds & K_TAG && !close && ph_named_tag(p, n, i, &used)) {
             ph_once(v, PH_S_XSS, &seen, X_PLAIN, 30, "markup", at);
+        } else if (close && at == 1 && bound && !v->prose && v->where != PH_W_JSON && ph_ends_outer(p, n, name, i - name)) {
+            ph_once(v, PH_S_XSS, &seen, X_CLOSE, 60, "element-break", at);
         } else if (bound && kinds & K_TAG) {
             ph_once(v, PH_S_XSS, &seen, close ? X_CLOSE : X_TAG, close && p[name] != 's' ? 40 : 70, "active-tag", at);
         } else if (ph_at(p, n, name, "script") || ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "iframe")) {
@@ -148,9 +186,11 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         } else if (bound && !close && ((ph_at(p, n, name, "html") && ph_at(p, n, i + 1, "xmlns:")) || (ph_at(p, n, name, "template")
                    && ph_at(p, n, i + 1, "match=")))) {
             ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "active-tag", at);
-        } else if (bound && i - name == 4 && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html"))) {
+        } else if (bound && i - name == 4 && (ph_at(p, n, name, "body") || ph_at(p, n, name, "html") || ph_at(p, n, name, "head"))) {
             unsigned whole = v->where == PH_W_QUERY && !v->prose ? 60 : close ? 20 : 30;     /* nobody sends a page as a query */
-            ph_once(v, PH_S_XSS, &seen, p[name] == 'h' ? X_DOC : X_PLAIN, whole, "document", at);
+            ph_once(v, PH_S_XSS, &seen, p[name + 1] == 't' ? X_DOC : X_PLAIN, whole, "document", at);
+        } else if (!close && v->where == PH_W_QUERY && !v->prose && ph_drawn(p, n, name, i)) {
+            ph_once(v, PH_S_XSS, &seen, X_TAG, 60, "drawing", at);
         } else if (bound && kinds & K_MARKUP) {
             ph_once(v, PH_S_XSS, &seen, X_PLAIN, close ? 20 : 30, "markup", at);
         } else if (!close && bound) {
