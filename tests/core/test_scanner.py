@@ -206,6 +206,14 @@ def test_any_word_makes_it_prose(scanner: Scanner, word: str) -> None:
     assert found is not None and found[0] == 60
 
 
+@pytest.mark.parametrize("rest", [" or a=b", " and a=b#", " or a=b -- "])
+def test_a_condition_without_a_beginning_is_sql(scanner: Scanner, rest: str) -> None:
+    """In a form it is the end of a note about a formula."""
+    assert points(scanner, "query", quote(rest)) >= BLOCK["query"]
+    assert points(scanner, "form", quote(" or a=b")) < BLOCK["form"] * 0.75
+    assert points(scanner, "query", quote(f"either a > b{rest[:7]} or b = c")) < BLOCK["query"]
+
+
 @pytest.mark.parametrize("tag", ["<body>", "</html>", "<html lang=en>"])
 def test_a_page_is_no_query(scanner: Scanner, tag: str) -> None:
     """In a form or a JSON text it is somebody's letter."""

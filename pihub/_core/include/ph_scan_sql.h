@@ -174,6 +174,9 @@ static int ph_sql_list(const ph_lexer *x, const ph_tok *t, int i) {
     if (t[j].kinds & K_SELECT || (t[j].type == '{' && t[j + 1].type == TK_WORD && t[j + 2].type != ':')) {
         return 2;
     }
+    if (t[j].type == '.' && !(t[j].flags & F_SPACE) && t[j + 1].type == TK_WORD && ph_digit(x->p[t[j + 1].at]) && !(t[j + 1].flags & F_SPACE)) {
+        return 2;                                         /* .2x: a number, and its name without a space */
+    }
     int what = ph_sql_value(x, t, j, &next);
     if (t[j].type == '*') {
         return ph_is(x, &t[j + 1], "from") || ph_sql_ends(&t[j + 1]) || t[j + 1].type == ',' ? 2 : 1;

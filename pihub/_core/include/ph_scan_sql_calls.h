@@ -71,6 +71,9 @@ static void ph_sql_number(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, 
     int named = first == TK_WORD || first == '|' || first == '&' || first == '^';
     if ((what == 2 || what == 4) && (session || (named && ph_sql_bases(x, t, op))) && (ph_sql_ends(&t[next]) || named)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-condition", t[i].at);
+    } else if (what == 2 && op == i + 2 && t[op].kinds & K_FUNC && t[op + 1].type == '(' && ph_quote(t[op + 2].type) && ph_sql_ends(&t[next])
+               && ph_is_any(x, &t[op], "ord ascii hex char chr conv length char_length substring substr mid bin unhex crc32")) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "function-condition", t[i].at);    /* 1 - ascii('a'): a letter as a number */
     } else if (what == 1 && named && first != '^' && !ph_is_any(x, &t[i + 1], "and or xor div mod") && ((t[op].kinds & K_CONST && ph_is(x, &t[op - 1], "not") && !ph_is(x, &t[i + 1], "is")) || (ph_sql_compare(x, t, next, &more)
                && ph_sql_value(x, t, more, &end) == 1))) {       /* 7 mod 5 = 2, 6^2 = 36 are sums */
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);

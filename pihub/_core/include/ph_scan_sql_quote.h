@@ -142,6 +142,9 @@ static int ph_sql_listed(const ph_lexer *x, const ph_tok *t, int j) {
     return what && next > j && t[next - 1].type == ')' && (t[next].type == TK_CMT || (t[next].type == '#' && t[next + 1].type == TK_END));
 }
 
+/* Compares: the last string of several, which begins here, is ended outside of the value. */
+static inline int ph_sql_compares(uint8_t type) { return type == '=' || type == '<' || type == '>'; }
+
 static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_verdict *v) {
     int j = i + 1, next, closes = s->closes;
     while (j < i + 6 && (t[j].type == ')' || t[j].type == '%')) {
@@ -160,11 +163,13 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
     }
     s->phrase = i == 0 ? t[1].type == TK_WORD && t[i].type == '"' : s->phrase;
     const ph_tok *b = i ? &t[i - 1] : &t[i + 1];
-    int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%", b->type, 12)) || (ph_role(x, b) & R_OPERATOR && t[i].type == '\'');
+    int joins = b->kinds & (K_LOGIC | K_CMP) || (b->type > TK_CMT && memchr("+-*/|&=<>!^%~", b->type, 13)) || (ph_role(x, b) & R_OPERATOR && t[i].type == '\'');
     if (s->quotes == 1 && (t[i + 1].kinds & (K_LOGIC | K_CMP) || ph_role(x, &t[i + 1]) & R_OPERATOR || (t[i + 1].type > TK_CMT
             && memchr("+-*/|&=<>!^%", t[i + 1].type, 12)))) {
         s->open = t[i].type;
-    } else if (s->quotes == 2 && s->open == t[i].type && joins && t[i + 1].type <= TK_NUM
+    } else if ((s->quotes == 2 || (s->quotes < 8 && !(s->quotes & 1) && !v->prose && v->where != PH_W_JSON && t[i + 1].type == TK_WORD
+               && ph_sql_compares(b->type)))
+               && s->open == t[i].type && joins && t[i + 1].type <= TK_NUM
                && (t[i + 1].type == TK_END || t[i + 2].type == TK_END || ph_sql_ends(&t[i + 2]))) {
         ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "quote-operator-quote", t[i].at);
     }
@@ -195,6 +200,11 @@ static void ph_sql_quote(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, p
     if (t[j].type == ',' && odd && !v->prose && (ph_sql_listed(x, t, j) || (s->quotes == 1 && j == i + 1 && t[j + 1].type == TK_WORD
             && t[j + 2].type == '=' && t[j + 3].type == t[i].type && !(t[i].flags & F_SPACE)))) {
         ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "quote-then-list", t[i].at);
+    }
+    if (s->quotes == 1 && !v->prose && v->where != PH_W_JSON && j == i + 1 && !ph_sql_closed(t, i) && (t[j].kinds & K_SELECT
+            ? !(t[j].flags & F_SPACE) && t[j + 1].type == TK_WORD
+            : i == 0 && t[j].kinds & K_CMP && t[j + 1].type == TK_END && !ph_is_any(x, &t[j], "is in not match"))) {
+        ph_once(v, PH_S_SQL, &s->seen, Q_BREAK, 60, "quote-then-clause", t[i].at);
     }
     if ((!v->prose || (i && (t[i - 1].type == '}' || t[i - 1].type == ']'))) && j == i + 1 && ph_sql_document(t, j)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_OPS, 60, "document-operator", t[i].at);

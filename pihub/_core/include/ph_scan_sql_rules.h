@@ -49,7 +49,9 @@ static void ph_sql_logic(const ph_lexer *x, const ph_tok *t, int i, int after, p
         int odd = ph_quote(t[i - 1].type) && (v->prose ? !closed && t[end].type == TK_END : s->quotes & 1) && ph_is(x, &t[next], "is") && ph_sql_ends(&t[end]);
         ph_once(v, PH_S_SQL, &s->seen, Q_CMP, odd ? 60 : 50, "comparison-after-break", t[i].at);
     } else if (cmp && b && (broken || cmp == 1)) {
-        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, a == 3 && b == 3 ? 10 : 30, "comparison", t[i].at);
+        int rest = i == 0 && t[i].kinds & K_LOGIC && v->where == PH_W_QUERY && !v->prose && t[next].type == '=' && more == next + 1
+            && (t[end].type == TK_END || t[end].type == '#' || t[end].type == TK_CMT);
+        ph_once(v, PH_S_SQL, &s->seen, Q_CMP, rest ? 60 : a == 3 && b == 3 ? 10 : 30, "comparison", t[i].at);
     } else if (a == 1 && broken && ph_sql_ends(&t[next]) && (t[next].type != TK_END || (s->seen >> Q_CMP & 1 && !v->prose))
                && !(v->prose && t[next].type == ';' && t[next + 1].type == TK_WORD)) {
         ph_once(v, PH_S_SQL, &s->seen, Q_LOGIC, 60, "constant-condition", t[i].at);
@@ -282,6 +284,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 30, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 1 && !s->plain && !ph_quote(t[0].type) && (t[i - 1].type == TK_NUM
                    || t[i - 1].type == ')')) {            /* 1 * 1 -- */
+            ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "trailing-comment", t[i].at);
+        } else if (c == TK_CMT && t[i + 1].type == TK_END && i == 2 && t[0].type == '@' && t[1].kinds & K_FUNC && !(t[1].flags & F_SPACE)) {
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, 60, "trailing-comment", t[i].at);
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
             int whole = (t[0].type == '(' || t[0].type == TK_NUM) && t[0].at < 8 && !v->prose;
