@@ -39,7 +39,7 @@ enum {
     PH_C_DEL = 1 << 12,
     PH_C_EQ = 1 << 13,
     PH_C_SLASH = 1 << 14,    /* - . / */
-    PH_C_BACKSLASH = 1 << 15
+    PH_C_BACKSLASH = 1 << 15 /* and ^: what escapes in cmd.exe */
 };
 
 #define PH_C_UNUSUAL (0xFFFF & ~(PH_C_EQ | PH_C_SLASH | PH_C_HIGH))
@@ -56,7 +56,7 @@ enum {
     | ((l) == 8 || (l) == 9 ? PH_C_PAREN : 0) | ((l) >= 11 && (l) <= 13 ? PH_C_BRACKET : 0) \
     | ((l) == 11 ? PH_C_SEMI : 0) | ((l) == 1 || (l) == 3 || (l) == 4 || (l) == 10 ? PH_C_MARK : 0) \
     | ((l) == 15 ? PH_C_DEL : 0) | ((l) == 13 ? PH_C_EQ : 0) | ((l) >= 13 ? PH_C_SLASH : 0) \
-    | ((l) == 12 ? PH_C_BACKSLASH : 0))
+    | ((l) == 12 || (l) == 14 ? PH_C_BACKSLASH : 0))
 #define PH_C_ROW(f, part) { \
     part(f(0)), part(f(1)), part(f(2)), part(f(3)), part(f(4)), part(f(5)), part(f(6)), part(f(7)), \
     part(f(8)), part(f(9)), part(f(10)), part(f(11)), part(f(12)), part(f(13)), part(f(14)), part(f(15))}

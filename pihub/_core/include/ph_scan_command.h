@@ -25,14 +25,14 @@ static uint32_t ph_name_kinds(const ph_words *w, const char *name, size_t m) {
 static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next, int *hidden) {
     char name[32] = {0};
     size_t m = 0;
-    int j = i, words = 0;
+    int j = i, words = 0, carets = 0;
     *hidden = 0;
     *next = i;
     while (j < i + 8 && (t[j].type == '/' || t[j].type == '.' || (t[j].type == TK_WORD && t[j + 1].type == '/'
             && !(t[j + 1].flags & F_SPACE)))) {          /* /usr/bin/ */
         j++;
     }
-    for (; j < i + 16; j++) {
+    for (; j < i + 24; j++) {
         if (j > i && t[j].flags & F_SPACE && m) {
             break;
         }
@@ -59,6 +59,7 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
                 break;
             }
             *hidden |= words > 0 && t[j + 1].type == TK_WORD;
+            carets += t[j].type == '^';
         } else if (t[j].type == '$' && (t[j + 1].type == '@' || t[j + 1].type == '*') && m) {
             j++;
             *hidden = 1;
@@ -70,7 +71,7 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
     if (!m) {
         return 0;
     }
-    *hidden &= words > 1;
+    *hidden &= words > 1 && (carets != 1 || m > 3);       /* l^s may be a power */
     uint32_t kinds = ph_name_kinds(x->words, name, m);
     for (int parts = 0; parts < 3 && !*hidden && (t[j].type == '-' || t[j].type == '.') && !((t[j].flags | t[j + 1].flags) & F_SPACE)
          && (t[j + 1].type == TK_WORD || t[j + 1].type == TK_NUM); parts++) {
@@ -298,7 +299,7 @@ static int ph_subcommand(const ph_lexer *x, const ph_tok *t, int i, int next) {
     }
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         if (ph_is_listed(x, &t[i], words[k][0])) {
-            return ph_is_listed(x, &t[next], words[k][1]);
+            return ph_is_listed(x, &t[next], words[k][1]) && !ph_is_any(x, &t[next + 1], "of for in on with from the to and by");
         }
     }
     return 0;

@@ -33,7 +33,12 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
                 || d == '|' || d == '^' || d == '~' || (d == '?' && c != TK_NUM)))) {
             return 2;
         }
-        if (j == i) {
+        /* a == b, 'a' ~ b, a ? b : c, a ?? b, 6 lt 7: operators of Twig, FreeMarker and EL between two operands */
+        found |= (c == TK_WORD || c == TK_NUM || ph_quote(c)) && !json && (((d == '=' || d == '!') && t[j + 2].type == '=')
+            || (d == '?' && t[j + 2].type != '}' && t[j + 2].type != TK_END) || (d == '~' && t[j + 2].type <= TK_NUM && t[j + 2].type != TK_END)
+            || (d == '!' && ph_quote(t[j + 2].type) && c == TK_WORD) || (t[j + 2].type <= TK_NUM && t[j + 2].type != TK_END && d == TK_WORD
+                && c == TK_NUM && ph_is_any(x, &t[j + 1], "eq ne lt gt le ge div mod is in if and or")));
+        if (j == i && !found) {
             found = (c == '.' && (d == TK_WORD || d == '}'))                    /* Go's cursor */
                 || (c == TK_WORD && d == '"' && t[j + 1].flags & F_SPACE)       /* Go's calls */
                 || (c == '$' && t[j + 2].type == ':' && t[j + 3].type == '=')
@@ -46,6 +51,29 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         json |= c == ':' && j > i && ph_quote(t[j - 1].type);                  /* "key": JSON */
     }
     return json ? 0 : found;
+}
+
+/* ${x#a}, ${x//a}, ${x:0:1}, ${!x}: a variable that a shell cuts, replaces in or looks up (POSIX.1, 2.6.2; bash). i: behind {.
+ * In a sentence, as its end. */
+static int ph_expansion(const ph_lexer *x, const ph_tok *t, int i, int prose) {
+    uint8_t c = t[i].type, d = t[i + 1].type, e = t[i + 2].type;
+    if ((t[i].flags | t[i + 1].flags | t[i + 2].flags) & F_SPACE) {
+        return 0;
+    }
+    if (prose && x->p[x->n - 1] != '}') {
+        return 0;
+    }
+    if (c == '!') {
+        return d == TK_WORD && (e == '}' || e == '*' || e == '@' || e == '[');
+    }
+    if (c != TK_WORD && c != '@' && c != '*') {
+        return 0;
+    }
+    return d == '#' || (d == '%' && (e == '%' || e == '.' || e == '*' || e == '/' || e == '?'))
+        || (d == '/' && (e == '/' || t[i + 3].type == '/'))
+        || ((d == '^' || d == ',') && (e == d || e == '}') && t[i + 3].type != TK_WORD)
+        || (d == ':' && (e == TK_NUM || (memchr("-=+?", e, 4) && (t[i + 3].kinds & (K_CMD | K_TOOL) || t[i + 3].type == '$'))))
+        || (d == '@' && e == TK_WORD && t[i + 2].len == 1 && t[i + 3].type == '}');
 }
 
 /* Delimiters of their own: FreeMarker's square brackets, Thymeleaf's, Razor, Blade, Smarty, Dust, Mako's lines. */
@@ -64,6 +92,14 @@ static int ph_template_more(const ph_lexer *x, const ph_tok *t, int i, const ph_
     if (c == '[' && (d == '=' || d == '[')) {             /* [=6*7], [[6*7]], [="x"?new()] */
         return (b->type == TK_NUM && t[i + 3].type == '*' && t[i + 4].type == TK_NUM && t[i + 5].type == ']')
             || (d == '=' && ph_quote(b->type) && t[i + 3].type == TK_WORD && t[i + 4].type == b->type && t[i + 5].type == '?');
+    }
+    if (c == '[' && d == '%') {                           /* [% x %]: Template Toolkit */
+        for (int j = i + 3; j < i + 24 && t[j].type != TK_END && !v->prose; j++) {
+            if (t[j].type == '%' && t[j + 1].type == ']' && !(t[j + 1].flags & F_SPACE)) {
+                return t[j].flags & F_SPACE && (b->flags & F_SPACE || b->type == '=' || b->type == '-');
+            }
+        }
+        return 0;
     }
     if (c == '{' && d == '!') {                           /* {!! $x !!} */
         for (int j = i + 3; j < i + 24 && b->type == '!' && t[j].type != TK_END; j++) {
@@ -122,7 +158,7 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (!ph_settled(v, PH_S_TEMPLATE, *seen, O_TPL, 60)) {
             int e = ph_expression(x, t, i + 2);
-            int code = (t[i + 2].type == '#' && t[i + 3].type == TK_WORD && c == '%' && !v->prose) || (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
+            int code = (c == '$' && v->where != PH_W_JSON && ph_expansion(x, t, i + 2, v->prose)) || (t[i + 2].type == '#' && t[i + 3].type == TK_WORD && c == '%' && !v->prose) || (t[i + 2].type == '(' && t[i + 3].type == '#') || (c == '@' && ph_is_any(x, &t[i + 2], "var int string if foreach for"));
             unsigned points = e == 2 || code || (e && !v->prose && v->where != PH_W_JSON) ? 60 : e ? 50 : t[i + 2].type == TK_NUM || t[i + 2].type == '$' ? 40 : 20;
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, points, "expression-language", t[i].at);
         }

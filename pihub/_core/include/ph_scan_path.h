@@ -308,6 +308,11 @@ static void ph_scheme(const ph_lexer *x, const ph_tok *t, int i, ph_verdict *v) 
         ph_add(v, PH_S_CODE, 60, "data-url", t[i].at);
     } else if (ph_is(x, &t[i], "jdbc") && i == 0 && ph_driver(x, t)) {
         ph_add(v, PH_S_CODE, 60, "driver-option", t[i].at);
+    } else if (!slashes && i == 0 && ph_is_any(x, t, "http https ftp") && v->where != PH_W_HEADER && !(t[2].flags & F_SPACE)) {
+        int host = t[2].type == '/' ? 3 : 2;              /* http:127.0.0.1: a browser and many a library read it as with slashes */
+        if ((t[host].type == TK_WORD || t[host].type == TK_NUM || t[host].type == '[') && ph_host_points(x->p, x->n, t[host].at)) {
+            ph_add(v, PH_S_SSRF, 60, "internal-host", t[host].at);
+        }
     } else if (slashes && i == 0 && v->where != PH_W_HEADER) {
         unsigned points = ph_host_points(x->p, x->n, t[4].at);
         if (points) {

@@ -44,19 +44,19 @@ static int ph_php_family(const ph_lexer *x, const ph_tok *t) {
         ['g'] = "get_browser get_called get_cfg get_class_m get_class_v get_current_user get_decl get_def get_ext get_html "
             "get_incl get_loaded get_magic get_meta get_object_vars get_parent_class get_req get_resource_ gmp_ gnupg_ "
             "grapheme_ gzip_",
-        ['h'] = "hash_algos hash_file hash_final hash_hmac hash_init hash_pbk hash_up headers_list headers_sent highlight_ "
+        ['h'] = "htmlspecialchars html_entity htmlentities hash_algos hash_file hash_final hash_hmac hash_init hash_pbk hash_up headers_list headers_sent highlight_ "
             "http_build http_resp",
         ['i'] = "ibase_ iconv_ ifx_ image_type imagick_ imap_ inet_ntop inet_pton ingres_ ini_ interface_ex is_call is_count "
             "is_exec is_iter is_num is_read is_res is_scalar is_sub is_upl is_writ iterator_app iterator_co",
         ['l'] = "ldap_ libxml_ lzf_",
         ['m'] = "mailparse_ mb_ mcrypt_ mdecrypt_ method_ex mhash_ mime_cont move_upl msql_ mssql_ mt_get mt_rand mt_sr "
             "mysql_ mysqli_ mysqlnd_",
-        ['n'] = "ncurses_",
+        ['n'] = "ncurses_ nl2br nl_lang",
         ['o'] = "ob_ oci_ odbc_ opcache_ openal_ openssl_",
         ['p'] = "parse_ini parse_str pcntl_ pdf_ pg_ php_ phpdbg_ posix_ preg_ print_r proc_ property_ex pspell_",
         ['q'] = "quoted_print",
         ['r'] = "radius_ readline_ register_shut register_tick restore_err restore_exc rrd_ runkit7_ runkit_",
-        ['s'] = "sapi_ sem_ session_ set_error set_exc set_file set_incl set_magic set_time shell_exec shm_ shmop_ "
+        ['s'] = "strip_tags stripsl stripcsl str_pad sapi_ sem_ session_ set_error set_exc set_file set_incl set_magic set_time shell_exec shm_ shmop_ "
             "show_source simplexml_ snmp2_ snmp3_ snmp_ sodium_ spl_ sqlite3_ sqlite_ sqlsrv_ ssdeep_ ssh2_ str_get "
             "str_irep str_rep str_rot str_shuf str_split str_word stream_b stream_co stream_f stream_get stream_is "
             "stream_re stream_s stream_w substr_co substr_rep swoole_ sybase_ sys_get",

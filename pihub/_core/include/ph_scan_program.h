@@ -71,6 +71,22 @@ static int ph_scanner_name(const ph_lexer *x, const ph_tok *t, int i) {
         && t[i + 2].type == TK_NUM)) && !(i && (t[i - 1].type == '.' || t[i - 1].type == '-'));
 }
 
+/* $Version (RFC 2109, RFC 2965) first in a cookie: a reader of the old kind takes quotes across the next cookies, one of the
+ * new kind does not. Old clients send a number, and no quote around more than one cookie. */
+static int ph_old_cookie(const ph_lexer *x, const ph_tok *t) {
+    if (!ph_is(x, &t[1], "version") || t[1].flags & F_SPACE) {
+        return 0;
+    }
+    int quoted = 0;
+    for (int j = 2; j < PH_AHEAD && t[j].type != TK_END; j++) {
+        quoted ^= t[j].type == '"';
+        if (quoted && t[j].type == ';') {
+            return 1;
+        }
+    }
+    return t[2].type != '=' || !(t[3].type == TK_NUM || t[3].type == '"');
+}
+
 static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type;
     if (c != TK_WORD) {
@@ -79,6 +95,8 @@ static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen
             ph_once(v, PH_S_XSS, seen, G_CALL, 60, "script-selector", t[i].at);
         } else if (c == '-' && i == 0 && ph_is_any(x, &t[1], "oproxycommand")) {
             ph_once(v, PH_S_SHELL, seen, G_TOOL, 60, "option", t[i].at);
+        } else if (c == '$' && i == 0 && v->where == PH_W_HEADER && ph_old_cookie(x, t)) {
+            ph_once(v, PH_S_HEADER, seen, G_LINE, 70, "cookie-version", t[i].at);
         }
         return;
     }
@@ -104,7 +122,9 @@ static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen
             }
         }
     }
-    if (i == 0 && ((ph_is_any(x, &t[0], "localhost localhost4 localhost6") && t[1].type == '.' && ph_at(x->p, x->n, t[2].at, "localdomain"))
+    if (i == 0 && ((ph_is(x, &t[0], "ip6") && t[1].type == '-' && ph_is_any(x, &t[2], "localhost loopback localnet allnodes allrouters mcastprefix")
+            && (t[3].type == TK_END || t[3].type == '/' || t[3].type == ':'))
+            || (ph_is_any(x, &t[0], "localhost localhost4 localhost6") && t[1].type == '.' && ph_at(x->p, x->n, t[2].at, "localdomain"))
             || (ph_is(x, &t[0], "unix") && t[1].type == ':' && t[3].type == '|' && t[4].kinds & K_SCHEME && t[5].type == ':'))) {
         ph_once(v, PH_S_SSRF, seen, G_TOOL, 60, "internal-host", t[i].at);
     }

@@ -5,7 +5,7 @@
 #ifndef PH_SCAN_SHELL_H
 #define PH_SCAN_SHELL_H
 
-#include "ph_scan_told.h"
+#include "ph_scan_windows.h"
 
 enum { C_RUN, C_SUBST, C_IFS, C_TICK, C_PATH, C_WORD, C_WIN };
 
@@ -37,7 +37,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     if (sep == 0 && v->where == PH_W_PATH) {
         return;
     }
-    int tool = (k & K_TOOL) != 0, shape = ph_argument(x, t, next), path = t[i].type == '/' || (i == 0 && t[1].type == '/' && ph_is(x, &t[0], "bin"));
+    int tool = (k & K_TOOL) != 0, shape = ph_argument(x, t, next), path = t[i].type == '/' || (i == 0 && t[1].type == '/' && ph_is_any(x, &t[0], "bin sbin"));
     unsigned points = 0;
     if (hidden && shape) {
         points = 60;
@@ -48,6 +48,10 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         if (!tool && !path && ph_is_any(x, &t[i], "time test env more find head print set for if true false read cut last "
                                         "start move copy w at") && points < 60) {
             points = 0;
+        }
+        if (!tool && !path && t[next].type == '/' && t[next + 1].len > 2 && t[next + 2].type == TK_END && !ph_is_any(x, &t[next + 1],
+                "etc bin sbin usr var tmp dev proc root home opt lib sys boot mnt srv run")) {
+            points = 0;                                   /* cat /dog */
         }
         if (!tool && points == 60 && t[next].type == '-' && t[next + 1].type == TK_NUM && !ph_is_any(x, &t[i], "kill head tail")) {
             points = 0;                                   /* top -10 */
@@ -130,37 +134,6 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     }
 }
 
-/* [x] == [x], (x) == (x): marks that keep an empty variable from breaking a comparison. */
-static int ph_both_sides(const ph_tok *t, int j) {
-    uint8_t a = t[j - 1].type, b = t[j + 2].type;
-    for (int k = j > 4 ? j - 4 : 0; k < j + 4; k++) {
-        if (t[k].type == '%' && (t[k + 1].type == TK_WORD || t[k + 1].type == TK_NUM || t[k + 1].type == '%') && !(t[k + 1].flags & F_SPACE)) {
-            return 1;                                     /* "%1"=="" */
-        }
-    }
-    return (a == ']' && b == '[' && t[j - 3].type == '[') || (a == ')' && b == '(' && t[j - 3].type == '(' && t[j - 2].type == TK_WORD
-        && t[j + 3].type == TK_WORD && t[j + 4].type == ')' && t[j + 5].type == TK_WORD);
-}
-
-/* if A EQU B: cmd.exe's comparisons, which no prose has. */
-static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
-    int marks = 0;
-    if (i == 0 && ph_is(x, &t[1 + ph_is(x, &t[1], "not")], "defined") && t[i + 2].type != ',' && (t[i + 3].type == '(' || t[i + 3].kinds & K_CMD
-            || t[i + 4].type == '(' || t[i + 4].kinds & K_CMD)) {
-        return 1;
-    }
-    for (int j = i + 1; j < i + 12 && t[j].type != TK_END; j++) {
-        if (t[j].len == 3 && ph_is_any(x, &t[j], "neq equ gtr geq lss leq")) {
-            return 1;
-        }
-        marks |= t[j].type == '[' || t[j].type == ')' || t[j].type == '%' || ph_quote(t[j].type);
-        if (t[j].type == '=' && t[j + 1].type == '=' && marks && ((i == 0 && !v->prose) || ph_both_sides(t, j))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* x='...', ..='...': what an alias stands for. */
 static int ph_alias_text(const ph_tok *t, int i) {
     int j = i;
@@ -168,16 +141,6 @@ static int ph_alias_text(const ph_tok *t, int i) {
         j++;
     }
     return j > i && t[j].type == '=' && !(t[j].flags & F_SPACE) && ph_quote(t[j + 1].type) && !(t[j + 1].flags & F_SPACE);
-}
-
-/* for %a in (: cmd.exe's loop, /f with options before. */
-static int ph_windows_for(const ph_lexer *x, const ph_tok *t, int i) {
-    for (int j = i + 2; j < i + 30 && t[j].type != TK_END; j++) {
-        if (ph_is(x, &t[j], "in") && t[j + 1].type == '(') {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 /* /b?n/c?t: a file's name that the shell must guess. */
@@ -259,7 +222,8 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         if (d == '[' && t[i + 2].type == TK_NUM && t[i + 3].type > TK_CMT && t[i + 4].type == TK_NUM) {
             ph_once(v, PH_S_SHELL, seen, C_SUBST, 60, "arithmetic", t[i].at);
         } else if (d == '(' && !(t[i + 1].flags & F_SPACE)) {
-            if (t[i + 2].type == '(' && (t[i + 3].type == TK_NUM || t[i + 3].type == '$' || t[i + 3].type == '(')) {
+            if ((t[i + 2].type == '(' && (t[i + 3].type == TK_NUM || t[i + 3].type == '$' || t[i + 3].type == '('))
+                || (t[i + 2].type == '<' && !v->prose && (t[i + 3].type == TK_WORD || t[i + 3].type == '/'))) {
                 ph_once(v, PH_S_SHELL, seen, C_SUBST, 60, "substitution", t[i].at);
             }
             ph_shell_run(x, t, i + 2, '$', seen, v);
@@ -267,8 +231,25 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             ph_once(v, PH_S_SHELL, seen, C_IFS, 60, "field-separator", t[i].at);
         } else if (d == '{' && t[i + 2].type == '#' && t[i + 3].type == TK_WORD) {
             ph_once(v, PH_S_SHELL, seen, C_IFS, 50, "expansion", t[i].at);
+        } else if (ph_powershell_variable(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_WIN, v->prose || v->where == PH_W_JSON ? 30 : 60, "powershell", t[i].at);
         } else if (d == '@' && i && t[i - 1].type == TK_WORD && !(t[i].flags & F_SPACE)) {
             ph_once(v, PH_S_SHELL, seen, C_IFS, 40, "expansion", t[i].at);
+        }
+        break;
+    case '^':
+        if (ph_escaped_name(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "escaped-name", t[i].at);
+        }
+        break;
+    case '[':
+        if ((d = (uint8_t)ph_net_member(t, i)) != 0) {
+            ph_once(v, PH_S_SHELL, seen, C_WIN, d == 1 && v->prose ? 30 : v->where == PH_W_JSON ? 40 : 60, "net-member", t[i].at);
+        }
+        break;
+    case '%':
+        if (v->where != PH_W_PATH && ph_windows_variable(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_WIN, v->prose && t[i + 2].type == '%' ? 30 : 60, "windows-variable", t[i].at);
         }
         break;
     case '(':
@@ -278,25 +259,28 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '/':
-        if (ph_wild_path(t, i)) {
+        if (ph_wild_path(t, i) || ((i == 0 || t[i].flags & F_SPACE || memchr(";|&`(", t[i - 1].type, 5)) && ph_wild_root(x, t, i))) {
             ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "wildcard-path", t[i].at);
         } else if (ph_is(x, &t[i + 1], "dev") && t[i + 2].type == '/' && ph_is_any(x, &t[i + 3], "tcp udp")) {
             ph_once(v, PH_S_SHELL, seen, C_PATH, 80, "network-device", t[i].at);
-        } else if (ph_is(x, &t[i + 1], "bin") && t[i + 2].type == '/' && v->where != PH_W_PATH) {
-            int next, hidden;
-            if (ph_command(x, t, i, &next, &hidden) && !(v->prose && ph_mentioned(x, t, next))) {
+        } else if (ph_is_any(x, &t[i + 1], "bin sbin") && t[i + 2].type == '/' && v->where != PH_W_PATH) {
+            int next, hidden, set = t[i + 3].type == '[' && t[i + 4].len == 1 && t[i + 5].type == ']' && t[i + 6].type == TK_WORD && !(t[i + 6].flags & F_SPACE);
+            if (set || (ph_command(x, t, i, &next, &hidden) && !(v->prose && ph_mentioned(x, t, next)))) {
                 ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "program", t[i].at);
             }
         }
         break;
     case TK_WORD:
+        if (v->prose && t[i].flags & F_SPACE && !ph_introduced(x, t, i) && ph_last_program(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command-line", t[i].at);
+        }
         if (t[i].kinds & (K_CMD | K_TOOL)) {
             if (i > 2 && ph_quote(t[i - 1].type) && !(v->prose && i < 4) && ph_run_call(x, t, i - 1)) {
                 ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "call", t[i].at);
             }
             if (v->prose && i && t[i].flags & F_SPACE && !(t[i].kinds & K_SPOKEN)) {
                 int next, hidden;
-                if (ph_command(x, t, i, &next, &hidden) && (t[next].type == '-' || t[next].type == TK_CMT) && ph_line_told(x, t, next)) {
+                if (ph_command(x, t, i, &next, &hidden) && (t[next].type == '-' || t[next].type == TK_CMT) && ph_line_told(x, t, next, t[i].kinds & K_TOOL && !ph_introduced(x, t, i))) {
                     ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command-line", t[i].at);
                 }
             }
@@ -309,7 +293,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                        || (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "exist cmdextversion errorlevel")
                            && (i == 0 || t[i + 2].type != TK_END))
                        || (i == 0 && !v->prose && ((ph_is(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined") && t[i + 2].type != ',')
-                           || (t[i + 2].type == '=' && t[i + 3].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
+                           || (t[2 + ph_is(x, &t[1], "not")].type == '=' && t[3 + ph_is(x, &t[1], "not")].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i, v)) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
@@ -318,13 +302,15 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "rundll32") && t[i + 1].type == TK_WORD && (t[i + 2].type == '.' || t[i + 2].type == ',')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "alias") && ((i == 0 && d == TK_WORD && t[i + 2].type == '=') || ph_alias_text(t, i + 1))) {
+            } else if (ph_is(x, &t[i], "alias") && (ph_alias_line(x, t, i, v->prose) || ph_alias_text(t, i + 1))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE
                        && (t[i + 2].type == d || t[i + 2].len == 1 || (ph_is(x, &t[i + 3], "in") && t[i + 4].type == '(')) && !(v->prose && !ph_windows_for(x, t, i))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
+            } else if ((i == 0 || (v->prose && t[i].flags & F_SPACE)) && (ph_windows_line(x, t, i) || ph_inline_program(x, t, i, v->prose))) {
+                ph_once(v, PH_S_SHELL, seen, C_WORD, v->where == PH_W_PATH ? 0 : 60, "command-line", t[i].at);
             } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && !(v->prose && i && ph_quote(t[i - 1].type)) && ph_is_any(x, &t[i + 2], "c i")) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "shell", t[i].at);
             } else if (i && ((t[i - 1].type == '=' && !(i > 2 && (t[i - 3].type == '-' || t[i - 3].type == TK_CMT))) || (i > 1 && t[i - 1].type == ':' && t[i - 2].type == TK_WORD))) {
