@@ -259,6 +259,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         }
         break;
     case '/':
+        if (v->prose && i > 1 && t[i - 1].flags & F_SPACE && !ph_introduced(x, t, i - 1) && ph_last_program(x, t, i - 1)) {
+            ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command-line", t[i - 1].at);
+        }
         if (ph_wild_path(t, i) || ((i == 0 || t[i].flags & F_SPACE || memchr(";|&`(", t[i - 1].type, 5)) && ph_wild_root(x, t, i))) {
             ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "wildcard-path", t[i].at);
         } else if (ph_is(x, &t[i + 1], "dev") && t[i + 2].type == '/' && ph_is_any(x, &t[i + 3], "tcp udp")) {
