@@ -38,6 +38,20 @@ static int ph_script_url(const uint8_t *p, size_t n, size_t i) {
     return 0;
 }
 
+/* "JavaScript: The Good Parts": behind the scheme's colon at p[i] stand words, and nothing that calls or assigns. */
+static int ph_titled(const uint8_t *p, size_t n, size_t i) {
+    size_t end = n < i + 80 ? n : i + 80;
+    if (i + 2 >= n || p[i] != ':' || p[i + 1] != ' ' || !ph_lower(p[i + 2])) {
+        return 0;
+    }
+    for (size_t k = i + 2; k < end; k++) {
+        if (p[k] >= 0x80 || (!ph_alnum(p[k]) && !memchr(" ,.:'!?-#", p[k], 9))) {
+            return 0;
+        }
+    }
+    return memchr(p + i + 2, ' ', end - i - 2) != NULL;
+}
+
 /* Whether an IPv4 address in usual notation is a public one. p[i] is its first digit. */
 static int ph_public_host(const uint8_t *p, size_t n, size_t i) {
     unsigned part[4] = {0}, k = 0;

@@ -136,7 +136,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     } else if (ph_is(x, &t[i], "navigator") && after == '.' && m->type == TK_WORD && t[i + 3].type == '(' && !v->prose) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);
     } else if (ph_is_any(x, &t[i], "javascript vbscript livescript") && (after == ':' || (after == '&' && ph_is(x, m, "colon")))) {
-        ph_once(v, PH_S_XSS, seen, X_URL, 60, "script-url", t[i].at);
+        ph_once(v, PH_S_XSS, seen, X_URL, ph_titled(x->p, x->n, t[i + 1].at) ? 20 : 60, "script-url", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == ')' && i > 1 && t[i - 1].type == '(' && ph_is(x, &t[i - 2], "with") && !v->prose) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "document", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == '.' && m->type == TK_WORD && !v->prose && v->where != PH_W_PATH

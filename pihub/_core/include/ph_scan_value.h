@@ -258,7 +258,7 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     if (flags & PH_D_BROKEN && flags & PH_D_ESCAPE && !v->prose) {
         ph_add(v, PH_S_PATH, 60, "broken-encoding", 0);
     }
-    if (two[0] == 'j' || two[0] == 'v' ? ph_script_url(two, k, 0) : 0) {
+    if ((two[0] == 'j' || two[0] == 'v' ? ph_script_url(two, k, 0) : 0) && !ph_titled(two, k, 10) && !ph_titled(two, k, 8)) {
         ph_add(v, PH_S_XSS, 60, "script-url", 0);
     }
     if (ph_probe(two, k)) {
