@@ -117,7 +117,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     } else if (v->prose && sep && points > 30) {
         int tight = sep != '|' || hidden || from < 2 || ph_quote(t[from - 2].type) || t[from - 2].type == ')' || t[from - 1].flags & F_SPACE || t[from].flags & F_SPACE || shape == 3;
         int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd");
-        int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && t[i - 2].type != '`';
+        int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && (i < 2 || t[i - 2].type != '`');
         if ((sep == '`' && !last && !(from > 1 && (t[from - 2].type <= TK_NUM || memchr("{$=;|&", t[from - 2].type, 6)) && !(t[from - 1].flags & F_SPACE))
              && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3 && !(path && i > 1 && t[i - 2].type == '\\'))) {
             points = 30;

@@ -17,13 +17,24 @@
 #include "ph_scan_sql.h"
 #include "ph_scan_view.h"
 
+#ifdef __SANITIZE_ADDRESS__                                  /* a rule that looks beyond the window is seen there */
+#include <sanitizer/asan_interface.h>
+#define PH_EDGE(name) uint64_t name[32];
+#define PH_EDGE_CLOSE(name) ASAN_POISON_MEMORY_REGION(name, sizeof name)
+#else
+#define PH_EDGE(name)
+#define PH_EDGE_CLOSE(name)
+#endif
+
 typedef struct ph_scanner {
     ph_words words;
     ph_teddy keys;              /* literals that a value without unusual bytes needs to be looked at */
     ph_teddy files;             /* names that no separator can hide */
     ph_teddy marks;             /* of serialized objects */
     ph_asked asked;
+    PH_EDGE(before)
     ph_tok window[PH_TOKENS + PH_AHEAD + 1];
+    PH_EDGE(behind)
     uint16_t names[PH_TOKENS + 1];
     uint8_t quoted[PH_TOKENS + 1];
     uint8_t *scratch;
@@ -62,6 +73,8 @@ static int ph_names_build(ph_teddy *t, const char *const *names) {
 /* All but the keywords, which are the caller's. 0: no memory. */
 static int ph_scanner_build(ph_scanner *s) {
     int words = ph_words_build(&s->words);
+    PH_EDGE_CLOSE(s->before);
+    PH_EDGE_CLOSE(s->behind);
     ph_asked_build(&s->asked, &s->words);
     return words && ph_names_build(&s->files, ph_file_names) && ph_names_build(&s->marks, ph_object_marks);
 }

@@ -14,8 +14,8 @@ static int ph_both_sides(const ph_tok *t, int j) {
             return 1;                                     /* "%1"=="" */
         }
     }
-    return (a == ']' && b == '[' && t[j - 3].type == '[') || (a == ')' && b == '(' && t[j - 3].type == '(' && t[j - 2].type == TK_WORD
-        && t[j + 3].type == TK_WORD && t[j + 4].type == ')' && t[j + 5].type == TK_WORD);
+    return j > 2 && ((a == ']' && b == '[' && t[j - 3].type == '[') || (a == ')' && b == '(' && t[j - 3].type == '(' && t[j - 2].type == TK_WORD
+        && t[j + 3].type == TK_WORD && t[j + 4].type == ')' && t[j + 5].type == TK_WORD));
 }
 
 /* if A EQU B: cmd.exe's comparisons, which no prose has. */
