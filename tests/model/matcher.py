@@ -24,7 +24,7 @@ def control(data: bytes) -> bool:
 
 CLASSES = (
     bytes(range(32)), b"\0", bytes(range(128, 256)), b"%", b"&", b"'\"", b"`", b"<>", b"()",
-    b"[\\]{|}", b";", b"!#$*", b"\x7f", b"=", b"-./", b"\\",
+    b"[\\]{|}", b";", b"!#$*", b"\x7f", b"=", b"-./", b"\\^",
 )  # fmt: skip
 
 
