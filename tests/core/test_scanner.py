@@ -25,11 +25,6 @@ def lines(name: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
 
 
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(range(32)))
-
-
 def points(scanner: Scanner, place: str, text: str) -> int:
     """Headers are not encoded, the rest is."""
     raw = unquote_to_bytes(text) if place == "header" else text.encode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pihub._core.scanner import Scanner
-from pihub.security.scanner.keywords import load
 
 QUERY, FORM = 60, 60
 PAGE = [
@@ -43,11 +42,6 @@ HONEST = [
     "the <head> of a page is where the text begins",
     "see the <!-- of a comment that is in the page",
 ]
-
-
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(range(32)))
 
 
 def points(scanner: Scanner, place: str, text: str) -> int:

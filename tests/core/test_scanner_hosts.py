@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pihub._core.scanner import Scanner
-from pihub.security.scanner.keywords import load
 
 INSIDE = """
 http://2130706434/
@@ -83,11 +82,6 @@ http://cafe.example/
 http://www。example。com/
 http://my-nip.io.example/
 """.strip().splitlines()
-
-
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(32))
 
 
 @pytest.mark.parametrize("url", INSIDE)

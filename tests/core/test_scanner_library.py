@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pihub._core.scanner import Scanner
-from pihub.security.scanner.keywords import load
 
 ATTACKS = [
     "os.popen('pwd').read()",
@@ -138,11 +137,6 @@ AGENTS = [
     "sqlninja/0.3",
     "morfeus",
 ]
-
-
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(32))
 
 
 @pytest.mark.parametrize("text", ATTACKS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pihub._core.scanner import Scanner
-from pihub.security.scanner.keywords import load
 
 ATTACKS = [
     "b\r\nSet-Cookie: c=d",
@@ -56,11 +55,6 @@ HONEST = [
     "tea\ncookie: sweet",
     "Accept: */*\nUser-Agent: curl/8.5.0",
 ]
-
-
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(32))
 
 
 @pytest.mark.parametrize("text", ATTACKS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pihub._core.scanner import Scanner
-from pihub.security.scanner.keywords import load
 
 ATTACKS = [
     "$g ('pwd')",
@@ -91,11 +90,6 @@ HONEST = [
     "$a->b",
     "server[1]",
 ]
-
-
-@pytest.fixture(scope="module")
-def scanner() -> Scanner:
-    return Scanner(load(), bytes(32))
 
 
 @pytest.mark.parametrize("text", ATTACKS)
