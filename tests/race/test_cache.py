@@ -7,6 +7,7 @@ and one of another tenant are all told apart from the one that was asked for.
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import time
@@ -17,7 +18,7 @@ import pytest
 from pihub._core.arena import Arena
 from pihub._core.cache import Cache
 from pihub._core.counters import Counters
-from tests.race.forks import fork, kill, wait
+from tests.race.forks import SLOWNESS, fork, kill, wait
 
 WORKERS = 4
 KEYS = 300
@@ -153,12 +154,26 @@ def test_invalidation_reaches_all_processes() -> None:
 
     pids = [fork(lambda slot=slot: work(slot)) for slot in range(1, 4)]
     cache.set_owner(1)
-    for epoch in range(1, 301):
-        while not cache.put(1, 2, 3, b"%d" % (epoch - 1), 60):
-            pass
-        for _ in range(200):
-            cache.get(1, 2, 3)
-        cache.invalidate_tenant(3)
-        counters.add(0, 0, 1)
+
+    def seen() -> int:
+        return sum(counters.get(slot, 0) for slot in range(1, 4))
+
+    deadline = time.monotonic() + 60 * SLOWNESS
+    try:
+        for epoch in range(1, 301):
+            before = seen()
+            while not cache.put(1, 2, 3, b"%d" % (epoch - 1), 60):
+                pass
+            # On a busy machine the readers may not have had a turn yet: without one that saw this
+            # value, its invalidation would prove nothing.
+            while seen() == before:
+                assert time.monotonic() < deadline, f"no process saw the value of epoch {epoch}"
+                os.sched_yield()
+            cache.invalidate_tenant(3)
+            counters.add(0, 0, 1)
+    except BaseException:
+        for pid in pids:
+            kill(pid)
+        raise
     wait(pids)
-    assert sum(counters.get(slot, 0) for slot in range(1, 4)) > 100
+    assert seen() >= 300
