@@ -13,6 +13,6 @@ USUAL = 100
 
 
 def examples(number: int) -> settings:
-    """Settings of `number` examples where the profile has the usual ones; no deadline."""
+    """Settings of `number` examples where the profile has the usual ones."""
     own = settings().max_examples
-    return settings(max_examples=max(1, number * own // USUAL), deadline=None)
+    return settings(max_examples=max(1, number * own // USUAL))

@@ -6,7 +6,7 @@ import random
 from collections import OrderedDict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pihub._core.reuse import Reuse
@@ -27,7 +27,6 @@ SOME_EDGES = model.EDGES[::7]
 
 
 @pytest.mark.parametrize("most", [1, 3, 40])
-@settings(deadline=None)
 @given(looks=LOOKS, fade_at=st.integers(0, 80), part=st.sampled_from([0.0, 0.5, 1.0]))
 def test_counts_as_its_twin(
     most: int, looks: list[tuple[int, int, int, int, int, tuple[int, int] | None]],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pihub.errors import BadRequest, ClientGone, Internal
@@ -99,7 +99,7 @@ def test_many_threads_leave_the_gauges_at_zero(make: Make) -> None:
     assert bench.count(Column.REQUESTS) == 200
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     body=st.one_of(
         st.binary(max_size=60),

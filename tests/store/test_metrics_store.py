@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pihub.shared.events import Flag, Record
@@ -76,7 +76,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(st.lists(records, max_size=12), max_size=5))
 def test_roll_ups_agree_with_the_rows(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Record]]

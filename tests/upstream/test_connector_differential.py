@@ -169,7 +169,6 @@ def by_curl(url: str, plan: Plan) -> Outcome:
 
 EXAMPLES = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
