@@ -14,6 +14,7 @@ import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pihub.cli import configuration, exits
 from pihub.cli.control_client import NotRunning, call
@@ -98,7 +99,7 @@ def _all(settings: Settings) -> list[dict[str, Any]]:
     page = _ask(settings, "GET", "/keys?limit=1000")
     rows = list(page["items"])
     while page.get("next"):
-        page = _ask(settings, "GET", f"/keys?limit=1000&cursor={page['next']}")
+        page = _ask(settings, "GET", f"/keys?limit=1000&cursor={quote(page['next'])}")
         rows += page["items"]
     return rows
 

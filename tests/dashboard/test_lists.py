@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from pihub.dashboard.menu import Entry, ScreenPage
 from pihub.dashboard.parts import Cards, Editor, Form, Screen, Table
 from pihub.dashboard.screens import audit, security
+from pihub.dashboard.screens.refused import Refused
 from pihub.dashboard.sources import Sources
 from pihub.domain.finding import Finding
 from pihub.errors import NotFound
@@ -143,3 +145,11 @@ def test_who_may_not_change_the_configuration_gets_no_form_for_it(role: str, loc
     actor = Actor("user", "olga", ROLES[role])
     page.on_get(SimpleNamespace(params={}, env={"pihub.actor": actor}), None)  # type: ignore[arg-type]
     assert [part.locked for part in seen[0].parts] == [locked, locked]  # type: ignore[union-attr]
+
+
+def test_a_link_to_what_a_sender_was_refused_names_that_sender() -> None:
+    odd = "a&show=errors#b/c d"  # would end the link early unless it is quoted
+    row: Any = SimpleNamespace(upstream=odd, ts_ns=time.time_ns(), error="not_found")
+    number, _ = Refused((row,)).cells(odd)
+    asked = parse_qs(urlsplit(number.href).query)
+    assert asked == {"route": ["webhook"], "status": ["4"], "model": [odd]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from pihub.dashboard import words
 from pihub.dashboard.parts import Card, Cell
@@ -69,5 +70,5 @@ class Refused:
         mine = self.by(sender)
         if not mine.rows:
             return Cell("0"), Cell("none in 24 hours")
-        href = f"{LIST}&model={sender}" if sender else LIST
+        href = f"{LIST}&model={quote(sender)}" if sender else LIST
         return Cell(mine.number, href=href), Cell(mine.last, mine.why, tone="look")
