@@ -13,6 +13,7 @@ from pihub.dashboard.welcome import HERE as WELCOME
 from pihub.errors import LoginRequired, PihubError, TooManyAttempts
 from pihub.security.actor import Actor
 from pihub.security.opening import Control
+from pihub.security.refusals import write_refusal
 from pihub.security.sessions import COOKIE, CSRF_COOKIE, SECURE_COOKIE, Login
 from pihub.store.people import UserRow
 
@@ -51,6 +52,10 @@ class LoginPage:
                 subject, form.get("password", ""), form.get("code", ""), who.source
             )
         except TooManyAttempts as error:
+            write_refusal(
+                self._control.audit, self._control.accounts.lockout, "login", "/login",
+                subject[:63], who.source,
+            )  # fmt: skip
             resp.status = falcon.HTTP_429
             resp.set_header("retry-after", str(int(error.retry_after or 1)))
             self._show(resp, away, subject, error.message)

@@ -21,7 +21,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -34,6 +34,15 @@ Rows = list[tuple[bytes, int, float]]
 """(digest of the name, failures, when the last was), the oldest first."""
 
 
+class Refusal(NamedTuple):
+    """One that is worth a line of a log."""
+
+    locked: Literal["source", "account"]
+    """What the lock lies on."""
+    refused: int
+    """How many it has refused by now."""
+
+
 class Kept(Protocol):
     """`_core.board.Board`, which outlives the process."""
 
@@ -44,6 +53,8 @@ class Kept(Protocol):
 class _Counter:
     def __init__(self, rows: Rows) -> None:
         self._failures = OrderedDict((name, (count, last)) for name, count, last in rows)
+        self._refused: dict[bytes, int] = {}
+        """While locked; of names in `_failures`."""
 
     def rows(self) -> Rows:
         return [(name, count, last) for name, (count, last) in self._failures.items()]
@@ -56,13 +67,23 @@ class _Counter:
         key = _digest(name)
         count, last = self._failures.pop(key, (0, now))
         fresh = 1 if now - last >= LOCKED else count + 1
+        if fresh == 1:
+            self._refused.pop(key, None)
         self._failures[key] = (fresh, now)
         while len(self._failures) > MOST:
-            self._failures.popitem(last=False)
+            self._refused.pop(self._failures.popitem(last=False)[0], None)
+
+    def refuse(self, name: str) -> int:
+        """How often this lock has refused by now."""
+        key = _digest(name)
+        self._refused[key] = self._refused.get(key, 0) + 1
+        return self._refused[key]
 
     def clear(self, name: str) -> bool:
         """Whether there was something to forget."""
-        return self._failures.pop(_digest(name), None) is not None
+        key = _digest(name)
+        self._refused.pop(key, None)
+        return self._failures.pop(key, None) is not None
 
 
 def _digest(name: str) -> bytes:
@@ -96,6 +117,19 @@ class Lockout:
                 "too many failed attempts: wait, or use the pihub command on the machine itself",
                 retry_after=math.ceil(wait),
             )
+
+    def refused(self, account: str, source: str) -> Refusal | None:
+        """Counts what `check` has just refused. Only a lock's first, tenth, hundredth and so on
+        is told: nobody fills a log by going on."""
+        now, name = self._clock(), network(source)
+        with self._lock:
+            if self._sources.wait(name, now) > 0:
+                told = Refusal("source", self._sources.refuse(name))
+            elif self._accounts.wait(account, now) > 0:
+                told = Refusal("account", self._accounts.refuse(account))
+            else:
+                return None
+        return told if str(told.refused).rstrip("0") == "1" else None
 
     def failed(self, account: str, source: str) -> None:
         now = self._clock()

@@ -119,6 +119,8 @@ def test_only_what_was_refused_is_worth_a_look(result: str, tone: str) -> None:
          ("olga", "rotate key", "hint: ph_x…")),
         ("session:olga", "own password", "", "", ("olga", "own password", "")),
         ("olga", "delete_keys", "no JSON", "", ("olga", "remove key", "no JSON")),
+        ("nobody:", "admin key", "", '{"locked":"source","refused":10}',
+         ("nobody", "admin key", "locked: source, refused: 10")),
     ],
 )  # fmt: skip
 def test_a_change_is_told_in_words(

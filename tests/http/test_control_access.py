@@ -287,6 +287,39 @@ def test_a_failed_login_stands_in_the_audit_log(control: Control, ann: Browser) 
     assert "not the one" not in str(row)
 
 
+def test_what_a_lock_refuses_stands_in_the_audit_log_but_does_not_fill_it(
+    control: Control, ann: Browser
+) -> None:
+    thief = Browser(control, "198.51.100.4")
+    for _ in range(5):
+        assert thief.login(password="wrong") == 401
+    for number in range(12):
+        user = "ann" if number < 11 else "somebody"
+        assert thief.form("/dashboard/login", user=user, password=PASSWORD)[0] == 429
+    assert Browser(control, "203.0.113.9").login() == 429
+    rows = [row for row in ann.call("GET", f"{API}/audit")[2]["items"]
+            if row["result"] == "too_many_attempts"]  # fmt: skip
+    assert [(row["actor"], row["action"], row["source"], row["after"]) for row in rows] == [
+        ("nobody:ann", "login", "203.0.113.9", {"locked": "account", "refused": 1}),
+        ("nobody:ann", "login", "198.51.100.4", {"locked": "source", "refused": 10}),
+        ("nobody:ann", "login", "198.51.100.4", {"locked": "source", "refused": 1}),
+    ]
+    assert PASSWORD not in str(rows)
+
+
+def test_a_lock_s_refusals_of_admin_keys_stand_in_the_audit_log(
+    control: Control, ann: Browser
+) -> None:
+    thief = Browser(control, "198.51.100.4")
+    guess = {"authorization": "Bearer ph_guessed"}
+    assert [thief.call("GET", f"{API}/keys", **guess)[0] for _ in range(5)] == [401] * 5
+    assert [thief.call("GET", f"{API}/keys", **guess)[0] for _ in range(9)] == [429] * 9
+    rows = ann.call("GET", f"{API}/audit")[2]["items"]
+    (row,) = (row for row in rows if row["source"] == "198.51.100.4")
+    assert (row["action"], row["result"]) == ("admin key", "too_many_attempts")
+    assert row["after"] == {"locked": "source", "refused": 1} and "guessed" not in str(rows)
+
+
 def test_behind_a_trusted_proxy_the_client_is_who_it_tells(tmp_path: Path) -> None:
     from pihub.http.control.identity import Identity
 
@@ -298,7 +331,7 @@ def test_behind_a_trusted_proxy_the_client_is_who_it_tells(tmp_path: Path) -> No
             return self.headers.get(name.replace("-", "_"))
 
     nothing: Any = None
-    identity = Identity(nothing, nothing, nothing, ["127.0.0.1", "10.0.0.0/8"])
+    identity = Identity(nothing, nothing, nothing, nothing, ["127.0.0.1", "10.0.0.0/8"])
 
     def source(peer: str, told: str) -> str:
         request: Any = Req(x_pihub_told_for=told, x_pihub_told_proto="https")

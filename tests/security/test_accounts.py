@@ -258,6 +258,32 @@ def test_a_lock_ends_after_fifteen_minutes(clock: Clock) -> None:
     lockout.check("ann", "10.0.0.1", known=False)
 
 
+def test_of_what_a_lock_refuses_the_first_and_each_power_of_ten_is_told(clock: Clock) -> None:
+    lockout = Lockout(clock)
+
+    def locked(account: str, *sources: str) -> None:
+        for source in sources:
+            lockout.failed(account, source)
+
+    def told(account: str, source: str, times: int = 1) -> list[tuple[str, int]]:
+        found = [lockout.refused(account, source) for _ in range(times)]
+        return [tuple(one) for one in found if one is not None]
+
+    assert told("ann", "10.0.0.1") == [], "nothing is locked"
+    locked("ann", *["10.0.0.1"] * 5)
+    assert told("ann", "10.0.0.1", 150) == [("source", 1), ("source", 10), ("source", 100)]
+    assert told("ben", "10.0.0.1", 850) == [("source", 1000)], "another name is no other lock"
+    assert told("ann", "10.0.0.2", 9) == [("account", 1)]
+    assert told("ben", "10.0.0.2") == []
+    lockout.passed("ann", "10.0.0.3")
+    assert not lockout._accounts._refused
+    locked("ann", *(f"10.0.1.{n}" for n in range(5)))
+    assert told("ann", "10.0.0.2") == [("account", 1)], "another lock"
+    clock.now += 900
+    locked("ann", *["10.0.0.1"] * 5)
+    assert told("ann", "10.0.0.1") == [("source", 1)], "the same, a quarter of an hour later"
+
+
 def test_the_counters_outlive_the_process(clock: Clock) -> None:
     class Board:
         data = b""
@@ -289,6 +315,11 @@ def test_many_sources_and_names_take_bounded_room(clock: Clock) -> None:
     for n in range(10_000):
         lockout.failed(f"user{n}", f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
     assert len(lockout._sources._failures) == len(lockout._accounts._failures) == 4096
+    for n in range(10_000):
+        for _ in range(5):
+            lockout.failed("", f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
+        lockout.refused("", f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
+    assert len(lockout._sources._refused) == 4096
 
 
 def test_an_ipv6_home_is_one_source() -> None:

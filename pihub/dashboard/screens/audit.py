@@ -56,7 +56,7 @@ def _who(actor: str, source: str) -> Cell:
     kind, _, name = actor.partition(":")
     if kind == "local":
         return Cell("this machine", "by its socket")
-    return Cell(name or actor, " from ".join(one for one in (kind if name else "", source) if one))
+    return Cell(name or kind, " from ".join(one for one in (kind if name else "", source) if one))
 
 
 def _what(action: str) -> str:

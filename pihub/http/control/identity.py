@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import falcon
 
-from pihub.errors import Forbidden, LoginRequired
+from pihub.errors import Forbidden, LoginRequired, TooManyAttempts
 from pihub.security.accounts import Accounts
 from pihub.security.actor import LOCAL, NOBODY, Actor
+from pihub.security.audit import AuditLog
 from pihub.security.keys import KeyService
 from pihub.security.permissions import LOCAL_READS
+from pihub.security.refusals import write_refusal
 from pihub.security.sessions import COOKIE, SECURE_COOKIE, Sessions
 
 
@@ -45,12 +47,14 @@ class Identity:
         accounts: Accounts,
         sessions: Sessions,
         keys: KeyService,
+        audit: AuditLog,
         proxies: Iterable[str] = (),
         public_url: str = "",
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._keys = keys
+        self._audit = audit
         self._proxies = [ipaddress.ip_network(one, strict=False) for one in proxies]
         self._https = public_url.startswith("https://")
 
@@ -81,7 +85,11 @@ class Identity:
 
     def _key(self, token: str, source: str) -> Actor:
         lockout = self._accounts.lockout
-        lockout.check("", source, known=True)
+        try:
+            lockout.check("", source, known=True)
+        except TooManyAttempts:
+            write_refusal(self._audit, lockout, "admin key", "", "", source)
+            raise
         found = self._keys.admin(token, source)
         if found is None:
             lockout.failed("", source)

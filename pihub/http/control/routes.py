@@ -36,6 +36,7 @@ def build_control_app(
             control.accounts,
             control.sessions,
             services.keys,
+            control.audit,
             services.proxies,
             services.public_url,
         )
