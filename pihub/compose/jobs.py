@@ -105,7 +105,7 @@ class Teller:
         }
 
     def __call__(self, job: Job) -> Told:
-        """By one thread."""
+        """By one thread at a time for each subscriber."""
         tries = job.tell_tries + 1
         if job.webhook not in self._to:  # the configuration has lost it, and may find it again
             return Told(False, again(Delivery(), tries, Verdict(False), 1.0))

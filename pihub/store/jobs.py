@@ -126,11 +126,20 @@ class JobStore:
     def unbilled(self) -> list[Job]:
         return self._some("WHERE input_tokens > 0 AND billed = 0 AND ended > 0", ())
 
-    def untold(self, now: float, limit: int = 100) -> list[Job]:
+    def untold(self, webhook: str, now: float, limit: int = 100) -> list[Job]:
         return self._some(
-            "WHERE webhook <> '' AND told = 0 AND ended > 0 AND tell_at <= ?"
+            "WHERE webhook = ? AND told = 0 AND ended > 0 AND tell_at <= ?"
             " ORDER BY tell_at LIMIT ?",
-            (now, limit),
+            (webhook, now, limit),
+        )
+
+    def listeners(self) -> Mapping[str, float]:
+        """Who is still to be told of something, and from when on; the earliest first."""
+        return dict(
+            self.database.read(
+                "SELECT webhook, min(tell_at) FROM jobs WHERE webhook <> '' AND told = 0"
+                " AND ended > 0 GROUP BY webhook ORDER BY 2"
+            )
         )
 
     def batches(self) -> list[tuple[str, str]]:
