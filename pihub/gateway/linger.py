@@ -87,4 +87,5 @@ class Linger:
         stored = remember.stored(x)
         if stored is not None and x.error is None and x.wish.mode != "off":
             key = self._answers.orphan_key(request.exact, request.principal.key)
-            self._answers.put(key, request.principal.tenant, stored, self._seconds)
+            tenant, tag = request.principal.tenant, remember.tag(x)
+            self._answers.put(key, tenant, stored, self._seconds, tag=tag)

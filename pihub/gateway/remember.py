@@ -105,8 +105,9 @@ class Remember:
             if self._is_makeshift(x):
                 ttl = min(ttl, BRIDGE)
             if not too_large:
-                tag = self._state.names.intern(x.alias)
-                x.kept = self._answers.put(x.key, tenant, kept, ttl, saves, tag, self._stale)
+                x.kept = self._answers.put(
+                    x.key, tenant, kept, ttl, saves, self.tag(x), self._stale
+                )
             if not x.kept:
                 self._state.counters.add(self._slot, Column.CACHE_REFUSED, 1)
                 x.why = WhyNot.TOO_LARGE if too_large else self._why_refused()
@@ -127,6 +128,10 @@ class Remember:
         return self._prices.is_free(x.target.kind, x.target.model) and not all(
             self._prices.is_free(one.kind, one.model) for one in before
         )
+
+    def tag(self, x: Exchange) -> int:
+        """What its answer is purged by: the number of the name that was asked for."""
+        return self._state.names.intern(x.alias)
 
     def stored(self, x: Exchange) -> Stored | None:
         """The complete answer and where it came from; None for a part of one."""
@@ -186,7 +191,7 @@ class Remember:
             x.rendered,
             names.intern(stored.model),
             names.intern(stored.upstream),
-            names.intern(x.alias),
+            self.tag(x),
             x.streams,
             stored.worth_nano,
             usage.input,

@@ -17,6 +17,7 @@ from pihub.domain.collect import Collector, collect, replay, rest
 from pihub.domain.pricing import PriceTable
 from pihub.errors import UpstreamIncomplete, UpstreamUnreachable
 from pihub.gateway.exchange import Reply
+from pihub.shared.cachepages import CachePages
 from pihub.shared.events import CacheState
 from tests.gateway.parts import Bench, FakeResponse, header, openai_chunks, openai_whole, rates
 
@@ -263,6 +264,20 @@ def test_an_orphan_s_whole_answer_is_given_once(make: Make) -> None:
     assert header(bench.whole(stream=True)[0], "x-pihub-cache") == "HIT; re-attached"
     assert header(bench.whole(stream=True)[0], "x-pihub-cache").startswith("BYPASS")
     assert len(bench.connector.calls) == 3
+
+
+def test_an_orphan_s_answer_is_purged_with_its_model(make: Make) -> None:
+    bench = make(linger=60.0)
+    bench.says("oa", lambda: FakeResponse(*openai_chunks("a", "b"), kind="text/event-stream"))
+    names = bench.state.names
+    for purged, kept in (("another", True), ("chat", False)):
+        reply = bench.ask(stream=True)
+        next(reply.body)  # type: ignore[arg-type]
+        reply.body.close()  # type: ignore[union-attr]
+        bench.waiter.spawned.pop()()
+        CachePages(bench.state.cache).purge_tag(names.intern(purged))
+        said = header(bench.whole(stream=True)[0], "x-pihub-cache")
+        assert (said == "HIT; re-attached") is kept, said
 
 
 @pytest.mark.parametrize(("linger", "chain"), [(0.0, "oa"), (5.0, "ol")])
