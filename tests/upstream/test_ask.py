@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -121,3 +122,21 @@ def test_only_http_and_no_proxy(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert ask.ask_json(url + "/api/tags", timeout=5) == {"models": []}
     assert asked == ["/api/tags"]
+
+
+def test_no_authorities_are_read_for_plain_http(
+    hostile: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch of the local models asks every few seconds."""
+    url, _ = hostile
+    made: list[ssl.Purpose] = []
+
+    def read(_: ssl.SSLContext, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        made.append(purpose)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", read)
+    ask.ask_json(url + "/api/tags", timeout=5)
+    assert not made
+    with pytest.raises(OSError, match="SSL"):
+        ask.ask_json(url.replace("http:", "https:") + "/api/tags", timeout=5)
+    assert made, "https does read them"
