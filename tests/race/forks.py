@@ -66,6 +66,17 @@ def running(*works: Callable[[], None]) -> Iterator[list[int]]:
             kill(pid)
 
 
+def rounds(least: int, proven: Callable[[], bool], seconds: float = 60.0) -> Iterator[int]:
+    """So many, and on until it is `proven` that the others were in the race: on a busy machine
+    they may not have had a turn yet."""
+    yield from range(least)
+    number, deadline = least, time.monotonic() + seconds * SLOWNESS
+    while not proven():
+        assert time.monotonic() < deadline, "the others had no turn: nothing was raced"
+        yield number
+        number += 1
+
+
 def until(what: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
