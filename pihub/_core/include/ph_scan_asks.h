@@ -35,11 +35,14 @@ static const ph_question ph_questions[] = {
     {'\'', A_CODE, "("}, {'"', A_CODE, "("}, {'`', A_CODE, "("}, {'}', A_CODE, "("}, {'<', A_CODE, "?"}, {'/', A_NAME, "."},
 };
 
+/* Of words that none of PH_SQL_WORDS and the like says anything about: those that A_CODE asks for wherever they stand. */
+static const char ph_code_words[] = "java javax sun groovy com org while for class constructor console cookie system global globalthis "
+    "this function process require exports db do o c";
+
 #define PH_QUOTES 1000
 
 typedef struct ph_asked {
     uint8_t who[128][128];              /* by the types of two tokens */
-    uint8_t first[256];                 /* a word's first letter */
     uint8_t flagged[32];                /* a token's flags */
     uint8_t of[PH_TOKENS + PH_AHEAD + 16];      /* each token of the window */
     uint16_t quotes[PH_TOKENS + PH_AHEAD + 16]; /* how many up to it; of more than PH_QUOTES, whether they are odd */
@@ -68,9 +71,6 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
     a->who['#'][TK_END] |= A_SQL;
     a->who[TK_CMT][TK_END] |= A_SQL | A_SCRIPT;
     a->who[TK_WORD]['('] |= A_CODE;
-    for (const char *c = "jcodsgwf"; *c; c++) {
-        a->first[(uint8_t)*c] = A_CODE;
-    }
     for (unsigned flags = 0; flags < sizeof a->flagged; flags++) {
         a->flagged[flags] = flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
     }
@@ -80,12 +80,15 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
             | (kinds & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (kinds & (K_CMD | K_TOOL) ? A_SHELL : 0)
             | (kinds & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
     }
+    for (const char *at = ph_code_words; *at; at += strcspn(at, " "), at += *at == ' ') {
+        words->all[ph_words_place(words, at, strcspn(at, " "))].asks |= A_CODE;
+    }
     a->who[TK_NUM]['.'] |= A_SQL;
 }
 
 static inline unsigned ph_asks_word(const ph_asked *a, const ph_lexer *x, const ph_tok *t) {
     const uint8_t *w = x->p + t->at;
-    return ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | a->first[w[0]] | x->words->all[t->word].asks;
+    return ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | x->words->all[t->word].asks;
 }
 
 /* Which verifiers are asked about the tokens from `first` on that x has just told, `have` in the window now; quotes are

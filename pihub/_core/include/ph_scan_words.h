@@ -289,22 +289,28 @@ PH_FLAT unsigned ph_word_find(const ph_words *w, const uint8_t *p, size_t len, u
     }
 }
 
+/* Where a word of less than 32 bytes, at `at`, stands in `all`; it is put there if need be. 0: they are too many. */
+static unsigned ph_words_place(ph_words *w, const char *at, size_t len) {
+    uint8_t text[32] = {0};
+    uint32_t slot;
+    memcpy(text, at, len);
+    unsigned found = ph_word_find(w, text, len, &slot);
+    if (!found && w->count + 1 < PH_WORD_MOST) {
+        found = w->slots[slot] = (uint16_t)++w->count;
+        w->all[found].text = at;
+        w->all[found].len = (uint8_t)len;
+        memcpy(&w->all[found].low, text, 8);
+        memcpy(&w->all[found].high, text + 8, 8);
+    }
+    return found;
+}
+
 static int ph_words_add(ph_words *w, const ph_group *group, int role) {
     for (const char *at = group->words; *at;) {
-        uint8_t text[32] = {0};
-        uint32_t slot;
         size_t len = strcspn(at, " ");
-        if (len >= sizeof text || w->count + 1 >= PH_WORD_MOST) {
-            return 0;
-        }
-        memcpy(text, at, len);
-        unsigned found = ph_word_find(w, text, len, &slot);
+        unsigned found = len < 32 ? ph_words_place(w, at, len) : 0;
         if (!found) {
-            found = w->slots[slot] = (uint16_t)++w->count;
-            w->all[found].text = at;
-            w->all[found].len = (uint8_t)len;
-            memcpy(&w->all[found].low, text, 8);
-            memcpy(&w->all[found].high, text + 8, 8);
+            return 0;
         }
         w->all[found].kinds |= role ? 0 : group->kinds;
         w->all[found].roles |= role ? (uint16_t)group->kinds : 0;
