@@ -11,7 +11,7 @@
 
 #include "ph_scan_sql.h"
 
-enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_QUOTE = 64, A_ALL = 63 };
+enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_QUOTE = 64, A_ALL = 63, A_SAYS = 128 };
 
 #define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
 
@@ -38,6 +38,12 @@ static const ph_question ph_questions[] = {
 /* Of words that none of PH_SQL_WORDS and the like says anything about: those that A_CODE asks for wherever they stand. */
 static const char ph_code_words[] = "java javax sun groovy com org while for class constructor console cookie system global globalthis "
     "this function process require exports db do o c";
+
+/* Two tokens by which ph_expression could tell an expression: it need not look where none of them are near. w any word, 1 a
+ * number, ' any quote. */
+static const struct { const char *first, *second; } ph_says_pairs[] = {
+    {"w", "(=!?~.[\""}, {"1", "*+-/%|^~=!?w"}, {"'", "*+-/%|^~=!?."}, {")", "*+-/%|^~?"}, {".", "w}"}, {"|", "w"}, {"$", NULL},
+};
 
 #define PH_QUOTES 1000
 
@@ -78,7 +84,16 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
         uint32_t kinds = words->all[k].kinds, sql = (kinds & PH_SQL_WORDS) | (words->all[k].roles & (R_CALLED | R_OPERATOR));
         words->all[k].asks = (kinds & (K_FILE | K_SCHEME) ? A_NAME : 0) | (sql ? A_SQL : 0)
             | (kinds & (K_SINK | K_OBJ) ? A_SCRIPT : 0) | (kinds & (K_CMD | K_TOOL) ? A_SHELL : 0)
-            | (kinds & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0);
+            | (kinds & (K_PHP | K_PHPX | K_JAVA | K_NODE | K_OBJ | K_AGENT) ? A_CODE : 0) | (words->all[k].roles & R_SCOPE ? A_SAYS : 0);
+    }
+    for (size_t k = 0; k < sizeof ph_says_pairs / sizeof *ph_says_pairs; k++) {
+        for (unsigned one = 0; one < 128; one++) {
+            unsigned as = one == TK_WORD ? 'w' : one == TK_NUM ? '1' : one == '"' || one == '`' ? '\'' : one;
+            for (unsigned next = 0; next < 128 && as == (uint8_t)*ph_says_pairs[k].first; next++) {
+                unsigned too = next == TK_WORD ? 'w' : next;
+                a->who[one][next] |= !ph_says_pairs[k].second || (too && strchr(ph_says_pairs[k].second, (int)too)) ? A_SAYS : 0;
+            }
+        }
     }
     for (const char *at = ph_code_words; *at; at += strcspn(at, " "), at += *at == ' ') {
         words->all[ph_words_place(words, at, strcspn(at, " "))].asks |= A_CODE;
@@ -87,8 +102,9 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
 }
 
 static inline unsigned ph_asks_word(const ph_asked *a, const ph_lexer *x, const ph_tok *t) {
-    const uint8_t *w = x->p + t->at;
-    return ((w[0] == 'o') & (w[1] == 'n')) * A_SCRIPT | (t->len >= 9) * A_NAME | x->words->all[t->word].asks;
+    uint16_t begins;
+    memcpy(&begins, x->p + t->at, 2);
+    return (begins == ('o' | 'n' << 8)) * A_SCRIPT | (begins == ('_' | '_' << 8)) * A_SAYS | (t->len >= 9) * A_NAME | x->words->all[t->word].asks;
 }
 
 /* Which verifiers are asked about the tokens from `first` on that x has just told, `have` in the window now; quotes are
@@ -98,14 +114,14 @@ PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int fi
     unsigned kept = first ? a->of[from] : 0, quotes = from ? a->quotes[from - 1] : 0, before = from ? ph_quote(t[from - 1].type) : 1;
     for (int i = from; i < to; i++) {
         unsigned type = t[i].type, flags = t[i].flags, who = a->who[type][t[i + 1].type] | a->flagged[flags];
-        unsigned quote = who / A_QUOTE;
+        unsigned quote = who / A_QUOTE & 1;
         quotes += quote;
         who |= (flags / F_VERSION & quote) * A_SQL;
         who |= ((type == TK_NUM) & before) * A_SQL;
         before = quote;
         a->quotes[i] = (uint16_t)quotes;
 #ifdef PH_ASK_ALL
-        who |= A_ALL;
+        who |= A_ALL | A_SAYS;
 #endif
         a->of[i] = (uint8_t)who;
     }
@@ -144,6 +160,13 @@ static void ph_asks(ph_asked *a, const ph_lexer *x, const ph_tok *t, int first, 
     ph_asks_all(a, x, t, first, have, end);
 }
 
+/* Whether one of the 24 tokens from i on may be of an expression (ph_says_pairs). */
+static inline int ph_says(const ph_lexer *x, int i) {
+    uint64_t some[3];
+    memcpy(some, x->asked + i, sizeof some);
+    return ((some[0] | some[1] | some[2]) & A_SAYS * 0x0101010101010101u) != 0;
+}
+
 /* The window goes on with its last `keep` tokens of `have`. */
 static void ph_asked_keep(ph_asked *a, int have, int keep) {
     int gone = have - keep;
@@ -159,13 +182,13 @@ static void ph_asked_keep(ph_asked *a, int have, int keep) {
 static inline unsigned ph_asked_some(const ph_asked *a, int i, int to, unsigned mute) {
     unsigned some = 0;
 #if defined(__x86_64__)
-    __m128i who = _mm_andnot_si128(_mm_set1_epi8((char)mute), _mm_loadu_si128((const __m128i *)(a->of + i)));
+    __m128i who = _mm_andnot_si128(_mm_set1_epi8((char)(mute | A_SAYS)), _mm_loadu_si128((const __m128i *)(a->of + i)));
     some = 0xFFFF & ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(who, _mm_setzero_si128()));
 #else
     for (unsigned k = 0; k < 16; k += 8) {
         uint64_t who;
         memcpy(&who, a->of + i + k, 8);
-        who &= ~(mute * 0x0101010101010101u);
+        who &= ~((mute | A_SAYS) * 0x0101010101010101u);
         who = (((who & 0x7F7F7F7F7F7F7F7Fu) + 0x7F7F7F7F7F7F7F7Fu) | who) >> 7 & 0x0101010101010101u;
         some |= (unsigned)((who * 0x0102040810204080u) >> 56) << k;
     }

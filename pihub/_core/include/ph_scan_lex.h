@@ -30,6 +30,7 @@ typedef struct ph_lexer {
     int no_close;               /* no comment ends any more */
     uint16_t *names;            /* the tokens of the last call that are words, PH_TOKENS at most */
     int named;
+    const uint8_t *asked;       /* ph_scan_asks.h: who, of each token of the window */
 } ph_lexer;
 
 #define PH_RUN 128              /* equal marks; more than any rule looks at */

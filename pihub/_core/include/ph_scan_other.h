@@ -4,7 +4,7 @@
 #ifndef PH_SCAN_OTHER_H
 #define PH_SCAN_OTHER_H
 
-#include "ph_scan_lex.h"
+#include "ph_scan_asks.h"
 
 enum { O_TPL, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_PERL };
 
@@ -15,7 +15,7 @@ static int ph_expression(const ph_lexer *x, const ph_tok *t, int i) {
         ['{'] = 1, ['}'] = 1, [TK_END] = 1,
     };
     int found = 0, json = 0, deep = 0;
-    for (int j = i; j < i + 24; j++) {
+    for (int j = i; j < i + 24 && (j > i || ph_says(x, i)); j++) {
         uint8_t c = t[j].type, d = t[j + 1].type;
         if (!says[c]) {
             continue;

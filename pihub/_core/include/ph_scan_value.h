@@ -130,8 +130,8 @@ static inline void ph_token(const ph_lexer *x, const ph_tok *t, int i, unsigned 
 
 /* Every token of a decoded view, with its neighbours in reach. `ticks`: there are backticks. */
 static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int ticks, ph_verdict *v) {
-    ph_lexer x = {&s->words, p, n, 0, 0, s->names, 0};
     ph_asked *a = &s->asked;
+    ph_lexer x = {&s->words, p, n, 0, 0, s->names, 0, a->of};
     ph_seen seen = {0};
     ph_tok *t = s->window;
     int have = 0, from = 0;
