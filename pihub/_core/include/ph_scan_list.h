@@ -16,14 +16,21 @@ static inline uint32_t ph_list_key(const uint8_t *word, size_t len, size_t keys)
     return (uint32_t)((uint64_t)hash * (keys * 64) >> 32);
 }
 
-/* The keys of all its words, and behind them that they are known. */
+/* One of 64 marks, by its first letter and whether its length is odd. */
+static inline uint32_t ph_list_mark(const uint8_t *word, size_t len) { return (word[0] ^ (uint32_t)len << 5) & 63; }
+
+/* The keys of all its words, and behind them their marks: none are there before. */
 static __attribute__((noinline, cold)) void ph_list_learn(const char *words, uint64_t *known, size_t keys) {
+    uint64_t marks = 0;
     for (size_t len; *words; words += len + (words[len] == ' ')) {
         len = strcspn(words, " ");
-        uint32_t key = len ? ph_list_key((const uint8_t *)words, len, keys) : 0;
-        known[key / 64] |= (uint64_t)(len > 0) << key % 64;
+        if (len) {
+            uint32_t key = ph_list_key((const uint8_t *)words, len, keys);
+            known[key / 64] |= (uint64_t)1 << key % 64;
+            marks |= (uint64_t)1 << ph_list_mark((const uint8_t *)words, len);
+        }
     }
-    __atomic_store_n(&known[keys], 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&known[keys], marks, __ATOMIC_RELEASE);
 }
 
 /* Whether a word is one of the space-separated `words`. */
@@ -51,19 +58,28 @@ static inline int ph_is_listed(const ph_lexer *x, const ph_tok *t, const char *w
     return t->type == TK_WORD && ph_list_walk(x->p + t->at, t->len, words);
 }
 
-PH_FLAT int ph_list_has(const ph_lexer *x, const ph_tok *t, const char *words, uint64_t *known, size_t keys) {
-    if (t->type != TK_WORD) {
-        return 0;
-    }
-    if (__builtin_expect(!__atomic_load_n(&known[keys], __ATOMIC_ACQUIRE), 0)) {
+/* The same of a word whose mark is one of the list's, or of a list that is not learned yet. */
+static __attribute__((noinline)) int ph_list_look(const ph_lexer *x, const ph_tok *t, const char *words, uint64_t *known, size_t keys) {
+    const uint8_t *word = x->p + t->at;
+    if (!__atomic_load_n(&known[keys], __ATOMIC_ACQUIRE)) {
         ph_list_learn(words, known, keys);
     }
-    const uint8_t *word = x->p + t->at;
     uint32_t key = ph_list_key(word, t->len, keys);
     return known[key / 64] >> key % 64 & 1 && ph_list_walk(word, t->len, words);
 }
 
-/* The same of a literal. Its keys, made at the first question, tell most words from all of a list. */
+PH_FLAT int ph_list_has(const ph_lexer *x, const ph_tok *t, const char *words, uint64_t *known, size_t keys) {
+    if (t->type != TK_WORD) {
+        return 0;
+    }
+    uint64_t marks = __atomic_load_n(&known[keys], __ATOMIC_ACQUIRE);
+    if (marks && !(marks >> ph_list_mark(x->p + t->at, t->len) & 1)) {
+        return 0;
+    }
+    return ph_list_look(x, t, words, known, keys);
+}
+
+/* The same of a literal. Its marks and keys, made at the first question, tell most words from all of a list. */
 #define ph_is_any(x, t, words) __extension__({ \
     static uint64_t ph_known[PH_LIST_KEYS(words) + 1]; ph_list_has(x, t, "" words, ph_known, PH_LIST_KEYS(words)); })
 #endif
