@@ -6,7 +6,7 @@
 Promise   every byte is looked at, in time linear in their number; nothing is cut off.
 Writers   each call uses the object's scratch: one thread at a time (the GIL is held).
 Cost      a value of usual bytes and no keyword: one or two SIMD passes. A header that was clean
-          before: one hash. RAM: 222 KiB, and twice the longest unusual value.
+          before: one hash. RAM: 280 KiB, and twice the longest unusual value.
 Failure   no memory: MemoryError, never "clean".
 """
 cimport cython

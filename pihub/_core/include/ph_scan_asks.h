@@ -1,4 +1,4 @@
-/* Which verifiers have a question at a token, by what it is and what stands behind it.
+/* Which verifiers have a question at a token, by what it is and what the two behind it are.
  *
  * No more than a way to go on quickly where no rule can say anything: what is left out here is what every rule
  * of that verifier leaves out itself. A rule about a mark that is not here is never asked, so it belongs here too;
@@ -15,54 +15,82 @@ enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME
 
 #define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
 
-typedef struct ph_question { char mark; uint8_t who; const char *behind; } ph_question;
+typedef struct ph_question { char mark; uint8_t who; const char *behind, *then; } ph_question;
 
-/* `behind`: the next token's mark; w a word, 1 a number, - also a comment; NULL any at all; COMMAND what a shell's command may begin with. Numbers and comments
+/* `behind`: the next token's mark; w a word, 1 a number, - also a comment, 0 the end; NULL any at all; COMMAND what a shell's
+ * command may begin with. `then`: the one after that, where the value does not begin and no line. Numbers and comments
  * themselves are asked about in ph_asks. */
 #define COMMAND "w'\"`\\^/.$~![({>"
+#define QUOTES "'\"`"
 static const ph_question ph_questions[] = {
-    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~"}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~"},
-    {'`', A_SHELL, "w/"}, {'{', A_SHELL, ","}, {'(', A_SHELL, ")"}, {'/', A_SHELL, "w1/?*[]"}, {'$', A_SHELL, "w[({@"},
-    {'\\', A_SHELL, "w"}, {'^', A_SHELL, "w"}, {'%', A_SHELL, "w"}, {'[', A_SHELL, "w"}, {';', A_SHELL, COMMAND}, {'&', A_SHELL, COMMAND "&"}, {'|', A_SHELL, COMMAND "|+"},
-    {')', A_SQL, "w|&^<>=!"}, {';', A_SQL, "w"}, {'|', A_SQL, "|"}, {'&', A_SQL, "&"}, {':', A_SQL, ":"}, {'@', A_SQL, "@"},
-    {'@', A_SCRIPT, "w"}, {'!', A_SCRIPT, "w"}, {'[', A_SCRIPT, "]"}, {'/', A_SCRIPT, "/"}, {')', A_SCRIPT, ";'\"`>/"},
-    {'&', A_SCRIPT, "{"}, {'(', A_SCRIPT, "(\\"}, {'{', A_SCRIPT, "w"}, {']', A_SCRIPT, ";"},
-    {'\'', A_SCRIPT, "w>"}, {'"', A_SCRIPT, "w>"},
-    {'{', A_TEMPLATE, "w1{%$!@"}, {'$', A_TEMPLATE, "{&"}, {'#', A_TEMPLATE, "{w"}, {'*', A_TEMPLATE, "{"},
-    {'@', A_TEMPLATE, "{(w"}, {'~', A_TEMPLATE, "{"}, {'%', A_TEMPLATE, "{w"}, {'<', A_TEMPLATE, "%#@"}, {'[', A_TEMPLATE, "[#=%"},
-    {')', A_CODE, "(."}, {'(', A_CODE, "w|&!"}, {'*', A_CODE, ")("}, {':', A_CODE, "=:"}, {'@', A_CODE, "{w"},
-    {'$', A_CODE, "w${"}, {';', A_CODE, "w"}, {']', A_CODE, "(|"}, {'[', A_CODE, "w/"}, {'{', A_CODE, "w/"}, {'!', A_CODE, "!w"},
-    {'\'', A_CODE, "("}, {'"', A_CODE, "("}, {'`', A_CODE, "("}, {'}', A_CODE, "("}, {'<', A_CODE, "?"}, {'/', A_NAME, "."},
+    {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL},
+    {'`', A_SHELL, "w/", NULL}, {'{', A_SHELL, ",", "w"}, {'(', A_SHELL, ")", "{"}, {'/', A_SHELL, "w1/?*[]", NULL}, {'$', A_SHELL, "w({@", NULL},
+    {'$', A_SHELL, "[", "1"}, {'\\', A_SHELL, "w", "/"}, {'^', A_SHELL, "w", NULL}, {'%', A_SHELL, "w", "%:"}, {'[', A_SHELL, "w", "w.]"},
+    {';', A_SHELL, COMMAND, NULL}, {'&', A_SHELL, COMMAND "&", NULL}, {'|', A_SHELL, COMMAND "|+", NULL},
+    {')', A_SQL, "w|&^<>=!", NULL}, {';', A_SQL, "w", NULL}, {'|', A_SQL, "|", NULL}, {'&', A_SQL, "&", NULL}, {':', A_SQL, ":", "w"}, {'@', A_SQL, "@", "w"},
+    {'@', A_SCRIPT, "w", QUOTES "w"}, {'!', A_SCRIPT, "w", NULL}, {'[', A_SCRIPT, "]", NULL}, {'/', A_SCRIPT, "/", "0"}, {')', A_SCRIPT, ";", QUOTES "w"},
+    {')', A_SCRIPT, QUOTES, ">"}, {')', A_SCRIPT, ">", "0"}, {')', A_SCRIPT, "/", "w"}, {'&', A_SCRIPT, "{", NULL}, {'(', A_SCRIPT, "(", ")"},
+    {'(', A_SCRIPT, "\\", QUOTES}, {'{', A_SCRIPT, "w", NULL}, {']', A_SCRIPT, ";", "w"},
+    {'\'', A_SCRIPT, "w", "="}, {'"', A_SCRIPT, "w", "="}, {'\'', A_SCRIPT, ">", "0"}, {'"', A_SCRIPT, ">", "0"},
+    {'{', A_TEMPLATE, "w{%", NULL}, {'{', A_TEMPLATE, "1", "*+-/"}, {'{', A_TEMPLATE, "$", "w{"}, {'{', A_TEMPLATE, "!", "!"}, {'{', A_TEMPLATE, "@", "w"},
+    {'$', A_TEMPLATE, "{&", NULL}, {'#', A_TEMPLATE, "{", NULL}, {'#', A_TEMPLATE, "w", "(["}, {'*', A_TEMPLATE, "{", NULL},
+    {'@', A_TEMPLATE, "{w", NULL}, {'@', A_TEMPLATE, "(", "1w"}, {'~', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "w", ""},
+    {'<', A_TEMPLATE, "%#", NULL}, {'<', A_TEMPLATE, "@", "w"}, {'[', A_TEMPLATE, "[", "1$"}, {'[', A_TEMPLATE, "#", "w"}, {'[', A_TEMPLATE, "=", QUOTES "1"},
+    {'[', A_TEMPLATE, "%", NULL},
+    {')', A_CODE, "(.", NULL}, {'(', A_CODE, "w", "="}, {'(', A_CODE, "|&!", "("}, {'*', A_CODE, ")", "()0"}, {'*', A_CODE, "(", "|&)"},
+    {':', A_CODE, "=", NULL}, {':', A_CODE, ":", "$"}, {'@', A_CODE, "{", "["}, {'@', A_CODE, "w", "("}, {'$', A_CODE, "w${", NULL},
+    {';', A_CODE, "w", QUOTES "w1"}, {']', A_CODE, "(", NULL}, {']', A_CODE, "|", "/"}, {'[', A_CODE, "w", "]"}, {'[', A_CODE, "/", "w"},
+    {'{', A_CODE, "w", "}"}, {'{', A_CODE, "/", "w"}, {'!', A_CODE, "!", "w"}, {'!', A_CODE, "w", "/"},
+    {'\'', A_CODE, "(", NULL}, {'"', A_CODE, "(", NULL}, {'`', A_CODE, "(", NULL}, {'}', A_CODE, "(", NULL}, {'<', A_CODE, "?", "w"}, {'/', A_NAME, ".", NULL},
 };
 
 /* Of words that none of PH_SQL_WORDS and the like says anything about: those that A_CODE asks for wherever they stand. */
 static const char ph_code_words[] = "java javax sun groovy com org while for class constructor console cookie system global globalthis "
     "this function process require exports db do o c";
 
-/* Two tokens by which ph_expression could tell an expression: it need not look where none of them are near. w any word, 1 a
- * number, ' any quote. */
+/* Two tokens by which ph_expression could tell an expression: it need not look where none of them are near. Marks as
+ * above. */
 static const struct { const char *first, *second; } ph_says_pairs[] = {
-    {"w", "(=!?~.[\""}, {"1", "*+-/%|^~=!?w"}, {"'", "*+-/%|^~=!?."}, {")", "*+-/%|^~?"}, {".", "w}"}, {"|", "w"}, {"$", NULL},
+    {"w", "(=!?~.[\""}, {"1", "*+-/%|^~=!?w"}, {QUOTES, "*+-/%|^~=!?."}, {")", "*+-/%|^~?"}, {".", "w}"}, {"|", "w"}, {"$", NULL},
 };
 
 #define PH_QUOTES 1000
+#define PH_PAIRS 80
 
 typedef struct ph_asked {
     uint8_t who[128][128];              /* by the types of two tokens */
+    uint8_t pair[128][128];             /* of `then`, by the same two; 0: whatever stands behind them */
+    uint8_t then[PH_PAIRS][128];        /* who is still asked, by the token behind those two */
     uint8_t flagged[32];                /* a token's flags */
     uint8_t of[PH_TOKENS + PH_AHEAD + 16];      /* each token of the window */
     uint16_t quotes[PH_TOKENS + PH_AHEAD + 16]; /* how many up to it; of more than PH_QUOTES, whether they are odd */
     int plain;                          /* the first word that means nothing */
 } ph_asked;
 
+/* Whether a token of that type is one of `marks`, as in ph_questions. */
+static int ph_asks_among(unsigned type, const char *marks) {
+    unsigned as = type == TK_WORD ? 'w' : type == TK_NUM ? '1' : type == TK_CMT ? '-' : type == TK_END ? '0' : type;
+    return !marks || strchr(marks, (int)as) != NULL;
+}
+
 static void ph_asked_build(ph_asked *a, ph_words *words) {
     memset(a, 0, sizeof *a);
+    unsigned pairs = 0;
+    memset(a->then, 0xFF, sizeof a->then);
     for (size_t k = 0; k < sizeof ph_questions / sizeof *ph_questions; k++) {
         const ph_question *q = &ph_questions[k];
-        uint8_t *row = a->who[(uint8_t)q->mark];
+        uint8_t *row = a->who[(uint8_t)q->mark], *pair = a->pair[(uint8_t)q->mark];
         for (unsigned next = 0; next < 128; next++) {
-            unsigned as = next == TK_WORD ? 'w' : next == TK_NUM ? '1' : next == TK_CMT ? '-' : next;
-            row[next] |= !q->behind || (as && strchr(q->behind, (int)as)) ? q->who : 0;
+            if (!ph_asks_among(next, q->behind)) {
+                continue;
+            }
+            row[next] |= q->who;
+            if (q->then && !pair[next] && pairs + 1 < PH_PAIRS) {
+                pair[next] = (uint8_t)++pairs;
+            }
+            for (unsigned then = 0; q->then && pair[next] && then < 128; then++) {
+                a->then[pair[next]][then] &= ph_asks_among(then, q->then) ? 0xFF : (uint8_t)~q->who;
+            }
         }
     }
     for (unsigned next = 0; next < 128; next++) {
@@ -88,10 +116,8 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
     }
     for (size_t k = 0; k < sizeof ph_says_pairs / sizeof *ph_says_pairs; k++) {
         for (unsigned one = 0; one < 128; one++) {
-            unsigned as = one == TK_WORD ? 'w' : one == TK_NUM ? '1' : one == '"' || one == '`' ? '\'' : one;
-            for (unsigned next = 0; next < 128 && as == (uint8_t)*ph_says_pairs[k].first; next++) {
-                unsigned too = next == TK_WORD ? 'w' : next;
-                a->who[one][next] |= !ph_says_pairs[k].second || (too && strchr(ph_says_pairs[k].second, (int)too)) ? A_SAYS : 0;
+            for (unsigned next = 0; next < 128 && ph_asks_among(one, ph_says_pairs[k].first); next++) {
+                a->who[one][next] |= ph_asks_among(next, ph_says_pairs[k].second) ? A_SAYS : 0;
             }
         }
     }
@@ -165,6 +191,15 @@ static inline int ph_says(const ph_lexer *x, int i) {
     uint64_t some[3];
     memcpy(some, x->asked + i, sizeof some);
     return ((some[0] | some[1] | some[2]) & A_SAYS * 0x0101010101010101u) != 0;
+}
+
+/* Of those who are asked about token i by the one behind it, who still are by the next one. */
+static inline unsigned ph_asked_still(const ph_asked *a, const ph_tok *t, int i) {
+    unsigned who = a->of[i], pair = t[i].type > TK_CMT && i > 3 && !(t[i].flags & (F_FIRST | F_LINE)) ? a->pair[t[i].type][t[i + 1].type] : 0;
+#ifdef PH_ASK_ALL
+    pair = 0;
+#endif
+    return who & a->then[pair][t[i + 2].type];
 }
 
 /* The window goes on with its last `keep` tokens of `have`. */

@@ -150,9 +150,12 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int ticks, ph_v
             unsigned mute = v->prose || group == 0 || a->quotes[group - 1] <= 2 ? 0 : A_QUOTE;
             for (unsigned some = ph_asked_some(a, group, to, mute); some; some &= some - 1) {
                 int i = group + __builtin_ctz(some);
-                seen.sql.quotes = a->quotes[i];
-                seen.sql.plain = a->plain <= i;
-                ph_token(&x, t, i, a->of[i], &seen, v);
+                unsigned who = ph_asked_still(a, t, i);
+                if (who & ~(A_SAYS | mute)) {
+                    seen.sql.quotes = a->quotes[i];
+                    seen.sql.plain = a->plain <= i;
+                    ph_token(&x, t, i, who, &seen, v);
+                }
             }
         }
         if (end || v->done) {
