@@ -74,6 +74,7 @@ def test_codes_are_those_of_the_rfc(secret: bytes, at: int, digits: str) -> None
     assert totp.code(secret, at // 30) == digits
     assert totp.verify(secret, digits, at, 0) == at // 30
     assert totp.verify(secret, digits, at + 30, 0) == at // 30
+    assert totp.verify(secret, digits, at + 60, 0) is None
     assert totp.verify(secret, digits, at + 100, 0) is None
     assert totp.verify(secret, digits, at, at // 30) is None
 

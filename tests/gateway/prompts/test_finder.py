@@ -16,6 +16,7 @@ import pytest
 from pihub.gateway.prompts.finder import MOST, Finder, Report
 from pihub.gateway.prompts.leaves import Leaves
 from pihub.gateway.prompts.numbers import RANGES, luhn, mod97
+from pihub.gateway.prompts.shapes import SHAPES, Shape
 from pihub.settings.prompts import Check
 
 ALL = Finder(get_args(Check), 60, 1 << 20)
@@ -75,10 +76,54 @@ SECRETS: dict[str, Callable[[], str]] = {
     "huggingface-token": lambda: "hf_" + some(WORD, 34),
     "hubspot-token": lambda: "pat-eu1-" + str(uuid.UUID(bytes=RANDOM.randbytes(16))),
     "digitalocean-token": lambda: "dop_v1_" + some(HEX, 64),
+    "google-secret": lambda: "GOCSPX-" + some(URL64, 27) + "x",
+    "google-token": lambda: "ya29." + some(URL64, 80) + "x",
+    "slack-webhook": lambda: "T0A1B2C3D/B4E5F6G7H/" + some(WORD, 24),
+    "webhook-secret": lambda: "whsec_" + some(WORD + "+/", 31) + "a=",
+    "pypi-token": lambda: "pypi-AgEIcHlwaS5vcmc" + some(URL64, 120) + "x",
+    "groq-key": lambda: "gsk_" + some(WORD, 52),
+    "xai-key": lambda: "xai-" + some(WORD, 80),
+    "replicate-token": lambda: "r8_" + some(WORD, 37),
+    "perplexity-key": lambda: "pplx-" + some(WORD, 48),
+    "shopify-token": lambda: "shpat_" + some(HEX, 32),
+    "databricks-token": lambda: "dapi" + some(HEX, 32) + "-2",
+    "vault-token": lambda: "hvs." + some(URL64, 90) + "x",
+    "linear-key": lambda: "lin_api_" + some(WORD, 40),
+    "notion-token": lambda: "ntn_" + some(WORD, 46),
+    "postman-key": lambda: "PMAK-" + some(HEX, 24) + "-" + some(HEX, 34),
+    "grafana-token": lambda: "glsa_" + some(WORD, 32) + "_" + some(HEX, 8),
+    "sentry-token": lambda: "sntrys_" + some(WORD, 80),
+    "atlassian-token": lambda: "ATATT3x" + some(URL64, 180) + "x=0A1B2C3D",
+    "supabase-token": lambda: "sbp_" + some(HEX, 40),
+    "figma-token": lambda: "figd_" + some(URL64, 42) + "x",
+    "newrelic-key": lambda: "NRAK-" + some("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 27),
+    "age-key": lambda: "AGE-SECRET-KEY-1" + some("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58),
+    "azure-key": lambda: some(WORD + "+/", 86) + "==",
     "telegram-token": lambda: "1234567890:AA" + some(WORD, 33),
     "private-key": lambda: PEM,
     "jwt": jwt,
 }
+
+
+BEFORE = {"slack-webhook": "https://hooks.slack.com/services/", "azure-key": "AccountKey="}
+"""What a secret's shape begins with and is no secret itself."""
+
+
+def test_there_is_one_of_each_shape() -> None:
+    assert {shape.rule for shape in SHAPES} <= SECRETS.keys()
+
+
+@pytest.mark.parametrize(
+    "shape", [one for one in SHAPES if one.entropy], ids=lambda one: one.anchors[0].decode()
+)
+def test_what_only_begins_like_a_key_is_none(shape: Shape) -> None:
+    """Two characters again and again, no digit at all, or the end of a longer word."""
+    secret = SECRETS[shape.rule]()
+    begins = secret[: max(len(a) for a in shape.anchors)]
+    dull = begins + ("A2" * len(secret))[: len(secret) - len(begins)]
+    wordy = "".join("Q" if c.isdigit() else c for c in secret)
+    for text in (dull, wordy, f"x{secret}", f"9{secret}", f"_{secret}"):
+        assert shape.rule not in [rule for rule, _ in found(text)], text
 
 
 @pytest.mark.parametrize("rule", SECRETS)
@@ -88,7 +133,8 @@ SECRETS: dict[str, Callable[[], str]] = {
 def test_secrets_of_known_shapes(rule: str, around: str) -> None:
     for _ in range(5):
         secret = SECRETS[rule]()
-        assert (rule, secret) in found(around.format(secret)), secret
+        text = around.format(BEFORE.get(rule, "") + secret)
+        assert (rule, secret) in found(text), secret
 
 
 def test_a_private_key_within_json_and_one_that_was_cut_off() -> None:
