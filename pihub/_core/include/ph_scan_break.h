@@ -19,6 +19,11 @@ static int ph_unmatched(const ph_tok *t, int k) {
     return !before;
 }
 
+/* A handler's name; those of browsers alone may be longer than any word that is looked up. */
+static int ph_handles(const ph_lexer *x, const ph_tok *t) {
+    return ph_role(x, t) & R_EVENT || (t->len > 12 && (ph_at(x->p, x->n, t->at, "onwebkit") || ph_at(x->p, x->n, t->at, "oncontentvisib")));
+}
+
 static inline int ph_one_of(uint8_t type, const char *marks) { return type > TK_CMT && strchr(marks, type) != NULL; }
 
 /* Whether token i stands behind the end of a foreign string or call: ';i  "-i  ')});i  )i */
@@ -33,6 +38,19 @@ static int ph_breaks(const ph_tok *t, int i) {
         }
         if (k == 0) {
             return t[0].flags & F_FIRST && ph_one_of(t[0].type, ")}]");
+        }
+    }
+    return 0;
+}
+
+/* A quote that nothing opened stands at most twelve tokens before t[i], and attributes between them: " autofocus x=y onfocus= */
+static int ph_left_string(const ph_tok *t, int i) {
+    for (int k = i - 1; k >= 0 && k > i - 12; k--) {
+        if (ph_quote(t[k].type) && k < 3 && ph_unmatched(t, k)) {
+            return t[k + 1].type == '/' || t[k + 1].type == '>' || t[k + 1].flags & F_SPACE;
+        }
+        if (t[k].type > TK_CMT && !ph_quote(t[k].type) && !ph_one_of(t[k].type, "/=>-")) {
+            return 0;
         }
     }
     return 0;
@@ -58,6 +76,16 @@ static int ph_outside(const ph_lexer *x, const ph_tok *t, int j) {
     return (t[j].type == '/' && t[j + 1].type == '/') || ph_is_any(x, &t[j], "http https data");
 }
 
+/* What ends a rule that the value did not begin stands before the { at t[i]: red;}body{ */
+static int ph_closed_rule(const ph_tok *t, int i) {
+    for (int k = i - 1; k >= 0 && k > i - PH_BACK; k--) {
+        if (t[k].type == '}' || t[k].type == '{') {
+            return t[k].type == '}' && k < PH_BEHIND;
+        }
+    }
+    return 0;
+}
+
 /* A rule of a style sheet that loads from outside, from its { at t[i] on; one that asks for an attribute's text tells it. */
 static void ph_sheet(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     int colon = 0, open = 0;
@@ -76,7 +104,7 @@ static void ph_sheet(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             for (int k = i - 1; k > i - 16 && k > 1 && t[i - 1].type == ']'; k--) {
                 asks |= t[k].type == '=' && (ph_one_of(t[k - 1].type, "^$*~|") || t[k - 1].type == TK_WORD);
             }
-            int loads = ph_is_any(x, &t[i + 1], "behavior") || asks || (t[0].flags & F_FIRST && ph_one_of(t[0].type, "}\"'"));
+            int loads = ph_is_any(x, &t[i + 1], "behavior") || asks || (t[0].flags & F_FIRST && ph_one_of(t[0].type, "}\"'")) || ph_closed_rule(t, i);
             if (outside || loads) {
                 ph_once(v, PH_S_XSS, seen, X_STYLE, loads && (outside || !asks) ? 60 : 40, "style-rule", t[j].at);
             }
@@ -95,6 +123,12 @@ static int ph_tag_rest(const ph_tok *t, int i) {
 /* A quote that nothing opened, then an attribute with a value: the tag goes on as the value wants. Links that were cut badly
  * out of a page end in class, target, rel. */
 static int ph_attribute_break(const ph_lexer *x, const ph_tok *t, int i) {
+    int framed = (t[i + 1].type == '@' || t[i + 1].type == ':') ? t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE) && t[i + 3].type == '='
+        : t[i + 2].type == '-' && t[i + 3].type == TK_WORD && t[i + 4].type == '=' && ph_is_any(x, &t[i + 1], "ng v x hx") ? 1
+        : t[i + 2].type == '-' && ph_is(x, &t[i + 1], "data") && ph_is_any(x, &t[i + 3], "ng hx bind") && t[i + 3].type != TK_END;
+    if (framed && t[i + 1].flags & F_SPACE && !((t[i + 2].flags | t[i + 3].flags) & F_SPACE)) {  /* @click=, ng-focus=, x-init= */
+        return (i == 0 || !(t[i].flags & F_SPACE)) && ph_unmatched(t, i);
+    }
     return t[i + 1].flags & F_SPACE && t[i + 2].type == '=' && !(t[i + 2].flags & F_SPACE) && !(t[i + 3].flags & F_SPACE)
         && ph_is_any(x, &t[i + 1], "style src href action formaction background accesskey tabindex contenteditable srcdoc autofocus "
             "poster srcset") && (i == 0 || !(t[i].flags & F_SPACE)) && ph_unmatched(t, i);
@@ -117,9 +151,10 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     if (v->prose) {
         return;
     }
-    if (c == '/' && after == '/' && t[i + 2].type == TK_END && ph_one_of(b->type, ";)}]'\"`") && ph_ran(t, i)) {
+    if (c == '/' && after == '/' && t[i + 2].type == TK_END && (ph_one_of(b->type, ";)}]'\"`") || (i > 3 && b->type && b->type <= TK_NUM
+            && !(t[i].flags & F_SPACE))) && ph_ran(t, i)) {
         ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "string-break", t[i].at);
-    } else if (ph_quote(c) && after == TK_END && i > 5 && ph_one_of(b->type, ";-+*/,|&?:^%(") && !(t[i].flags & F_SPACE)
+    } else if (ph_quote(c) && (after == TK_END || (after == TK_WORD && t[i + 2].type == TK_END && !(t[i + 1].flags & F_SPACE))) && i > 5 && ph_one_of(b->type, ";-+*/,|&?:^%(") && !(t[i].flags & F_SPACE)
                && ph_one_of(t[i - 2].type, ")]}`") && ph_ran(t, i - 1)) {
         ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "string-break", t[i].at);
     } else if (c == ')' && (after == ';' || ph_quote(after))) {
@@ -141,7 +176,7 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         if (v->where == PH_W_QUERY && ph_tag_rest(t, i)) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
         }
-    } else if ((c == '"' || c == '\'') && after == TK_WORD) {
+    } else if ((c == '"' || c == '\'') && (after == TK_WORD || after == '@' || after == ':')) {
         if (v->where != PH_W_JSON && ph_attribute_break(x, t, i)) {
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
         }

@@ -2,7 +2,7 @@
 #ifndef PH_SCAN_SCRIPT_H
 #define PH_SCAN_SCRIPT_H
 
-#include "ph_scan_break.h"
+#include "ph_scan_handed.h"
 #include "ph_scan_html.h"
 
 /* What a page knows of itself and others can choose: a script that takes it, runs it or goes there. */
@@ -26,6 +26,7 @@ static unsigned ph_script_member(const ph_lexer *x, const ph_tok *t, int i, cons
     int sure = goes && (ph_quote(t[i + 4].type) || (t[i + 3].type == '=' && t[i + 4].type == '/')
         || (!v->prose && t[i + 3].type == '(' && t[i + 5].type == ')' && ph_is_any(x, m, "assign replace"))
         || (!v->prose && ph_chosen(x, &t[i + 4])) || (!v->prose && ph_breaks(t, i)));
+    sure |= i > 1 && !v->prose && t[i - 1].type == '(' && t[i - 2].type == '$' && t[i + 3].type == ')';     /* $(location.hash) */
     return sure ? 60 : 40;
 }
 
@@ -38,7 +39,7 @@ static unsigned ph_script_assigned(const ph_lexer *x, const ph_tok *t, int i, co
     if (i && !v->prose && (ph_breaks(t, i) || (ph_chosen(x, &t[i + 2]) && ph_one_of(t[i - 1].type, ";,{[(:>=")))) {
         return 60;
     }
-    if (i == 0 && ph_is_any(x, &t[0], "innerhtml outerhtml") && !v->prose && ph_chosen(x, &t[2])) {
+    if (i == 0 && !v->prose && ph_chosen(x, &t[2]) && (ph_is_any(x, &t[0], "innerhtml outerhtml") || (t[3].type == '.' && t[4].type == TK_WORD))) {
         return 60;
     }
     return i && t[i - 1].type == '.' ? 60 : 20;
@@ -49,7 +50,9 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     uint32_t k = t[i].kinds;
     uint8_t c = t[i].type, after = t[i + 1].type;
     if (c == '[' && after == ']' && !(t[i].flags & F_SPACE)) {
-        *seen += 1ull << 40;
+        uint8_t b = i ? t[i - 1].type : 0;                /* ![], +[], ~[]: a value that an operator makes of nothing */
+        int made = (b == '!' || b == '+' || b == '~') && (t[i + 2].type == TK_END || ph_one_of(t[i + 2].type, "+])[;,}"));
+        *seen += (uint64_t)(b == '~' && made && i > 1 && t[i - 2].type == '=' ? 8 : 1 + made) << 40;
         if (*seen >> 40 >= 8) {
             ph_once(v, PH_S_XSS, seen, X_FUCK, 60, "symbols-only-script", t[i].at);
         }
@@ -77,10 +80,12 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         int code = t[i + 2].kinds & (K_SINK | K_OBJ) || t[i + 3].type == '(' || t[i + 4].type == '('
             || t[i + 3].kinds & K_SINK || t[i + 2].type == '(' || t[i + 3].type == '`' || t[i + 2].type == '{';
         int edge = ph_quote(b) || b == '/' || b == '>' || b == '\\' || t[i].flags & (F_SPACE | F_FIRST);
-        int known = ph_role(x, &t[i]) & R_EVENT;
+        int known = ph_handles(x, &t[i]);
         if (code || (edge && ph_quote(b))) {
             ph_once(v, PH_S_XSS, seen, X_EVENT, code ? 70 : known && !v->prose ? 60 : 50, "event-handler", t[i].at);
         } else if (known && edge && i > 2 && t[i - 2].type == '=' && t[i - 3].type == TK_WORD && !(t[i - 2].flags & F_SPACE)) {   /* src=x onerror=y */
+            ph_once(v, PH_S_XSS, seen, X_EVENT, 60, "event-handler", t[i].at);
+        } else if (known && !v->prose && (edge || b == '/') && ph_left_string(t, i)) {     /* " autofocus onfocus=x */
             ph_once(v, PH_S_XSS, seen, X_EVENT, 60, "event-handler", t[i].at);
         } else if (edge && t[i].flags & F_SPACE) {
             ph_once(v, PH_S_XSS, seen, X_WEAK, known && !v->prose ? 40 : 20, "event-handler", t[i].at);
@@ -98,7 +103,8 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
             "getscript globaleval createobjecturl");
         if (after == '(' && !(t[i + 1].flags & F_SPACE && t[i + 2].flags & F_SPACE)) {
             int spaced = t[i + 1].flags & F_SPACE && !(t[i + 1].flags & F_COMMENT);
-            int sure = loud || (!v->prose && (ph_breaks(t, i) || (ph_is(x, &t[i], "import") && ph_outside(x, t, i + 2))));
+            int sure = loud || (!v->prose && (ph_breaks(t, i) || (ph_is_any(x, &t[i], "import fetch importscripts")
+                && (ph_outside(x, t, i + 2) || (t[i + 2].kinds & (K_SINK | K_OBJ) && ph_one_of(t[i + 3].type, "(.[`"))))));
             ph_once(v, PH_S_XSS, seen, X_SINK, sure && !spaced ? 60 : ph_is_any(x, &t[i], "print fetch write") ? 20 : 30,
                 "script-call", t[i].at);
         } else if (ph_quote(after) && !v->prose && ph_is(x, &t[i], "import") && ph_outside(x, t, i + 1)) {
@@ -106,10 +112,10 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
         } else if (after == '`' || (after == '.' && ph_is_any(x, &t[i + 2], "call apply bind"))
                    || (loud && after == ')' && t[i + 2].type == '(') || (loud && after == '?' && t[i + 2].type == '.')) {
             ph_once(v, PH_S_XSS, seen, X_SINK, loud ? 60 : 30, "script-call", t[i].at);
-        } else if (loud && i > 4 && after == ')' && t[i - 1].type == '(' && t[i - 3].type == '.' && t[i - 4].type == ']'
-                   && ph_is_any(x, &t[i - 2], "map find some every foreach filter reduce sort findindex flatmap")) {
-            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
-        } else if (loud && i && t[i - 1].type == '=' && (after == ',' || after == ';') && t[i + 2].type == TK_WORD && t[i + 3].type == '(') {
+        } else if (loud && i > 1 && !v->prose && ph_handed(x, t, i)) {
+            ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-handed", t[i].at);
+        } else if (loud && i && t[i - 1].type == '=' && (after == ',' || after == ';') && t[i + 2].type == TK_WORD
+                   && (t[i + 3].type == '(' || t[i + 3].type == '`')) {
             ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-alias", t[i].at);
         } else if (loud && i && (t[i - 1].type == '=' || t[i - 1].type == ',') && i > 1
                    && (after == ';' || after == ',' || after == ')' || after == '}')) {
@@ -125,7 +131,9 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     if (!(k & K_OBJ)) {
         return;
     }
-    if (ph_is_any(x, &t[i], "call apply") && i && t[i - 1].type == '.' && after == '`') {
+    if (ph_is(x, &t[i], "insertadjacenthtml") && i && t[i - 1].type == '.' && after == '(') {
+        ph_once(v, PH_S_XSS, seen, X_SINK, v->prose ? 30 : 60, "script-call", t[i].at);
+    } else if (ph_is_any(x, &t[i], "call apply") && i && t[i - 1].type == '.' && after == '`') {
         ph_once(v, PH_S_XSS, seen, X_SINK, 60, "script-call", t[i].at);
     } else if (ph_is(x, &t[i], "binding") && i > 1 && ph_is(x, &t[i - 2], "moz")) {
         ph_once(v, PH_S_XSS, seen, X_STYLE, 60, "active-style", t[i].at);
@@ -140,24 +148,22 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     } else if (ph_is(x, &t[i], "document") && after == ')' && i > 1 && t[i - 1].type == '(' && ph_is(x, &t[i - 2], "with") && !v->prose) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "document", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == '.' && m->type == TK_WORD && !v->prose && v->where != PH_W_PATH
-               && (t[i + 3].type == '(' || t[i + 3].type == '`' || (t[i + 3].type == '.' && t[i + 5].type == '(')
-               || (t[i + 3].type == '[' && ph_is_any(x, m, "forms scripts all anchors embeds")))) {
+               && (t[i + 3].type == '(' || t[i + 3].type == '`' || (t[i + 3].type == '.' && (t[i + 5].type == '(' || t[i + 5].type == '='))
+               || (t[i + 3].type == '[' && ph_is_any(x, m, "forms scripts all anchors embeds images links applets plugins stylesheets")))) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "document", t[i].at);
     } else if (ph_is(x, &t[i], "document") && after == '.') {
         ph_once(v, PH_S_XSS, seen, X_OBJ, v->where == PH_W_PATH ? 40 : ph_is_any(x, m, "cookie domain write writeln location body url "
-            "documenturi referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
+            "documenturi baseuri referrer getelementbyid queryselector createelement documentelement defaultview") ? 60 : 20,
             "document", t[i].at);
     } else if (after == '[' && !(v->prose && t[i + 1].flags & F_SPACE) && ph_is_any(x, &t[i], "window self top parent frames globalthis this document location "
-                                           "navigation")) {
-        int call = 0;
-        for (int j = i + 2; j < i + 16 && t[j].type != TK_END; j++) {
-            call |= t[j].type == ']' && (t[j + 1].type == '(' || t[j + 1].type == '`');
-        }
-        ph_once(v, PH_S_XSS, seen, X_OBJ, ph_quote(m->type) || m->type == '(' || m->type == '/' || call ? 60 : m->type == TK_WORD
-            ? 40 : 20, "computed-member", t[i].at);
-    } else if (after == '.' && ph_is_any(x, &t[i], "window self top parent frames globalthis this")) {
-        int handler = ph_role(x, m) & R_EVENT && t[i + 3].type == '=' && t[i + 4].type != '=';
-        ph_once(v, PH_S_XSS, seen, X_OBJ, handler || m->kinds & (K_SINK | K_OBJ) || ph_is_any(x, m, "open name onerror onload") ? 60
+                                           "navigation opener localstorage sessionstorage")) {
+        int code = v->prose ? ph_quote(m->type) || m->type == '(' || m->type == '/' : ph_computed(t, i + 1);
+        ph_once(v, PH_S_XSS, seen, X_OBJ, code ? 60 : m->type == TK_WORD ? 40 : 20, "computed-member", t[i].at);
+    } else if (!v->prose && v->where != PH_W_JSON && ph_browser_call(x, t, i)) {
+        ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);
+    } else if (after == '.' && ph_is_any(x, &t[i], "window self top parent frames globalthis this opener")) {
+        int handler = ph_handles(x, m) && t[i + 3].type == '=' && t[i + 4].type != '=';
+        ph_once(v, PH_S_XSS, seen, X_OBJ, handler || m->kinds & (K_SINK | K_OBJ) || ph_is_any(x, m, "open name onerror onload postmessage addeventlistener") ? 60
             : 0, "global-member", t[i].at);
     } else if (after == '.' && ph_is_any(x, &t[i], "string localstorage sessionstorage reflect location navigator history")) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, ph_script_member(x, t, i, v), "script-object", t[i].at);
@@ -175,7 +181,7 @@ static void ph_script(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen,
     } else if (ph_is(x, &t[i], "function") && after == '(' && m->type == ')' && t[i + 3].type == '{' && i && !v->prose
                && ph_one_of(t[i - 1].type, "(!+-~") && (i == 1 || ph_one_of(t[i - 2].type, "!;=,'\"}{[+-|&?:"))) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-function", t[i].at);
-    } else if (ph_is_any(x, &t[i], "websocket eventsource sharedworker domparser") && after == '(' && i && ph_is(x, &t[i - 1], "new") && !v->prose) {
+    } else if (ph_is_any(x, &t[i], "websocket eventsource sharedworker domparser rtcpeerconnection worker") && after == '(' && i && ph_is(x, &t[i - 1], "new") && !v->prose) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);
     } else if (ph_is(x, &t[i], "serviceworker") && after == '.' && t[i + 3].type == '(' && !v->prose) {
         ph_once(v, PH_S_XSS, seen, X_OBJ, 60, "script-object", t[i].at);

@@ -73,7 +73,7 @@ static const ph_group ph_groups[] = {
     {K_OBJ, "document window self top parent frames globalthis this location localstorage sessionstorage "
         "navigation xmlhttprequest string reflect array object function constructor javascript vbscript "
         "livescript navigator history opener content innerhtml outerhtml insertadjacenthtml call apply binding "
-        "websocket eventsource sharedworker serviceworker domparser"},
+        "websocket eventsource sharedworker serviceworker domparser rtcpeerconnection worker indexeddb cookiestore"},
     {K_TOOL, "iex iwr whoami ifconfig netstat uname passwd wget curl nslookup traceroute ipconfig tasklist systeminfo "
         "lwp-download getent ncat socat telnet netsh regedit chmod chown mkfifo busybox tftp xterm nohup "
         "cpulimit getenforce lsb_release lsmod dmesg lscpu powershell pwsh cscript wscript certutil bitsadmin "
@@ -152,7 +152,7 @@ static const ph_group ph_groups[] = {
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
         "isindex xml foreignobject marquee style animate animatetransform "
         "animatemotion set import xss portal noembed listing "
-        "plaintext xmp esi vmlframe stylesheet feimage"},
+        "plaintext xmp fencedframe esi vmlframe stylesheet feimage"},
     {K_MARKUP, "img video audio source input form button textarea body html a details select keygen "
         "table td div p image template noscript title image2 track option x area map dialog fieldset basefont multicol noframes"},
     {K_FILE, "etc windows winnt boot win proc var usr bin sbin root home sys dev web meta git svn env ssh htaccess "
@@ -242,7 +242,13 @@ static const ph_group ph_roles[] = {
         "onselectionchange onselectstart onshow onslotchange onstalled onstart onstorage onsubmit onsuspend ontimeupdate ontoggle "
         "ontouchcancel ontouchend ontouchmove ontouchstart ontransitioncancel ontransitionend ontransitionrun ontransitionstart "
         "onunhandledrejection onunload onvolumechange onwaiting onwebkitanimationend onwebkitmouseforceup onwebkittransitionend "
-        "onwheel onzoom"},
+        "onwheel onzoom "
+        "onbeforedeactivate onbeforeeditfocus oncellchange oncontrolselect ondataavailable ondatasetchanged ondeactivate "
+        "ondeviceready onerrorupdate onfullscreenerror onmediacomplete onmediaerror onmoveend onmozfullscreenchange "
+        "onoutofsync onpromptaction onpromptdismiss onresizestart onresume onreverse onrowdelete onrowenter onrowsinserted "
+        "onseeksegmenttime onsyncrestored ontimeerror ontrackchange onurlflip onvalidationstatuschange "
+        "onwebkitanimationiteration onwebkitanimationstart onwebkitfullscreenchange onwebkitmouseforcechanged "
+        "onwebkitmouseforcedown onwebkitmouseforcewillbegin onwebkitpresentationmodechanged onwebkitwillrevealbottom"},
 };
 
 #define PH_WORD_SLOTS 8192
