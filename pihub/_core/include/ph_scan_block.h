@@ -18,6 +18,10 @@ PH_FLAT ph_cell ph_cell_is(ph_cell v, uint8_t c) { return _mm_cmpeq_epi8(v, _mm_
 PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) { return ph_within(v, (char)low, (char)span); }
 PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return _mm_or_si128(a, b); }
 PH_FLAT ph_cell ph_cell_and(ph_cell a, ph_cell b) { return _mm_and_si128(a, b); }
+PH_FLAT ph_cell ph_cell_xor(ph_cell a, ph_cell b) { return _mm_xor_si128(a, b); }
+PH_FLAT void ph_cell_store(uint8_t *p, ph_cell v) { _mm_storeu_si128((__m128i *)p, v); }
+/* The first byte of sixteen that is not 0, 16: none. */
+PH_FLAT unsigned ph_cell_first(ph_cell v) { return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(v) | 1u << 16); }
 PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     return (uint64_t)((uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16)
         | (uint64_t)((uint32_t)_mm_movemask_epi8(c) | (uint32_t)_mm_movemask_epi8(d) << 16) << 32;
@@ -32,6 +36,12 @@ PH_FLAT ph_cell ph_cell_in(ph_cell v, uint8_t low, uint8_t span) {
 }
 PH_FLAT ph_cell ph_cell_or(ph_cell a, ph_cell b) { return vorrq_u8(a, b); }
 PH_FLAT ph_cell ph_cell_and(ph_cell a, ph_cell b) { return vandq_u8(a, b); }
+PH_FLAT ph_cell ph_cell_xor(ph_cell a, ph_cell b) { return veorq_u8(a, b); }
+PH_FLAT void ph_cell_store(uint8_t *p, ph_cell v) { vst1q_u8(p, v); }
+PH_FLAT unsigned ph_cell_first(ph_cell v) {
+    uint64_t four = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(v), 4)), 0);
+    return four ? (unsigned)__builtin_ctzll(four) / 4 : 16;
+}
 PH_FLAT uint64_t ph_cell_bits(ph_cell a, ph_cell b, ph_cell c, ph_cell d) {
     const ph_cell each = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
     ph_cell low = vpaddq_u8(vandq_u8(a, each), vandq_u8(b, each)), high = vpaddq_u8(vandq_u8(c, each), vandq_u8(d, each));

@@ -7,7 +7,7 @@
 #ifndef PH_SCAN_DECODE_H
 #define PH_SCAN_DECODE_H
 
-#include "ph_scan.h"
+#include "ph_scan_escape.h"
 
 #define PH_ROUNDS 5
 #define PH_ZEROS 64             /* in front of a number, at most */
@@ -132,11 +132,6 @@ static inline size_t ph_put_utf8(uint8_t *out, uint32_t c) {
     return 3;
 }
 
-enum { E_PLAIN, E_MARK, E_PLUS };
-
-/* What ph_unescape looks at. */
-static const uint8_t ph_escape[256] = {['%'] = E_MARK, ['&'] = E_MARK, ['\\'] = E_MARK, ['+'] = E_PLUS};
-
 /* Percent, entities, escapes: from `in` into `out`, which may be the same. */
 static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, unsigned *flags) {
     size_t m = 0;
@@ -145,15 +140,18 @@ static size_t ph_unescape(const uint8_t *in, size_t n, uint8_t *out, int plus, u
         uint8_t c = in[i];
         uint32_t u = 0;
         if (ph_escape[c] != E_MARK) {
-            out[m++] = plus && ph_escape[c] == E_PLUS ? ' ' : c;
-            i++;
+            size_t k = ph_unescaped(in, n, i, out, m, plus);
+            m += k;
+            i += k;
             continue;
         }
-        if (c == '%' && i + 2 < n && !ph_alnum(in[i + 1] | 32)) {
+#ifndef PH_ESCAPE_ONE
+        if (i + 2 < n && !(ph_escape_next[in[i + 1]] & ph_escape_bit(c))) {
             out[m++] = c;                                 /* the most that a flood of them holds */
             i++;
             continue;
         }
+#endif
         if (c == '%' && i + 2 < n && ph_alnum(in[i + 1] | 32) && ph_alnum(in[i + 2] | 32)
             && (ph_hexval(in[i + 1]) < 0 || ph_hexval(in[i + 2]) < 0) && (in[i + 1] | 32) != 'u' && idle++) {
             *flags |= PH_D_ESCAPE;
