@@ -106,7 +106,7 @@ static void ph_asked_build(ph_asked *a, ph_words *words) {
     a->who[TK_CMT][TK_END] |= A_SQL | A_SCRIPT;
     a->who[TK_WORD]['('] |= A_CODE;
     for (unsigned flags = 0; flags < sizeof a->flagged; flags++) {
-        a->flagged[flags] = flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0;
+        a->flagged[flags] = (flags & (F_FIRST | F_LINE) ? A_SHELL | A_CODE : 0) | (flags & F_VERSION ? A_SQL : 0);
     }
     for (unsigned k = 0; k <= words->count; k++) {
         uint32_t kinds = words->all[k].kinds, sql = (kinds & PH_SQL_WORDS) | (words->all[k].roles & (R_CALLED | R_OPERATOR));
@@ -142,7 +142,6 @@ PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int fi
         unsigned type = t[i].type, flags = t[i].flags, who = a->who[type][t[i + 1].type] | a->flagged[flags];
         unsigned quote = who / A_QUOTE & 1;
         quotes += quote;
-        who |= (flags / F_VERSION & quote) * A_SQL;
         who |= ((type == TK_NUM) & before) * A_SQL;
         before = quote;
         a->quotes[i] = (uint16_t)quotes;

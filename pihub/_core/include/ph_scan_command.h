@@ -297,8 +297,9 @@ static int ph_subcommand(const ph_lexer *x, const ph_tok *t, int i, int next) {
             "busybox timeout env runuser gosu")) {
         return (t[next].kinds & (K_CMD | K_TOOL)) != 0;
     }
+    static uint64_t known[sizeof words / sizeof *words][3];
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-        if (ph_is_listed(x, &t[i], words[k][0])) {
+        if (ph_list_has(x, &t[i], words[k][0], known[k], 2)) {
             return ph_is_listed(x, &t[next], words[k][1]) && !ph_is_any(x, &t[next + 1], "of for in on with from the to and by");
         }
     }

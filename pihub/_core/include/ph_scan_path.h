@@ -161,11 +161,15 @@ static inline int ph_ends_with(const ph_lexer *x, const ph_tok *t, const ph_end 
 /* One of `words` ends a token within the next `far` ones, with no space between. */
 static int ph_within_reach(const ph_lexer *x, const ph_tok *t, int i, int far, const ph_end *words) {
     uint32_t letters = 0;       /* that they end with, five bits of each */
-    for (const ph_end *w = words; w->text; w++) {
-        letters |= 1u << (w->text[w->len - 1] & 31);
-    }
     for (int j = i + 1; j <= i + far && t[j].type != TK_END && !(t[j].flags & F_SPACE); j++) {
-        if (t[j].type != TK_WORD || !(letters >> (x->p[t[j].at + t[j].len - 1] & 31) & 1)) {
+        if (t[j].type != TK_WORD) {
+            continue;
+        }
+        for (const ph_end *w = words; !(letters >> 31) && w->text; w++) {
+            letters |= 1u << (w->text[w->len - 1] & 31);
+        }
+        letters |= 1u << 31;    /* they are known: no letter is that */
+        if (!(letters >> (x->p[t[j].at + t[j].len - 1] & 31) & 1)) {
             continue;
         }
         for (const ph_end *w = words; w->text; w++) {
