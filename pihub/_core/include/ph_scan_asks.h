@@ -32,10 +32,11 @@ static const ph_question ph_questions[] = {
     {')', A_SCRIPT, QUOTES, ">"}, {')', A_SCRIPT, ">", "0"}, {')', A_SCRIPT, "/", "w"}, {'&', A_SCRIPT, "{", NULL}, {'(', A_SCRIPT, "(", ")"},
     {'(', A_SCRIPT, "\\", QUOTES}, {'{', A_SCRIPT, "w", NULL}, {']', A_SCRIPT, ";", "w"},
     {'\'', A_SCRIPT, "w", "=-0"}, {'"', A_SCRIPT, "w", "=-0"}, {'`', A_SCRIPT, "w", "0"}, {'\'', A_SCRIPT, "@:", "w"}, {'"', A_SCRIPT, "@:", "w"}, {'\'', A_SCRIPT, ">", "0"}, {'"', A_SCRIPT, ">", "0"},
-    {'{', A_TEMPLATE, "w{%", NULL}, {'{', A_TEMPLATE, "1", "*+-/"}, {'{', A_TEMPLATE, "$", "w{"}, {'{', A_TEMPLATE, "!", "!"}, {'{', A_TEMPLATE, "@", "w"},
+    {'{', A_TEMPLATE, "w{%", NULL}, {'{', A_TEMPLATE, "1", "*+-/%|^~="}, {'{', A_TEMPLATE, "$", "w{"}, {'{', A_TEMPLATE, "!", "!1(" QUOTES}, {'{', A_TEMPLATE, "@", "w1(" QUOTES},
+    {'{', A_TEMPLATE, "=~-", "1(" QUOTES}, {'{', A_TEMPLATE, "(", "1" QUOTES}, {'{', A_TEMPLATE, QUOTES, "1w"},
     {'$', A_TEMPLATE, "{&", NULL}, {'#', A_TEMPLATE, "{", NULL}, {'#', A_TEMPLATE, "w", "(["}, {'*', A_TEMPLATE, "{", NULL},
-    {'@', A_TEMPLATE, "{w", NULL}, {'@', A_TEMPLATE, "(", "1w"}, {'~', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "w", ""},
-    {'<', A_TEMPLATE, "%#", NULL}, {'<', A_TEMPLATE, "@", "w"}, {'[', A_TEMPLATE, "[", "1$"}, {'[', A_TEMPLATE, "#", "w"}, {'[', A_TEMPLATE, "=", QUOTES "1"},
+    {'@', A_TEMPLATE, "{w", NULL}, {'@', A_TEMPLATE, "(", "1w(" QUOTES}, {'~', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "{", NULL}, {'%', A_TEMPLATE, "w", ""},
+    {'<', A_TEMPLATE, "%#", NULL}, {'<', A_TEMPLATE, "@", "w"}, {'[', A_TEMPLATE, "[", "1$" QUOTES}, {'[', A_TEMPLATE, "#", "w"}, {'[', A_TEMPLATE, "=", QUOTES "1"},
     {'[', A_TEMPLATE, "%", NULL},
     {')', A_CODE, "(.", NULL}, {'(', A_CODE, "w", "="}, {'(', A_CODE, "|&!", "("}, {'*', A_CODE, ")", "()0"}, {'*', A_CODE, "(", "|&)"},
     {':', A_CODE, "=", NULL}, {':', A_CODE, ":", "$"}, {'@', A_CODE, "{", "["}, {'@', A_CODE, "w", "("}, {'$', A_CODE, "w${", NULL},
@@ -46,7 +47,7 @@ static const ph_question ph_questions[] = {
 
 /* Of words that none of PH_SQL_WORDS and the like says anything about: those that A_CODE asks for wherever they stand. */
 static const char ph_code_words[] = "java javax sun groovy com org while for class constructor console cookie system global globalthis "
-    "this function process require exports db do o c";
+    "this function process require exports db do o c jndi sys system eval";
 
 /* Two tokens by which ph_expression could tell an expression: it need not look where none of them are near. Marks as
  * above. */

@@ -196,7 +196,8 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         } else if (!close && bound) {
             ph_once(v, PH_S_XSS, &seen, X_WEAK, 10, "markup", at);
         }
-        if (ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "xsl:")) {
+        if (ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "xsl:") || (!close && (ph_at(p, n, name, "xs:i") || ph_at(p, n, name, "xsd:i"))
+                && memmem(p + i, n - i < 128 ? n - i : 128, "schemalocation", 14))) {
             ph_add(v, PH_S_XXE, 70, "xinclude", at);
         }
         if (!close) {

@@ -25,7 +25,7 @@ static int ph_field(const ph_lexer *x, const ph_tok *t, int i) {
         "return-path:", "in-reply-to:", "message-id:", "disposition-notification-to:", "sec-fetch-", "sec-websocket-", "etag:",
         "alt-svc:", "forwarded-for:", "forwarded-host:", "forwarded-server:", "remote-ip:", "remote-addr:", "originating-ip:", "client-ip:",
         "clear-site-data:", "service-worker-allowed:", "set-cookie", "refresh:", NULL};
-    if (t[i + 1].type == ':' && ((ph_is(x, &t[i], "via") && t[i + 2].type == TK_NUM) || (ph_is(x, &t[i], "cookie") && t[i + 3].type == '='))) {
+    if (t[i + 1].type == ':' && ((ph_is(x, &t[i], "link") && t[i + 2].type == '<') || (ph_is(x, &t[i], "via") && t[i + 2].type == TK_NUM) || (ph_is(x, &t[i], "cookie") && t[i + 3].type == '='))) {
         return 1;
     }
     return x->p[t[i].at + t[i].len] == '-' || t[i + 1].type == ':' ? ph_any_at(x->p, x->n, t[i].at, names) : 0;
@@ -83,7 +83,7 @@ static int ph_mail_command(const ph_lexer *x, const ph_tok *t, int i) {
 static void ph_line(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t d = t[i + 1].type;
     if ((d == ':' && ph_is_any(x, &t[i], "location host")) || ((d == '-') && ph_is_any(x, &t[i],
-            "set content x access transfer refresh") && ph_is_any(x, &t[i + 2], "cookie cookie2 type length xss "
+            "set content x access transfer refresh") && ph_is_any(x, &t[i + 2], "cookie cookie2 type length xss location "
             "forwarded encoding control disposition security powered") && (t[i + 3].type == ':' || t[i + 3].type == '-'))) {
         ph_once(v, PH_S_HEADER, seen, N_HEAD, v->where == PH_W_JSON && ph_is_head(x) ? 30 : 60, "header-after-newline", t[i].at);
     } else if (ph_is_any(x, &t[i], "http get post put head delete") && (d == '/' || ph_is(x, &t[i + 1], "http"))) {

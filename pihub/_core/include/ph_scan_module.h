@@ -106,8 +106,8 @@ static int ph_bare_call(const ph_lexer *x, const ph_tok *t, int i) {
     if (ph_is_any(x, &t[i], "send public_send __send__")) {
         return given->type == ':' && ph_is_any(x, given + 1, "system exec eval instance_eval open fork spawn constantize class_eval");
     }
-    if (ph_is_any(x, &t[i], "execute")) {                   /* Groovy: "id".execute() */
-        return i > 2 && t[i - 1].type == '.' && ph_quote(t[i - 2].type) && given->type == ')';
+    if (ph_is_any(x, &t[i], "execute")) {                   /* Groovy: "id".execute(), ["id"].execute() */
+        return i > 3 && t[i - 1].type == '.' && ph_quote(t[i - (t[i - 2].type == ']' ? 3 : 2)].type) && given->type == ')';
     }
     if (ph_is(x, &t[i], "x") && i && t[i - 1].type == '%' && !(t[i].flags & F_SPACE)) {
         return given->kinds & (K_CMD | K_TOOL) || given->type == '/';          /* Ruby and Perl: %x(id) */
@@ -148,7 +148,9 @@ static int ph_pickle(const ph_lexer *x, const ph_tok *t, int i) {
 static __attribute__((noinline)) void ph_module_asked(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     unsigned points = v->prose ? 30 : 60;
     if (t[i].type != TK_WORD) {
-        if (t[i].type == '!' && ph_yaml_tag(x, t, i)) {
+        if (t[i].type == '(' && t[1].type == TK_WORD && t[2].flags & F_LINE && ph_is_any(x, &t[1], "dp0 lp0 dp1 lp1 ios iposix ibuiltins i__builtin__")) {
+            ph_once(v, PH_S_CODE, seen, M_OBJECT, 60, "object-tag", t[i].at);   /* a pickle's first mark */
+        } else if (t[i].type == '!' && ph_yaml_tag(x, t, i)) {
             ph_once(v, PH_S_CODE, seen, M_OBJECT, points, "yaml-object", t[i].at);
         } else if (t[i].type == ']' && t[i + 1].type == '|' && t[i + 2].type == '/'
                    && (t[i + 3].type == '/' || t[i + 3].type == TK_CMT) && i && ph_quote(t[i - 1].type)) {
@@ -175,7 +177,7 @@ static __attribute__((noinline)) void ph_module_asked(const ph_lexer *x, const p
 
 static inline void ph_module_at(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
-    if (c == TK_WORD ? d == '(' || i == 0 || (d == '.' && t[i].kinds & K_PHP) || (x->p[t[i].at] == 'g' && (d == '.' || d == '[')) : c == '!' || c == ']') {
+    if (c == TK_WORD ? d == '(' || i == 0 || (d == '.' && t[i].kinds & K_PHP) || (x->p[t[i].at] == 'g' && (d == '.' || d == '[')) : c == '!' || c == ']' || (c == '(' && i == 0)) {
         ph_module_asked(x, t, i, seen, v);
     }
 }

@@ -5,6 +5,7 @@
 #define PH_SCAN_OTHER_H
 
 #include "ph_scan_asks.h"
+#include "ph_scan_delimiter.h"
 
 enum { O_TPL, O_JAVA, O_LDAP, O_NOSQL, O_NODE, O_JNDI, O_PERL };
 
@@ -76,57 +77,6 @@ static int ph_expansion(const ph_lexer *x, const ph_tok *t, int i, int prose) {
         || (d == '@' && e == TK_WORD && t[i + 2].len == 1 && t[i + 3].type == '}');
 }
 
-/* Delimiters of their own: FreeMarker's square brackets, Thymeleaf's, Razor, Blade, Smarty, Dust, Mako's lines. */
-static int ph_template_more(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
-    uint8_t c = t[i].type, d = t[i + 1].type;
-    const ph_tok *b = &t[i + 2];
-    if (t[i + 1].flags & F_SPACE) {
-        return c == '%' && t[i].flags & (F_FIRST | F_LINE) && !v->prose && v->where != PH_W_JSON
-            && ph_is_any(x, &t[i + 1], "import from for if while def") && b->type == TK_WORD && ((ph_is_any(x, &t[i + 1], "import from")
-                && (t[i + 3].type == TK_END || t[i + 3].flags & F_LINE || t[i + 3].type == '.')) || ph_is_any(x, &t[i + 3], "in import as is not"));
-    }
-    if (c == '[' && d == '#') {
-        return ph_is_any(x, b, "assign include import list macro function attempt ftl global local")
-            || (ph_is_any(x, b, "if elseif") && t[i + 3].flags & F_SPACE && t[i + 3].type != TK_END);
-    }
-    if (c == '[' && (d == '=' || d == '[')) {             /* [=6*7], [[6*7]], [="x"?new()] */
-        return (b->type == TK_NUM && t[i + 3].type == '*' && t[i + 4].type == TK_NUM && t[i + 5].type == ']')
-            || (d == '=' && ph_quote(b->type) && t[i + 3].type == TK_WORD && t[i + 4].type == b->type && t[i + 5].type == '?');
-    }
-    if (c == '[' && d == '%') {                           /* [% x %]: Template Toolkit */
-        for (int j = i + 3; j < i + 24 && t[j].type != TK_END && !v->prose; j++) {
-            if (t[j].type == '%' && t[j + 1].type == ']' && !(t[j + 1].flags & F_SPACE)) {
-                return t[j].flags & F_SPACE && (b->flags & F_SPACE || b->type == '=' || b->type == '-');
-            }
-        }
-        return 0;
-    }
-    if (c == '{' && d == '!') {                           /* {!! $x !!} */
-        for (int j = i + 3; j < i + 24 && b->type == '!' && t[j].type != TK_END; j++) {
-            if (t[j].type == '!' && t[j + 1].type == '!' && t[j + 2].type == '}') {
-                return 1;
-            }
-        }
-        return 0;
-    }
-    if (c == '{' && d == '@') {                           /* {@math key="6"/} */
-        return b->type == TK_WORD && t[i + 3].type == TK_WORD && t[i + 4].type == '=' && ph_quote(t[i + 5].type);
-    }
-    if (c == '{' && d == '$') {                           /* {$x|system}, {$x->y()} */
-        return b->type == TK_WORD && ((t[i + 3].type == '|' && t[i + 4].kinds & (K_PHP | K_CMD | K_TOOL))
-            || (t[i + 3].type == '-' && t[i + 4].type == '>' && t[i + 5].type == TK_WORD && t[i + 6].type == '('));
-    }
-    if (c == '{' && d == TK_WORD) {                       /* {if $x}, {foreach $x as $y} */
-        return ph_is_any(x, &t[i + 1], "if elseif foreach while for") && b->flags & F_SPACE && (b->type == '$' || (b->type == TK_NUM
-            && t[i + 3].type == '}')) && !v->prose && v->where != PH_W_JSON;
-    }
-    if (c == '@' && d == TK_WORD && !v->prose) {
-        return (ph_is_any(x, &t[i + 1], "if foreach for while switch") && b->type == '(' && (t[i].flags & (F_FIRST | F_LINE)))
-            || (i == 0 && ph_is(x, &t[1], "using") && ph_is_any(x, &t[2], "system microsoft") && (t[3].type == '.' || t[3].type == TK_END));
-    }
-    return c == '@' && d == '(' && ph_is_any(x, b, "system datetime environment html viewbag httpcontext model") && t[i + 3].type == '.';
-}
-
 static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type, d = t[i + 1].type;
     if (c == '{' && (d == '{' || d == '%') && !(t[i + 1].flags & F_SPACE)) {
@@ -152,7 +102,8 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
         if (t[i + 2].kinds & K_EVIL || (c == '$' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2],
                 "lower upper env sys java main date ctx log4j jndi bundle web docker k8s spring sd map base64 marker script dns url const"))
             || (c == '$' && t[i + 2].type == ':' && t[i + 3].type == ':')
-            || (c == '$' && t[i + 2].type == '$' && t[i + 3].type == '{')) {
+            || (c == '$' && t[i + 2].type == '$' && t[i + 3].type == '{')
+            || (c == '$' && t[i + 2].type == TK_WORD && t[i + 3].type == '$' && t[i + 4].type == '{' && !(t[i + 3].flags & F_SPACE))) {
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
         } else if (c == '$' && ph_at(x->p, x->n, t[i + 2].at, "jn")) {
             ph_once(v, PH_S_JNDI, seen, O_JNDI, 80, "lookup", t[i].at);
@@ -176,6 +127,8 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
                 "now utcnow machinename raw partial diagnostics io reflection")) {
             ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
         }
+    } else if (c == '@' && d == '(' && !v->prose && ph_sum(t, i + 2 + (t[i + 2].type == '('))) {
+        ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
     } else if (c == '@' && (d == '(' || d == '{') && (t[i + 2].type == TK_NUM || (t[i + 2].type == '[' && d == '{'))) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "razor", t[i].at);
     } else if (c == '{' && ph_is_any(x, &t[i + 1], "php literal system include eval") && t[i + 2].type == '}') {
@@ -191,7 +144,7 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
                    "function block extends counter cycle html_image insert textformat mailto")
                && t[i + 2].type == TK_WORD && t[i + 3].type == '=') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "smarty", t[i].at);
-    } else if (c == '{' && d == TK_NUM && t[i + 2].type > TK_CMT && memchr("*+-/", t[i + 2].type, 4) && t[i + 3].type == TK_NUM && t[i + 4].type == '}') {
+    } else if (c == '{' && ph_summed(t, i) && (!v->prose || d == TK_NUM)) {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "template-expression", t[i].at);
     } else if (c == '{' && d == '$' && t[i + 2].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "php-interpolation", t[i].at);
@@ -200,6 +153,21 @@ static void ph_template(const ph_lexer *x, const ph_tok *t, int i, uint64_t *see
     } else if (c == '[' && d == '[' && t[i + 2].type == '$' && t[i + 3].type == '{') {
         ph_once(v, PH_S_TEMPLATE, seen, O_TPL, 60, "thymeleaf", t[i].at);
     }
+}
+
+/* What programs ask of themselves: a schema of GraphQL (its specification, 4), classes and scopes of Python. */
+static int ph_reflected(const ph_lexer *x, const ph_tok *t, int i) {
+    uint8_t b = i ? t[i - 1].type : 0, d = t[i + 1].type;
+    if (ph_is_any(x, &t[i], "__class__ __globals__ __mro__ __bases__ __base__ __dict__")) {
+        return (b == '.' || b == '[' || ph_quote(b)) && (d == '.' || d == '[' || d == '(' || b == '.');
+    }
+    if (ph_is(x, &t[i], "__schema")) {
+        return d == '{' || (b == '{' && d == TK_END);
+    }
+    if (ph_is(x, &t[i], "__type")) {
+        return (d == '(' && t[i + 3].type == ':') || (b == TK_WORD && ph_is(x, &t[i - 1], "on") && d == '{');
+    }
+    return ph_is(x, &t[i], "introspectionquery") && (d == '{' || d == '(');
 }
 
 static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
@@ -226,6 +194,8 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
                 : ph_is(x, &t[i], "constructor") && ph_quote(d) && t[i + 2].type == ':' && t[i + 3].type == '{' && ph_is(x, &t[i + 5], "prototype") ? 60 : 0;
             if (points) {
                 ph_once(v, PH_S_CODE, seen, O_NODE, points, "node-object", t[i].at);
+            } else if (!v->prose && ph_reflected(x, t, i)) {
+                ph_once(v, PH_S_CODE, seen, O_NODE, v->where == PH_W_JSON ? 30 : 60, "reflection", t[i].at);
             }
         }
     } else if (c == TK_WORD && (x->p[t[i].at] == 'j' || x->p[t[i].at] == 'c' || x->p[t[i].at] == 'o') && d == '.') {
@@ -291,6 +261,26 @@ static void ph_code(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, p
 static const char *const ph_object_marks[] = {"rO0AB", "aced0005", "KztAAU", "Cs7QAF", "AAEAAAD/////",
     "XyQkTkRfRlVOQyQkX", "XyQkXHUwMDRl", "ADw-", "gASV", "gAWV", NULL};
 
+/* Base64 of Ruby's Marshal 4.8 with an object, a hash, a list, a string or a class, or of a pickle with its protocol. */
+static int ph_marshal64(const uint8_t *p, size_t n) {
+    static const char *const heads[] = {"BAh7", "BAhb", "BAhJ", "BAhj", "BAhv", "gAJj", "gAN9", "gAR9", "KGRwM", "KGxwM"};
+    int high = 0, low = 0, other = 0;
+    if (n < 12 || (p[0] != 'B' && p[0] != 'g' && p[0] != 'K')) {
+        return 0;
+    }
+    for (size_t h = 0; h < sizeof heads / sizeof *heads; h++) {
+        if (p[0] == (uint8_t)heads[h][0] && ph_at(p, n, 0, heads[h])) {
+            for (size_t k = strlen(heads[h]); k < n && k < 64; k++) {
+                high += p[k] >= 'A' && p[k] <= 'Z';
+                low += ph_lower(p[k]);
+                other |= !(ph_alnum(p[k] | 32) || p[k] == '+' || p[k] == '/' || p[k] == '=' || p[k] == '-' || p[k] == '_');
+            }
+            return !other && high > 2 && low > 1;
+        }
+    }
+    return 0;
+}
+
 /* On the text as it came: what changes with its case. */
 static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_verdict *v) {
     ph_hit hit = {0, 0};
@@ -309,7 +299,14 @@ static void ph_serialized(const ph_teddy *names, const uint8_t *p, size_t n, ph_
             return;
         }
     }
-    if (n > 5 && (p[0] == 'O' || p[0] == 'o' || p[0] == 'a' || p[0] == 'C' || p[0] == 's') && p[1] == ':' && (ph_digit(p[2]) || p[2] == '+')) {
+    if (n > 3 && ((p[0] == 4 && p[1] == 8 && memchr("[{oicmuIe\":@U", p[2], 13)) || (p[0] == 0x80 && p[1] >= 2 && p[1] <= 5 && n > 6
+            && (p[1] < 4 ? memchr("c}](X]q", p[2], 7) != NULL : p[2] == 0x95)))) {
+        ph_add(v, PH_S_CODE, 60, "serialized-object", 0);   /* Ruby's Marshal 4.8, Python's pickles of the second protocol and later */
+    }
+    if (ph_marshal64(p, n)) {
+        ph_add(v, PH_S_CODE, 60, "serialized-object", 0);
+    }
+    if (n > 5 && (p[0] == 'O' || p[0] == 'o' || p[0] == 'E' || p[0] == 'a' || p[0] == 'C' || p[0] == 's') && p[1] == ':' && (ph_digit(p[2]) || p[2] == '+')) {
         size_t k = 3;
         while (k < n && ph_digit(p[k])) {
             k++;

@@ -87,6 +87,41 @@ static int ph_old_cookie(const ph_lexer *x, const ph_tok *t) {
     return t[2].type != '=' || !(t[3].type == TK_NUM || t[3].type == '"');
 }
 
+/* T(System).getenv() (SpEL, 4.3.9), System.exit(0), Eval.me('x'): classes of every Java program, called. */
+static int ph_java_call(const ph_lexer *x, const ph_tok *t, int i) {
+    const ph_tok *b = &t[i + 2];
+    if ((t[i + 1].flags | b->flags) & F_SPACE || b->type != TK_WORD) {
+        return 0;
+    }
+    if (t[i + 1].type == '(') {
+        return t[i].len == 1 && x->p[t[i].at] == 't' && t[i + 3].type == ')' && t[i + 4].type == '.' && t[i + 6].type == '('
+            && ph_is_any(x, b, "system runtime math thread class string character integer");
+    }
+    if (t[i + 1].type != '.' || t[i + 3].type != '(' || (i && t[i - 1].type == '.')) {
+        return 0;
+    }
+    return (ph_is(x, &t[i], "system") && ph_is_any(x, b, "exit getproperty getproperties setproperty getenv loadlibrary setsecuritymanager "
+        "getsecuritymanager nanotime currenttimemillis")) || (ph_is(x, &t[i], "eval") && ph_is(x, b, "me"))
+        || (ph_is(x, &t[i], "jndi") && ph_is(x, b, "lookup"));
+}
+
+/* die(md5(1)), echo phpversion(): what is asked to see whether an answer shows it. */
+static int ph_printed(const ph_lexer *x, const ph_tok *t, int i) {
+    int j = i - 1 - (i > 1 && t[i - 1].type == '(');
+    return i && t[i + 1].type == '(' && !(t[i + 1].flags & F_SPACE) && t[j].type == TK_WORD && ph_is_any(x, &t[i], "md5 sha1 crc32 phpversion "
+        "php_uname getcwd base64_decode str_rot13 bin2hex hex2bin gethostname get_current_user strrev chr pi")
+        && ph_is_any(x, &t[j], "echo print die exit var_dump print_r printf var_export");
+}
+
+/* jndi:ldap://, sys.modules['os']: a name that asks for an object elsewhere. */
+static int ph_looked_up(const ph_lexer *x, const ph_tok *t, int i) {
+    if (t[i + 1].flags & F_SPACE || t[i + 2].type != TK_WORD || t[i + 2].flags & F_SPACE) {
+        return 0;
+    }
+    return (ph_is(x, &t[i], "jndi") && t[i + 1].type == ':' && t[i + 3].type == ':' && ph_is_any(x, &t[i + 2], "ldap ldaps rmi dns iiop corba nis nds http"))
+        || (ph_is(x, &t[i], "sys") && t[i + 1].type == '.' && ph_is(x, &t[i + 2], "modules") && t[i + 3].type == '[');
+}
+
 static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, ph_verdict *v) {
     uint8_t c = t[i].type;
     if (c != TK_WORD) {
@@ -104,6 +139,8 @@ static void ph_program(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen
         ph_once(v, PH_S_CODE, seen, G_LOOP, v->prose ? 30 : 60, "endless-loop", t[i].at);
     } else if (ph_java_package(x, t, i) && !(i && t[i - 1].type == '.')) {
         ph_once(v, PH_S_CODE, seen, G_CLASS, v->prose ? 30 : v->where == PH_W_JSON ? 80 : 60, "java-class", t[i].at);
+    } else if (!v->prose && v->where != PH_W_JSON && (ph_java_call(x, t, i) || ph_looked_up(x, t, i) || ph_printed(x, t, i))) {
+        ph_once(v, PH_S_CODE, seen, G_CLASS, 60, "java-class", t[i].at);
     } else if (ph_is(x, &t[i], "class") && t[i + 1].type == '.' && (ph_is(x, &t[i + 2], "classloader") || (ph_is(x, &t[i + 2], "module")
                && t[i + 3].type == '.' && ph_is(x, &t[i + 4], "classloader")))) {
         ph_once(v, PH_S_CODE, seen, G_CLASS, 60, "class-loader", t[i].at);

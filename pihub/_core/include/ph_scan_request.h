@@ -259,11 +259,13 @@ static int ph_json(ph_scanner *s, const uint8_t *p, size_t n, int where, const u
         return 1;
     }
     int fine = 1, after = 0;
+    uint8_t last = 0;                                       /* the mark before: behind { stands a key, or it is a template's */
     for (size_t i = 0; i < n && fine;) {
-        uint8_t c = p[i];
+        uint8_t c = p[i], begun = last == '{';
+        last = ph_space(c) ? last : c;
         if (c == '{' || c == '[') {
             objects = objects << 1 | (c == '{');
-            fine = !after && ++depth <= PH_JSON_DEEP;
+            fine = !after && !begun && ++depth <= PH_JSON_DEEP;
             w->deepest = depth > w->deepest ? depth : w->deepest;
             i++;
         } else if (c == '}' || c == ']') {
@@ -296,12 +298,14 @@ static int ph_json(ph_scanner *s, const uint8_t *p, size_t n, int where, const u
                 key_len = m < sizeof key ? m : sizeof key;
                 memcpy(key, text, key_len);
                 ph_judge(s, text, m, PH_W_KEY, 0, key, key_len, w);
+            } else if (begun) {
+                fine = 0;
             } else {
                 ph_part(s, text, m, where, 0, key, key_len, level, w);
             }
         } else if (ph_space(c) || c == ',' || c == ':') {
             i++;
-        } else if (!after && depth && (ph_digit(c) || c == '-' || c == '+' || c == '.' || ph_lower(c | 32))) {
+        } else if (!after && !begun && depth && (ph_digit(c) || c == '-' || c == '+' || c == '.' || ph_lower(c | 32))) {
             size_t start = i;
             while (i < n && (ph_digit(p[i]) || p[i] == '-' || p[i] == '+' || p[i] == '.' || ph_lower(p[i] | 32))) {
                 i++;

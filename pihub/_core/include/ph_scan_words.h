@@ -148,7 +148,8 @@ static const ph_group ph_groups[] = {
         "jndirealmfactory hikariconfig xmldecoder ysoserial objectdataprovider typeconfusedelegate activitysurrogateselector "
         "textformattingrunproperties windowsidentity rolesprincipal sessionsecuritytoken resxresourcereader losformatter "
         "objectstateformatter binaryformatter netdatacontractserializer soapformatter xamlreader"},
-    {K_NODE, "child_process spawnsync execsync mainmodule exports __js_function _js_function require process prototype __proto__ constructor"},
+    {K_NODE, "child_process spawnsync execsync mainmodule exports __js_function _js_function require process prototype __proto__ constructor "
+        "__schema __type introspectionquery __class__ __globals__ __mro__ __bases__ __base__ __dict__"},
     {K_TAG, "script iframe frame frameset object embed applet svg math meta base link layer ilayer bgsound "
         "isindex xml foreignobject marquee style animate animatetransform "
         "animatemotion set import xss portal noembed listing "
