@@ -11,7 +11,7 @@
 
 #include "ph_scan_sql.h"
 
-enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_QUOTE = 64, A_ALL = 63, A_SAYS = 128 };
+enum { A_SQL = 1, A_SCRIPT = 2, A_SHELL = 4, A_TEMPLATE = 8, A_CODE = 16, A_NAME = 32, A_SAYS = 64, A_QUOTE = 128, A_ALL = 63 };
 
 #define PH_SQL_WORDS (K_LOGIC | K_UNION | K_SELECT | K_STMT | K_SIDE | K_FUNC | K_META | K_CLAUSE)
 
@@ -141,7 +141,7 @@ PH_FLAT void ph_asks_all(ph_asked *a, const ph_lexer *x, const ph_tok *t, int fi
     unsigned kept = first ? a->of[from] : 0, quotes = from ? a->quotes[from - 1] : 0, before = from ? ph_quote(t[from - 1].type) : 1;
     for (int i = from; i < to; i++) {
         unsigned type = t[i].type, flags = t[i].flags, who = a->who[type][t[i + 1].type] | a->flagged[flags];
-        unsigned quote = who / A_QUOTE & 1;
+        unsigned quote = who / A_QUOTE;
         quotes += quote;
         who |= ((type == TK_NUM) & before) * A_SQL;
         before = quote;
@@ -195,7 +195,7 @@ static inline int ph_says(const ph_lexer *x, int i) {
 
 /* Of those who are asked about token i by the one behind it, who still are by the next one. */
 static inline unsigned ph_asked_still(const ph_asked *a, const ph_tok *t, int i) {
-    unsigned who = a->of[i], pair = t[i].type > TK_CMT && i > 3 && !(t[i].flags & (F_FIRST | F_LINE)) ? a->pair[t[i].type][t[i + 1].type] : 0;
+    unsigned who = a->of[i], pair = t[i].flags & (F_FIRST | F_LINE) ? 0 : a->pair[t[i].type][t[i + 1].type];
 #ifdef PH_ASK_ALL
     pair = 0;
 #endif
