@@ -2,7 +2,7 @@
 #ifndef PH_SCAN_SQL_STACK_H
 #define PH_SCAN_SQL_STACK_H
 
-/* The statement's first word, and the second ones that make it sure: `.` any word, then SQL's end; `!` the end itself;
+/* The statement's first word, by whose first letter they are in order, and the second ones that make it sure: `.` any word, then SQL's end; `!` the end itself;
  * `(` a call, with or without a name. */
 static const char *const ph_sql_pairs[][2] = {
     {"alter", "system session user role login server type domain event tablespace package sequence index view authorization "
@@ -80,9 +80,16 @@ static int ph_sql_stacked(const ph_lexer *x, const ph_tok *t, int i, int sure) {
         }
         break;
     }
-    for (size_t k = 0; k < sizeof ph_sql_pairs / sizeof *ph_sql_pairs; k++) {
+    const size_t pairs = sizeof ph_sql_pairs / sizeof *ph_sql_pairs;
+    uint8_t letter = x->p[t[i].at];
+    size_t k = 0;
+    _Static_assert(sizeof ph_sql_pairs / sizeof *ph_sql_pairs < 128, "more than the steps below reach");
+    for (size_t step = 64; step; step /= 2) {               /* to the first pair of that letter */
+        k += k + step <= pairs && (uint8_t)*ph_sql_pairs[k + step - 1][0] < letter ? step : 0;
+    }
+    for (; k < pairs && (uint8_t)*ph_sql_pairs[k][0] == letter; k++) {
         const char *first = ph_sql_pairs[k][0], *second = ph_sql_pairs[k][1];
-        if (x->p[t[i].at] != (uint8_t)*first || !ph_is(x, &t[i], first)) {
+        if (!ph_is(x, &t[i], first)) {
             continue;
         }
         switch (*second) {

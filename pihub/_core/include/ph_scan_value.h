@@ -140,8 +140,9 @@ static void ph_tokens(ph_scanner *s, const uint8_t *p, size_t n, int ticks, ph_v
         int first = have;
         have = ph_lex(&x, t, have, PH_TOKENS);
         int end = have < PH_TOKENS;
+        ph_tok none = {(uint32_t)n, 0, 0, TK_END, 0, 0};
         for (int k = 0; k <= PH_AHEAD && end; k++) {
-            t[have + k] = (ph_tok){(uint32_t)n, 0, 0, TK_END, 0, 0};
+            memcpy(&t[have + k], &none, sizeof none);       /* in one store each */
         }
         int to = end ? have : have - PH_AHEAD;
         ph_asks(a, &x, t, first, have, end);
