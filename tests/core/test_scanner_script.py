@@ -74,6 +74,24 @@ HONEST = [
 ]
 
 
+PAGES = [
+    '<div id="7"><span class=b>c</span>',
+    "<image filter='b'>",
+    "<button name=b>c",
+    '"><h1>b',
+]
+NO_PAGES = [
+    "<p>b</p>",
+    "<div>b",
+    "<b>c</b>",
+    "<image b>",
+    '<p class="b">c</p>',
+    "<img src=b.png>",
+    '<table width="9" border="0"',
+    'a "b"> <i>c',
+]
+
+
 @pytest.mark.parametrize("text", ATTACKS)
 def test_script_is_found(scanner: Scanner, text: str) -> None:
     found = scanner.value(text.encode(), "query")
@@ -86,3 +104,18 @@ def test_honest_doubles_pass(scanner: Scanner, text: str) -> None:
     for place in ("query", "form"):
         found = scanner.value(text.encode(), place)
         assert found is None or found[0] < 60, found
+
+
+@pytest.mark.parametrize("text", PAGES)
+def test_parts_of_a_page_are_found_in_a_query_alone(scanner: Scanner, text: str) -> None:
+    found = scanner.value(text.encode(), "query")
+    assert found is not None
+    assert found[0] >= 60, found
+    formed = scanner.value(text.encode(), "form")
+    assert formed is None or formed[0] < 60, formed
+
+
+@pytest.mark.parametrize("text", NO_PAGES)
+def test_formatting_alone_passes(scanner: Scanner, text: str) -> None:
+    found = scanner.value(text.encode(), "query")
+    assert found is None or found[0] < 60, found

@@ -31,7 +31,7 @@ static const ph_question ph_questions[] = {
     {'@', A_SCRIPT, "w", QUOTES "w"}, {'!', A_SCRIPT, "w", NULL}, {'[', A_SCRIPT, "]", NULL}, {'/', A_SCRIPT, "/", "0"}, {')', A_SCRIPT, ";", QUOTES "w"},
     {')', A_SCRIPT, QUOTES, ">"}, {')', A_SCRIPT, ">", "0"}, {')', A_SCRIPT, "/", "w"}, {'&', A_SCRIPT, "{", NULL}, {'(', A_SCRIPT, "(", ")"},
     {'(', A_SCRIPT, "\\", QUOTES}, {'{', A_SCRIPT, "w", NULL}, {']', A_SCRIPT, ";", "w"},
-    {'\'', A_SCRIPT, "w", "=-0"}, {'"', A_SCRIPT, "w", "=-0"}, {'`', A_SCRIPT, "w", "0"}, {'\'', A_SCRIPT, "@:", "w"}, {'"', A_SCRIPT, "@:", "w"}, {'\'', A_SCRIPT, ">", "0"}, {'"', A_SCRIPT, ">", "0"},
+    {'\'', A_SCRIPT, "w", "=-0"}, {'"', A_SCRIPT, "w", "=-0"}, {'`', A_SCRIPT, "w", "0"}, {'\'', A_SCRIPT, "@:", "w"}, {'"', A_SCRIPT, "@:", "w"}, {'\'', A_SCRIPT, ">", "0<"}, {'"', A_SCRIPT, ">", "0<"},
     {'{', A_TEMPLATE, "w{%", NULL}, {'{', A_TEMPLATE, "1", "*+-/%|^~="}, {'{', A_TEMPLATE, "$", "w{"}, {'{', A_TEMPLATE, "!", "!1(" QUOTES}, {'{', A_TEMPLATE, "@", "w1(" QUOTES},
     {'{', A_TEMPLATE, "=~-", "1(" QUOTES}, {'{', A_TEMPLATE, "(", "1" QUOTES}, {'{', A_TEMPLATE, QUOTES, "1w"},
     {'$', A_TEMPLATE, "{&", NULL}, {'#', A_TEMPLATE, "{", NULL}, {'#', A_TEMPLATE, "w", "(["}, {'*', A_TEMPLATE, "{", NULL},

@@ -173,7 +173,8 @@ static void ph_break(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "tag-without-marks", t[i].at);
         }
     } else if ((c == '"' || c == '\'') && after == '>') {
-        if (v->where == PH_W_QUERY && ph_tag_rest(t, i)) {
+        int left = i < 2 && t[i + 2].type == '<' && t[i + 3].type == TK_WORD && !((t[i + 1].flags | t[i + 2].flags) & F_SPACE) && ph_unmatched(t, i);
+        if (v->where == PH_W_QUERY && (left || ph_tag_rest(t, i))) {      /* "><b>: a tag of the page is ended, another begun */
             ph_once(v, PH_S_XSS, seen, X_BREAK, 60, "attribute-break", t[i].at);
         }
     } else if ((c == '"' || c == '\'') && (after == TK_WORD || after == '@' || after == ':')) {

@@ -95,6 +95,28 @@ static int ph_ends_outer(const uint8_t *p, size_t n, size_t name, size_t len) {
     return 0;
 }
 
+/* An element that lays out a page or asks its reader, which no formatted text has, with an attribute that has a value, and
+ * with an end. p[i] is behind its name. */
+static int ph_laid_out(const uint8_t *p, size_t n, size_t name, size_t i) {
+    static const char *const words[] = {"div", "image", "image2", "button", "details", "dialog", "area", "map", "fieldset", "keygen",
+        "multicol", "basefont", "template", "textarea"};
+    size_t end = n < i + 256 ? n : i + 256, k = i, w = 0;
+    while (w < sizeof words / sizeof *words && !(strlen(words[w]) == i - name && ph_at(p, n, name, words[w]))) {
+        w++;
+    }
+    if (w == sizeof words / sizeof *words) {
+        return 0;
+    }
+    while (k < end && ph_space(p[k])) {
+        k++;
+    }
+    if (k == i || k >= end || !ph_lower(p[k])) {
+        return 0;
+    }
+    const uint8_t *gt = (const uint8_t *)memchr(p + k, '>', end - k);
+    return gt && memchr(p + k, '=', (size_t)(gt - p) - k);
+}
+
 /* A document's head behind other markup: one document inside of another. */
 static void ph_prolog(ph_verdict *v, uint64_t *seen, size_t at) {
     if (!v->prose && *seen & (1ull << X_PLAIN | 1ull << X_WEAK | 1ull << X_CLOSE | 1ull << X_DOC)) {
@@ -199,6 +221,10 @@ static void ph_html(const ph_words *words, const uint8_t *p, size_t n, ph_verdic
         if (ph_at(p, n, name, "xi:include") || ph_at(p, n, name, "xsl:") || (!close && (ph_at(p, n, name, "xs:i") || ph_at(p, n, name, "xsd:i"))
                 && memmem(p + i, n - i < 128 ? n - i : 128, "schemalocation", 14))) {
             ph_add(v, PH_S_XXE, 70, "xinclude", at);
+        }
+        if (bound && !close && kinds & K_MARKUP && v->where == PH_W_QUERY && !v->prose && !ph_at(p, n, 0, "<?xml")
+            && ph_laid_out(p, n, name, i)) {  /* a part of a page, which a form's text may hold; a query is no text */
+            ph_once(v, PH_S_XSS, &seen, X_PLAIN, 60, "page", at);
         }
         if (!close) {
             i = ph_attributes(words, p, n, i, v, &seen);
