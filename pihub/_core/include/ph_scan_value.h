@@ -247,6 +247,11 @@ static int ph_value(ph_scanner *s, const uint8_t *p, size_t n, int encoded, uint
     int same = !(flags & PH_D_CHANGED) && !(classes & PH_C_HIGH) && (!plus || !memchr(one, '+', m));
     for (int round = 0; round < PH_ROUNDS && !same; round++) {
         unsigned again = 0;
+        if (round && plus && memchr(two, '+', k) && !memchr(two, '%', k)) {
+            memcpy(one, two, k);                            /* it may be a sum: {{4+4}} */
+            m = k;
+            first = flags;
+        }
         size_t shorter = ph_decode_round(two, k, two, plus, ph_class_scan(two, k), &again);
         plus = plus && !memchr(two, ' ', shorter);
         flags |= again;
