@@ -20,12 +20,13 @@ typedef struct ph_question { char mark; uint8_t who; const char *behind, *then; 
 /* `behind`: the next token's mark; w a word, 1 a number, - also a comment, 0 the end; NULL any at all; COMMAND what a shell's
  * command may begin with. `then`: the one after that, where the value does not begin and no line. Numbers and comments
  * themselves are asked about in ph_asks. */
-#define COMMAND "w'\"`\\^/.$~![({>"
+#define COMMAND "w'\"`\\^/.$~![({>%"
 #define QUOTES "'\"`"
 static const ph_question ph_questions[] = {
     {'\'', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL}, {'"', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL}, {'`', A_SQL, "w)%|&;#+-*^/,=<>!?@~", NULL},
-    {'`', A_SHELL, "w/", NULL}, {'{', A_SHELL, ",", "w"}, {'(', A_SHELL, ")", "{"}, {'/', A_SHELL, "w1/?*[]", NULL}, {'$', A_SHELL, "w({@", NULL},
-    {'$', A_SHELL, "[", "1"}, {'\\', A_SHELL, "w", "/"}, {'^', A_SHELL, "w", NULL}, {'%', A_SHELL, "w", "%:"}, {'[', A_SHELL, "w", "w.]"},
+    {'`', A_SHELL, "w/\\'\"$.", NULL}, {'{', A_SHELL, ",", "w"}, {'{', A_SHELL, "w", NULL}, {'<', A_SHELL, "(", NULL}, {'>', A_SHELL, "(", NULL}, {'>', A_SHELL, "&", "1"},
+    {'(', A_SHELL, ")", "{"}, {'/', A_SHELL, "w1/?*[]", NULL}, {'$', A_SHELL, "w({@'", NULL},
+    {'$', A_SHELL, "[", "1"}, {'\\', A_SHELL, "w", "/0"}, {'^', A_SHELL, "w", NULL}, {'%', A_SHELL, "w", "%:"}, {'[', A_SHELL, "w", "w.]"},
     {';', A_SHELL, COMMAND, NULL}, {'&', A_SHELL, COMMAND "&", NULL}, {'|', A_SHELL, COMMAND "|+", NULL},
     {')', A_SQL, "w|&^<>=!", NULL}, {';', A_SQL, "w", NULL}, {'|', A_SQL, "|", NULL}, {'&', A_SQL, "&", NULL}, {':', A_SQL, ":", "w"}, {'@', A_SQL, "@", "w"},
     {'@', A_SCRIPT, "w", QUOTES "w"}, {'!', A_SCRIPT, "w", NULL}, {'[', A_SCRIPT, "]", NULL}, {'/', A_SCRIPT, "/", "0"}, {')', A_SCRIPT, ";", QUOTES "w"},

@@ -4,7 +4,7 @@
 #ifndef PH_SCAN_COMMAND_H
 #define PH_SCAN_COMMAND_H
 
-#include "ph_scan_lex.h"
+#include "ph_scan_expand.h"
 
 /* What a whole name means; an interpreter's or a compiler's with its version behind it too: python3, gcc12. */
 static uint32_t ph_name_kinds(const ph_words *w, const char *name, size_t m) {
@@ -21,25 +21,40 @@ static uint32_t ph_name_kinds(const ph_words *w, const char *name, size_t m) {
     return 0;
 }
 
-/* The command that begins at token i, across quotes and backslashes. *next: after it. */
+/* The command that begins at token i, across quotes and backslashes. *next: after it. *hidden: something stands in its name,
+ * 2: no quote alone, as in user's. */
 static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next, int *hidden) {
     char name[32] = {0};
     size_t m = 0;
-    int j = i, words = 0, carets = 0;
+    int j = i, ansi = 0, quotes = 0, words = 0, carets = 0, joined = 0, empty = 0, slashes = 0;
     *hidden = 0;
     *next = i;
+    if (t[i].type == '$' && t[i + 1].type == '\'' && !(t[i + 1].flags & F_SPACE)) {
+        ansi = ++j;                                       /* $'id' */
+    }
     while (j < i + 8 && (t[j].type == '/' || t[j].type == '.' || (t[j].type == TK_WORD && t[j + 1].type == '/'
             && !(t[j + 1].flags & F_SPACE)))) {          /* /usr/bin/ */
         j++;
     }
     for (; j < i + 24; j++) {
-        if (j > i && t[j].flags & F_SPACE && m) {
+        if (j > i && t[j].flags & F_SPACE && m && !joined) {
             break;
+        }
+        joined = 0;
+        if (m && j < i + 14 && (t[j].type == '$' || t[j].type == '`') && (empty = ph_nothing(t, j)) != 0) {
+            *hidden = 1;
+            j += empty - 1;
+            continue;
+        }
+        if (m && ph_joined(x, t, j) && t[j + 1].type == TK_WORD) {
+            joined = *hidden = 1;
+            continue;
         }
         if (t[j].type == '`' && m && t[j + 1].type != '`') {
             break;                                        /* ends the substitution */
         }
-        if (t[j].type == '\\' && m && t[j + 1].len == 1 && ph_is_any(x, &t[j + 1], "n r") && (t[j + 2].flags & F_SPACE
+        slashes += t[j].type == '\\';
+        if (t[j].type == '\\' && m && (slashes < 3 || slashes <= (int)m) && t[j + 1].len == 1 && ph_is_any(x, &t[j + 1], "n r") && (t[j + 2].flags & F_SPACE
                 || !(ph_quote(t[j + 2].type) || t[j + 2].type == '\\' || t[j + 2].type == TK_WORD))) {
             break;                                        /* a line's end, written out */
         }
@@ -59,10 +74,8 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
                 break;
             }
             *hidden |= words > 0 && t[j + 1].type == TK_WORD;
+            quotes += ph_quote(t[j].type);
             carets += t[j].type == '^';
-        } else if (t[j].type == '$' && (t[j + 1].type == '@' || t[j + 1].type == '*') && m) {
-            j++;
-            *hidden = 1;
         } else {
             break;
         }
@@ -71,7 +84,8 @@ static uint32_t ph_command(const ph_lexer *x, const ph_tok *t, int i, int *next,
     if (!m) {
         return 0;
     }
-    *hidden &= words > 1 && (carets != 1 || m > 3);       /* l^s may be a power */
+    *hidden = (ansi && ph_quote(t[j].type)) || (*hidden && words > 1 && (carets != 1 || m > 3));      /* l^s may be a power */
+    *hidden *= 1 + !(quotes & 1);
     uint32_t kinds = ph_name_kinds(x->words, name, m);
     for (int parts = 0; parts < 3 && !*hidden && (t[j].type == '-' || t[j].type == '.') && !((t[j].flags | t[j + 1].flags) & F_SPACE)
          && (t[j + 1].type == TK_WORD || t[j + 1].type == TK_NUM); parts++) {
@@ -117,6 +131,10 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
     if (a->type == '+' && a->flags & F_SPACE && t[j + 1].type == TK_WORD && !(t[j + 1].flags & F_SPACE)) {
         return 3;                                         /* dig +short */
     }
+    if ((a->type == '@' && a->flags & F_SPACE && t[j + 1].type == TK_NUM && !(t[j + 1].flags & F_SPACE)) || (a->type == '.' && a->flags & F_SPACE
+            && t[j + 1].type == '-' && t[j + 1].flags & F_SPACE && t[j + 2].type == TK_WORD && !(t[j + 2].flags & F_SPACE))) {
+        return 3;                                         /* dig @8.8.8.8, find . -type */
+    }
     if (a->type == '-' && a->flags & F_SPACE && !(t[j + 1].flags & F_SPACE)) {
         return t[j + 1].type == TK_WORD || t[j + 1].type == '-' || t[j + 1].type == TK_NUM ? 3 : 2;
     }
@@ -136,7 +154,7 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
         return 2;
     }
     if (a->type == TK_NUM && a->flags & F_SPACE) {
-        return 2;
+        return t[j + 1].type == '>' && !(t[j + 1].flags & F_SPACE) ? 3 : 2;
     }
     if (a->type == TK_WORD && a->flags & F_SPACE) {
         uint8_t n = t[j + 1].type;
@@ -150,7 +168,8 @@ static int ph_argument(const ph_lexer *x, const ph_tok *t, int j) {
             && !(t[j + 2].flags & F_SPACE)) {
             return 2;
         }
-        return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' || (n == ')' && t[j + 2].type == TK_END) ? 1 : 0;
+        return n == TK_END || n == '|' || n == ';' || n == '&' || n == '`' || n == '$' || n == '>' || (n == '#' && t[j + 1].flags & F_SPACE)
+            || (ph_quote(n) && t[j + 2].type == TK_END) || (n == ')' && t[j + 2].type == TK_END) ? 1 : 0;
     }
     if (a->type == '(' && (t[j + 1].kinds & K_TOOL || (ph_is(x, &t[j + 1], "new") && t[j + 2].type == '-'))) {
         return 3;                                         /* iex (iwr */
@@ -221,6 +240,10 @@ static unsigned ph_unknown_command(const ph_lexer *x, const ph_tok *t, int i, in
     }
     if (sep == '$' && a == ')' && t[i].type == TK_WORD) {
         return ph_is_any(x, &t[i], "document this window") ? 0 : 40;
+    }
+    if ((t[i].type == '%' || sep != '&') && (ph_own_variable(x, t, i) || (t[i].type == '$' && t[i + 1].type == '@' && !(t[i + 1].flags & F_SPACE)
+            && (t[i + 2].type == TK_END || t[i + 2].flags & F_SPACE)) || ((edge || (sep != ';' && (sep != '\n' || v->where == PH_W_QUERY))) && ph_own_path(x, t, i)))) {
+        return 60;
     }
     if (sep == ';' && t[i].type == '$' && t[i + 1].type == TK_WORD && i > 3 && t[i - 3].type == '=' && (t[i + 2].type == TK_END
             || t[i + 2].type == '$')) {
@@ -294,8 +317,11 @@ static int ph_subcommand(const ph_lexer *x, const ph_tok *t, int i, int next) {
         return 0;
     }
     if (ph_is_any(x, &t[i], "sudo doas nohup setsid command builtin exec eval xargs strace ltrace unshare chroot stdbuf ionice "
-            "busybox timeout env runuser gosu")) {
+            "busybox timeout env runuser gosu coproc unbuffer")) {
         return (t[next].kinds & (K_CMD | K_TOOL)) != 0;
+    }
+    if (ph_is_any(x, &t[i], "time start call watch saps parallel")) {
+        return t[next].kinds & K_TOOL || ph_role(x, &t[next]) & R_TERSE || ph_is_any(x, &t[next], "id cmd calc");
     }
     static uint64_t known[sizeof words / sizeof *words][3];
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
@@ -304,19 +330,6 @@ static int ph_subcommand(const ph_lexer *x, const ph_tok *t, int i, int next) {
         }
     }
     return 0;
-}
-
-/* What a cmdlet at a value's own beginning must be about. */
-static int ph_noun(const ph_lexer *x, const ph_tok *t) {
-    return ph_is_any(x, t, "process childitem content item location service command wmiobject ciminstance eventlog expression "
-        "webrequest restmethod object computerinfo itemproperty localuser acl netipaddress host history psdrive executionpolicy");
-}
-
-/* A cmdlet of PowerShell: a verb that it approves of, a dash, a noun. */
-static int ph_cmdlet(const ph_lexer *x, const ph_tok *t, int i) {
-    return t[i + 1].type == '-' && !(t[i + 1].flags & F_SPACE) && t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE)
-        && ph_is_any(x, &t[i], "get set invoke new start stop add remove out import export convertto convertfrom write read "
-            "select where foreach test restart enable disable copy move rename clear wait register unregister");
 }
 
 /* for a in, if [, export A=, alias a=: what a shell's own words must be followed by. */

@@ -42,4 +42,15 @@
 #define PH_MORE_SPOKEN \
     "batch builtin cal dc dircolors factor function go hd init " \
     "numfmt pathchk readonly sar until"
+
+/* No sentence and no list of terms holds these for another reason. */
+#define PH_TERSE \
+    "cp mv ls pwd rmdir mkdir grep egrep fgrep awk gawk sed tac xxd chmod chown chgrp wget curl uname whoami " \
+    "ifconfig ipconfig netstat nslookup ncat netcat socat telnet tftp scp openssl busybox nohup sudo useradd " \
+    "adduser userdel usermod crontab tcpdump iptables nmap printenv lsof dmesg lsb_release mkfifo mknod xargs " \
+    "killall pkill systemctl systeminfo tasklist taskkill certutil bitsadmin mshta regsvr32 rundll32 wmic " \
+    "schtasks netsh powershell pwsh cscript wscript xcopy robocopy findstr icacls cacls attrib chcp chkdsk " \
+    "nbtstat gpresult vssadmin wevtutil msiexec qwinsta driverquery getmac nltest dsquery traceroute tracert " \
+    "getent mysqldump psql journalctl gci iwr iex saps base64 bash zsh ksh csh sh pip3 python3 apt-get whereis " \
+    "umount rsync setsid coproc"
 #endif

@@ -5,6 +5,7 @@
 #ifndef PH_SCAN_SHELL_H
 #define PH_SCAN_SHELL_H
 
+#include "ph_scan_sure.h"
 #include "ph_scan_windows.h"
 
 enum { C_RUN, C_SUBST, C_IFS, C_TICK, C_PATH, C_WORD, C_WIN };
@@ -15,6 +16,10 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     while (sep && sep != '`' && sep != '\n' && i < from + 3 && (t[i].type == '(' || t[i].type == '{' || t[i].type == '!')
            && t[i + 1].type != '(') {
         i++;                                              /* a group, a negation */
+    }
+    if (sep && sep != '&' && !v->prose && t[i].type == TK_WORD && t[i + 1].type == '=' && !((t[i + 1].flags | t[i + 2].flags) & F_SPACE)
+        && (t[i + 2].type == TK_WORD || t[i + 2].type == TK_NUM) && t[i + 3].flags & F_SPACE && t[i + 3].kinds & (K_CMD | K_TOOL)) {
+        i += 3;                                           /* LANG=C cat */
     }
     uint32_t k = ph_command(x, t, i, &next, &hidden);
     if (!k && ph_is(x, &t[i], "apt") && t[i + 1].type == '-' && ph_is_any(x, &t[i + 2], "get cache key")) {
@@ -45,13 +50,16 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         points = tool ? shape == 3 || (t[next].type == ';' && !(t[next].flags & F_SPACE)) || t[next].kinds & K_TOOL ? 60
             : shape == 2 ? 40 : path ? 60 : 0
             : path ? shape ? 60 : 40 : shape == 3 ? 60 : 0;
-        if (!tool && !path && ph_is_any(x, &t[i], "time test env more find head print set for if true false read cut last "
+        if (!tool && !path && ph_is_any(x, &t[i], "time test env more find head print set for if true false read cut last free java "
                                         "start move copy w at") && points < 60) {
             points = 0;
         }
         if (!tool && !path && t[next].type == '/' && t[next + 1].len > 2 && t[next + 2].type == TK_END && !ph_is_any(x, &t[next + 1],
                 "etc bin sbin usr var tmp dev proc root home opt lib sys boot mnt srv run")) {
             points = 0;                                   /* cat /dog */
+        }
+        if (!tool && !path && t[next].type == '/' && t[next + 1].type == TK_WORD && t[next + 1].flags & F_SPACE) {
+            points = 0;                                   /* find / replace */
         }
         if (!tool && points == 60 && t[next].type == '-' && t[next + 1].type == TK_NUM && !ph_is_any(x, &t[i], "kill head tail")) {
             points = 0;                                   /* top -10 */
@@ -62,12 +70,17 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         if (t[next].type == ';' && t[next + 1].type == TK_END && ph_is_any(x, &t[i], "id ls ps pwd dir")) {
             points = 60;
         }
+        if (i == 0 && next < 10 && v->where == PH_W_QUERY && points < 60 && (ph_net_line(x, t, next) || ph_windows_short(x, t, next))) {
+            points = 60;
+        } else if (i == 0 && next < 10 && points && ph_asked_about(x, t, next)) {
+            points = 0;
+        }
     } else if (sep == ';' || sep == '&' || sep == '\n') {
         int loud = t[next].flags & F_SPACE || t[i].type == '/' || (ph_quote(t[i].type) && ph_quote(t[next].type) && t[next + 1].type == TK_END) || shape == 1 || t[next].type == '$' || t[next].type == ';'
             || i > from;
         points = tool ? shape ? 60 : 30 : shape == 3 ? 60 : shape == 2 && loud ? 50 : shape == 1 ? 40 : 0;
-        if (sep == '\n' && points && i && from < 12 && !v->prose && v->where != PH_W_JSON && t[next].type == TK_END && ph_is_any(x, &t[i],
-                "id whoami ls dir pwd env ps who uname ifconfig ipconfig netstat set hostname")) {
+        if (sep == '\n' && points && i && from < 12 && !v->prose && v->where != PH_W_JSON && ph_line_ends(t, next) && ph_is_any(x, &t[i],
+                "id whoami ls dir pwd env ps who uname ifconfig ipconfig netstat set hostname df uptime")) {
             points = 60;                                  /* 127.0.0.1, then a command on a line of its own */
         } else if (sep == '\n' && points && i) {
             points = v->where == PH_W_JSON && shape < 3 ? 0 : path && i > 1 && t[i - 2].type == '\\' ? 60 : points - 10;
@@ -84,7 +97,7 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
                 || (t[next].type == '\\' && t[next + 2].type == TK_END))) || t[next + 1].type == ';')) {
             points = 60;                                  /* ;cd etc;comm passwd */
         }
-        if (!points && sep == ';' && from < 2 && ph_shell_keyword(x, t, i)) {
+        if (!points && sep == ';' && (from < 2 || ph_quote(t[from - 2].type)) && ph_shell_keyword(x, t, i)) {
             points = 60;
         }
     } else if (k & K_SPOKEN && !hidden && !path && shape < 3 && from > 1 + (sep == '+' || sep == '$') && !ph_quote(t[from - 2].type)) {
@@ -92,13 +105,15 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
     } else {                                              /* | || && $( ` */
         points = shape >= 2 || tool || path ? 60 : shape == 1 ? 60 : 20;
     }
+    int sure = (points < 60 || v->prose) && ph_sure(x, t, i, from, next, sep, k, hidden, v);
+    points = sure ? 60 : points;
     if (v->where == PH_W_HEADER && (sep == ';' || sep == 0) && points < 70) {
         points = shape == 3 && !hidden ? points : hidden ? 60 : 0;
         if (sep == ';' && shape == 3 && !tool && !path) {
             points = 30;
         }
     }
-    if (points < 60 && sep && sep != '\n' && (sep != '`' || tool) && (tool || !v->prose || ph_is_any(x, &t[i], "net sc reg")) && ph_subcommand(x, t, i, next)) {
+    if (points < 60 && sep && (sep != '\n' || (!v->prose && v->where == PH_W_QUERY)) && (sep != '`' || tool) && (tool || !v->prose || ph_is_any(x, &t[i], "net sc reg")) && ph_subcommand(x, t, i, next)) {
         points = 60;
     }
     if (points < 60 && sep == ';' && t[next].type == TK_END && from > 2 && v->where != PH_W_HEADER && ph_is_any(x, &t[i], "id whoami ls pwd ps env uname dir")
@@ -112,14 +127,18 @@ static void ph_shell_run(const ph_lexer *x, const ph_tok *t, int i, int sep, uin
         points = 30;                                      /* code in a text that is set as code */
     }
     if (v->prose && points > 30 && ((!sep && !path) || (t[next].type == '`' && sep != '`') || t[next].type == '='
-            || (!ph_shell_keyword(x, t, i) && ph_is_any(x, &t[i], "if then else for while do until true false time test where")))) {
+            || (!ph_shell_keyword(x, t, i) && !(sep == '`' && from > 1 && ph_quote(t[from - 2].type))
+            && ph_is_any(x, &t[i], "if then else for while do until true false time test where")))) {
         points = 30;                                      /* If -t is given, ...; then `x` must ... */
-    } else if (v->prose && sep && points > 30) {
+    } else if (v->prose && sep && points > 30 && !sure) {
         int tight = sep != '|' || hidden || from < 2 || ph_quote(t[from - 2].type) || t[from - 2].type == ')' || t[from - 1].flags & F_SPACE || t[from].flags & F_SPACE || shape == 3;
-        int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd");
-        int last = tool && t[next].type == '`' && t[next + 1].type == TK_END && (i < 2 || t[i - 2].type != '`');
+        int name = sep == '$' && shape == 2 && t[next].type == ')' && !tool && !ph_is_any(x, &t[i], "id ls pwd") && !(t[next + 1].type == TK_END
+            && v->where == PH_W_QUERY);
+        int opens = from > 1 && ph_quote(t[from - 2].type) ? from - 2 : from - 1;
+        int last = (i < 2 || t[i - 2].type != '`') && ((tool && t[next].type == '`' && t[next + 1].type == TK_END)
+            || (sep == '`' && v->where == PH_W_QUERY && next < i + 10 && !ph_introduced(x, t, opens) && ph_ends_ticked(t, next)));
         if ((sep == '`' && !last && !(from > 1 && (t[from - 2].type <= TK_NUM || memchr("{$=;|&", t[from - 2].type, 6)) && !(t[from - 1].flags & F_SPACE))
-             && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3 && !(path && i > 1 && t[i - 2].type == '\\'))) {
+             && ph_quoted_code(x, t, i)) || !tight || name || (sep == '\n' && shape < 3 && !hidden && !(path && i > 1 && t[i - 2].type == '\\'))) {
             points = 30;
         }
     }
@@ -183,8 +202,9 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
     } else if (c == '\\' && t[i + 1].len == 1 && ph_is_any(x, &t[i + 1], "n r") && t[i + 2].type == '/') {
         ph_shell_run(x, t, i + 2, '\n', seen, v);         /* a line's end, written out, and a program's path */
     }
-    if (c == '\\' && i == 0 && !v->prose && v->where != PH_W_PATH && ph_is_any(x, &t[1], "ls cat id ps pwd rm wget curl whoami uname nc bash sh grep")
-        && (t[2].type == TK_END || ph_argument(x, t, 2) == 3)) {
+    if (c == '\\' && (v->prose ? v->where == PH_W_QUERY && t[i].flags & F_SPACE && t[i + 2].type == TK_END && !ph_introduced(x, t, i)
+            : i == 0 && v->where != PH_W_PATH && (t[2].type == TK_END || ph_argument(x, t, 2) == 3))
+        && ph_is_any(x, &t[i + 1], "ls cat id ps pwd rm wget curl whoami uname nc bash sh grep")) {
         ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command", t[i].at);        /* \ls: not its alias */
     }
     switch (c) {
@@ -198,12 +218,14 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         ph_shell_run(x, t, d == '|' || (d == '+' && t[i + 2].type == TK_WORD) ? i + 2 : i + 1, '|', seen, v);
         break;
     case '`':                                             /* in a sentence, a space after it says that it closes */
-        if ((d == TK_WORD || d == '/') && !(v->prose && t[i + 1].flags & F_SPACE)) {
+        if (d == TK_WORD || d == '/' ? !(v->prose && t[i + 1].flags & F_SPACE) : !v->prose && !(t[i + 1].flags & F_SPACE) && memchr("\\'\"$.", d, 5)) {
             ph_shell_run(x, t, i + 1, '`', seen, v);
         }
         break;
     case '\'': case '"': case ')': case '=': case ',': case '{':
-        if (c == '{' && d == ',' && t[i + 2].kinds & (K_CMD | K_TOOL) && (t[i + 3].type == ',' || (t[i + 3].type == '}' && t[i + 2].kinds & K_TOOL))) {
+        if (c == '{' && v->prose && v->where == PH_W_QUERY && (t[i].flags & F_SPACE ? ph_braced(x, t, i) : i && t[i - 1].flags & F_SPACE && ph_braced(x, t, i - 1))) {
+            ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "brace-expansion", t[i].at);
+        } else if (c == '{' && d == ',' && t[i + 2].kinds & (K_CMD | K_TOOL) && (t[i + 3].type == ',' || (t[i + 3].type == '}' && t[i + 2].kinds & K_TOOL))) {
             ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "brace-expansion", t[i].at);
         } else if (d == TK_WORD && t[i + 1].kinds & (K_CMD | K_TOOL) && i < 4) {
             int next, hidden;
@@ -231,10 +253,20 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
             ph_once(v, PH_S_SHELL, seen, C_IFS, 60, "field-separator", t[i].at);
         } else if (d == '{' && t[i + 2].type == '#' && t[i + 3].type == TK_WORD) {
             ph_once(v, PH_S_SHELL, seen, C_IFS, 50, "expansion", t[i].at);
+        } else if (d == '\'' && !v->prose && v->where != PH_W_JSON && v->where != PH_W_PATH && ph_numbered(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_SUBST, 60, "escaped-name", t[i].at);
         } else if (ph_powershell_variable(x, t, i)) {
             ph_once(v, PH_S_SHELL, seen, C_WIN, v->prose || v->where == PH_W_JSON ? 30 : 60, "powershell", t[i].at);
         } else if (d == '@' && i && t[i - 1].type == TK_WORD && !(t[i].flags & F_SPACE)) {
             ph_once(v, PH_S_SHELL, seen, C_IFS, 40, "expansion", t[i].at);
+        }
+        break;
+    case '<': case '>':
+        if (c == '>' && d == '&' && i > 1 && !v->prose && v->where != PH_W_JSON && t[0].kinds & (K_CMD | K_TOOL) && t[i - 1].type == TK_NUM && t[i + 2].type == TK_NUM
+            && !((t[i].flags | t[i + 1].flags | t[i + 2].flags) & F_SPACE)) {
+            ph_once(v, PH_S_SHELL, seen, C_PATH, 60, "redirection", t[i].at);       /* sh x 2>&1 */
+        } else if (v->where != PH_W_PATH && !v->prose && ph_process_file(x, t, i)) {
+            ph_once(v, PH_S_SHELL, seen, C_SUBST, v->where == PH_W_JSON ? 30 : 60, "substitution", t[i].at);
         }
         break;
     case '^':
@@ -287,31 +319,14 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
                     ph_once(v, PH_S_SHELL, seen, C_WORD, 60, "command-line", t[i].at);
                 }
             }
-            if (ph_is(x, &t[i], "cmd") && ((d == '/' && ph_is_any(x, &t[i + 2], "c k r"))
-                    || (d == '.' && ph_is(x, &t[i + 2], "exe") && (!v->prose || t[i + 3].type == '/')))) {
+            if (ph_windows_word(x, t, i, v->prose)) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is_any(x, &t[i], "powershell pwsh") && (d == '-' || d == '.')) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "powershell", t[i].at);
-            } else if (ph_is(x, &t[i], "if") && ((d == '/' && ph_is(x, &t[i + 2], "i"))
-                       || (ph_is_any(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "exist cmdextversion errorlevel")
-                           && (i == 0 || t[i + 2].type != TK_END))
-                       || (i == 0 && !v->prose && ((ph_is(x, &t[i + 1 + ph_is(x, &t[i + 1], "not")], "defined") && t[i + 2].type != ',')
-                           || (t[2 + ph_is(x, &t[1], "not")].type == '=' && t[3 + ph_is(x, &t[1], "not")].type == '=') || (d == '"' && t[i + 2].type == '%'))))) {
-                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "if") && ph_windows_if(x, t, i, v)) {
-                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "wmic") && ph_is_any(x, &t[i + 1], "process os useraccount computersystem service product "
-                       "qfe logicaldisk nic startup group cpu bios")) {
-                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
-            } else if (ph_is(x, &t[i], "rundll32") && t[i + 1].type == TK_WORD && (t[i + 2].type == '.' || t[i + 2].type == ',')) {
-                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if (ph_is(x, &t[i], "alias") && (ph_alias_line(x, t, i, v->prose) || ph_alias_text(t, i + 1))) {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
             } else if (ph_is(x, &t[i], "time") && i == 0 && d == ';') {
                 ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "shell", t[i].at);
-            } else if (ph_is(x, &t[i], "for") && (d == '/' || d == '%') && t[i + 1].flags & F_SPACE
-                       && (t[i + 2].type == d || t[i + 2].len == 1 || (ph_is(x, &t[i + 3], "in") && t[i + 4].type == '(')) && !(v->prose && !ph_windows_for(x, t, i))) {
-                ph_once(v, PH_S_SHELL, seen, C_WIN, 60, "windows-shell", t[i].at);
             } else if ((i == 0 || (v->prose && t[i].flags & F_SPACE)) && (ph_windows_line(x, t, i) || ph_inline_program(x, t, i, v->prose))) {
                 ph_once(v, PH_S_SHELL, seen, C_WORD, v->where == PH_W_PATH ? 0 : 60, "command-line", t[i].at);
             } else if (ph_is_any(x, &t[i], "bash sh") && d == '-' && !(v->prose && i && ph_quote(t[i - 1].type)) && ph_is_any(x, &t[i + 2], "c i")) {

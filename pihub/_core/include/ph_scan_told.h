@@ -6,6 +6,19 @@
 
 #include "ph_scan_command.h"
 
+/* What a cmdlet at a value's own beginning must be about. */
+static int ph_noun(const ph_lexer *x, const ph_tok *t) {
+    return ph_is_any(x, t, "process childitem content item location service command wmiobject ciminstance eventlog expression "
+        "webrequest restmethod object computerinfo itemproperty localuser acl netipaddress host history psdrive executionpolicy");
+}
+
+/* A cmdlet of PowerShell: a verb that it approves of, a dash, a noun. */
+static int ph_cmdlet(const ph_lexer *x, const ph_tok *t, int i) {
+    return t[i + 1].type == '-' && !(t[i + 1].flags & F_SPACE) && t[i + 2].type == TK_WORD && !(t[i + 2].flags & F_SPACE)
+        && ph_is_any(x, &t[i], "get set invoke new start stop add remove out import export convertto convertfrom write read "
+            "select where foreach test restart enable disable copy move rename clear wait register unregister");
+}
+
 /* Option, path, address to the value's end behind a command's name: ls -l /tmp. In a sentence that goes on, or ends with its
  * full stop, a command is mentioned. `alone`: its options suffice. */
 static int ph_line_told(const ph_lexer *x, const ph_tok *t, int next, int alone) {
@@ -108,7 +121,7 @@ static int ph_alias_line(const ph_lexer *x, const ph_tok *t, int i, int prose) {
         j += t[j].type == TK_CMT ? 1 : t[j + 2].type == '+' && !(t[j + 2].flags & F_SPACE) ? 3 : 2;
     }
     return ph_is(x, &t[i], "alias") && t[j].type == TK_WORD && t[j].flags & F_SPACE && t[j + 1].type == '=' && !(t[j + 1].flags & F_SPACE)
-        && t[j + 2].type != '=' && !(t[j + 2].flags & F_SPACE) && ((i == 0 && !prose) || t[j + 2].kinds & (K_CMD | K_TOOL));
+        && t[j + 2].type != '=' && !(t[j + 2].flags & F_SPACE) && ((i == 0 && !prose) || t[j + 2].kinds & (K_CMD | K_TOOL) || (t[j + 3].type == TK_END && !ph_introduced(x, t, i)));
 }
 
 /* ksh -c "..", perl -e '..': a program in a quote. In a sentence, as its end. */

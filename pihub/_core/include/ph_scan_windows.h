@@ -19,10 +19,14 @@ static int ph_both_sides(const ph_tok *t, int j) {
 }
 
 /* if A EQU B: cmd.exe's comparisons, which no prose has. */
-static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_verdict *v) {
+static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, int prose) {
     int marks = 0;
     if (i == 0 && ph_is(x, &t[1 + ph_is(x, &t[1], "not")], "defined") && t[i + 2].type != ',' && (t[i + 3].type == '(' || t[i + 3].kinds & K_CMD
             || t[i + 4].type == '(' || t[i + 4].kinds & K_CMD)) {
+        return 1;
+    }
+    int not = ph_is(x, &t[i + 1], "not");
+    if (ph_is(x, &t[i + 1 + not], "defined") && t[i + 2 + not].type == TK_WORD && ph_is_any(x, &t[i + 3 + not], "echo cmd call goto del")) {
         return 1;
     }
     for (int j = i + 1; j < i + 12 && t[j].type != TK_END; j++) {
@@ -30,7 +34,7 @@ static int ph_windows_if(const ph_lexer *x, const ph_tok *t, int i, const ph_ver
             return 1;
         }
         marks |= t[j].type == '[' || t[j].type == ')' || t[j].type == '%' || ph_quote(t[j].type);
-        if (t[j].type == '=' && t[j + 1].type == '=' && marks && ((i == 0 && !v->prose) || ph_both_sides(t, j))) {
+        if (t[j].type == '=' && t[j + 1].type == '=' && marks && ((i == 0 && !prose) || ph_both_sides(t, j))) {
             return 1;
         }
     }
@@ -86,11 +90,11 @@ static int ph_windows_variable(const ph_lexer *x, const ph_tok *t, int i) {
 /* reg query HKLM\.., net user x y /add, sc create x binpath= y: a program of Windows with words of its own, told by what
  * stands behind them: a hive, a share, an option, a field. */
 static int ph_windows_line(const ph_lexer *x, const ph_tok *t, int i) {
-    int deep = ph_is_any(x, &t[i], "vssadmin wbadmin wevtutil netsh");
-    if (!ph_is_any(x, &t[i], "net reg sc route wbadmin vssadmin wevtutil netsh") || !ph_subcommand(x, t, i, i + 1)) {
+    int deep = ph_is_any(x, &t[i], "vssadmin wbadmin wevtutil netsh"), next = i + 1 + 2 * (t[i + 1].type == '.' && ph_is(x, &t[i + 2], "exe"));
+    if (!ph_is_any(x, &t[i], "net reg sc route wbadmin vssadmin wevtutil netsh") || !ph_subcommand(x, t, i, next)) {
         return 0;
     }
-    for (int j = i + 2; j < i + 24 && t[j].type != TK_END && !(t[j].flags & F_LINE); j++) {
+    for (int j = next + 1; j < i + 24 && t[j].type != TK_END && !(t[j].flags & F_LINE); j++) {
         int tight = !(t[j + 1].flags & F_SPACE);
         if ((t[j].type == '\\' && t[j + 1].type == '\\' && t[j].flags & F_SPACE)
             || (t[j + 1].type == '\\' && tight && ph_is_any(x, &t[j], "hklm hkcu hkcr hku hkcc hkey_local_machine hkey_current_user "
@@ -102,6 +106,29 @@ static int ph_windows_line(const ph_lexer *x, const ph_tok *t, int i) {
         }
     }
     return deep && i == 0;
+}
+
+/* cmd /c, cmd,/c, if exist, for %a in (, wmic os, rundll32 x.dll: words of cmd.exe's with what must stand behind them. */
+static int ph_windows_word(const ph_lexer *x, const ph_tok *t, int i, int prose) {
+    uint8_t d = t[i + 1].type;
+    if (ph_is(x, &t[i], "cmd")) {
+        int mark = (d == ',' || d == ';') && t[i + 2].type == '/' && !prose;
+        return (t[i + 1 + mark].type == '/' && ph_is_any(x, &t[i + 2 + mark], "c k r"))
+            || (d == '.' && ph_is(x, &t[i + 2], "exe") && (!prose || t[i + 3].type == '/'));
+    }
+    if (ph_is(x, &t[i], "if")) {
+        int not = ph_is(x, &t[i + 1], "not"), first = 1 + ph_is(x, &t[1], "not");
+        return (d == '/' && ph_is(x, &t[i + 2], "i")) || (ph_is_any(x, &t[i + 1 + not], "exist cmdextversion errorlevel") && (i == 0 || t[i + 2].type != TK_END))
+            || (i == 0 && !prose && ((ph_is(x, &t[first], "defined") && t[i + 2].type != ',') || (t[first + 1].type == '=' && t[first + 2].type == '=')
+                || (d == '"' && t[i + 2].type == '%'))) || ph_windows_if(x, t, i, prose);
+    }
+    if (ph_is(x, &t[i], "for")) {
+        return (d == '/' || d == '%') && t[i + 1].flags & F_SPACE && (t[i + 2].type == d || t[i + 2].len == 1 || (ph_is(x, &t[i + 3], "in")
+            && t[i + 4].type == '(')) && !(prose && !ph_windows_for(x, t, i));
+    }
+    return (ph_is(x, &t[i], "wmic") && ph_is_any(x, &t[i + 1], "process os useraccount computersystem service product qfe logicaldisk nic startup "
+            "group cpu bios")) || (ph_is(x, &t[i], "rundll32") && d == TK_WORD && (t[i + 2].type == '.' || t[i + 2].type == ','))
+        || (ph_is(x, &t[i], "iex") && (d == '"' || d == '\'') && t[i + 1].flags & F_SPACE && t[i + 2].type == TK_WORD && !prose);
 }
 
 /* [Type]::Member, [A.B]::C(..): a class of .NET as PowerShell calls it; i: the bracket. 2: a call that ends the value. */

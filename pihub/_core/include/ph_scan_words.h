@@ -16,8 +16,9 @@ enum {
 /* Roles beside those. R_SCOPE: names that a template's expression asks for. R_PHP: functions that no other language has, or
  * has by a name that no text holds before a bracket and a quote. R_CALLED: functions of databases that the kinds leave out,
  * R_BARE: those that are called without brackets, R_OPERATOR: words that join two values, R_MODULE: of ph_modules,
- * R_EVENT: handlers of events, R_VERSIONED: programs whose version may stand behind their name. */
-enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_VERSIONED = 32, R_MODULE = 1 << 14, R_EVENT = 1 << 15 };
+ * R_EVENT: handlers of events, R_VERSIONED: programs whose version may stand behind their name, R_TERSE: programs whose name no
+ * sentence and no list of terms holds for another reason. */
+enum { R_SCOPE = 1, R_PHP = 2, R_CALLED = 4, R_BARE = 8, R_OPERATOR = 16, R_VERSIONED = 32, R_TERSE = 64, R_MODULE = 1 << 14, R_EVENT = 1 << 15 };
 
 typedef struct ph_group { uint32_t kinds; const char *words; } ph_group;
 
@@ -116,7 +117,7 @@ static const ph_group ph_groups[] = {
         "shutdown snap socket split stop strings sync task terraform tex top unset users view volatility wall "
         "wish write yes typeset exit disown choice cipher compact control convert erase explorer format "
         "label logoff mode notepad openfiles path pause print prompt query recover replace sfc subst title "
-        "verify waitfor where color"},
+        "verify waitfor where color free java"},
     {K_TOOL, PH_MORE_TOOLS},
     {K_CMD, PH_MORE_COMMANDS},
     {K_CMD | K_SPOKEN, PH_MORE_SPOKEN},
@@ -225,6 +226,7 @@ static const ph_group ph_roles[] = {
     {R_BARE, "current_date current_time current_timestamp localtime localtimestamp current_catalog current_role current_schema "
         "current_database sysdate systimestamp utc_date utc_time utc_timestamp rownum sessiontimezone dbtimezone"},
     {R_VERSIONED, "python perl php ruby lua node gcc clang java pip tclsh wish go gem irb pypy lua5 ksh julia vim postgres nc"},
+    {R_TERSE, PH_TERSE},
     {R_OPERATOR, "div mod xor eqv imp collate"},
     {R_EVENT, "onabort onactivate onafterprint onafterscriptexecute onafterupdate onanimationcancel onanimationend "
         "onanimationiteration onanimationstart onauxclick onbeforeactivate onbeforecopy onbeforecut onbeforeinput onbeforematch "
