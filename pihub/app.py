@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import mimetypes
 import os
 import socket
 import threading
@@ -166,6 +167,9 @@ def build_hub(loaded: Loaded, inherited: Inherited | None = None) -> Hub:
     # Imported before the first fork: all processes share these pages, and start at once.
     import_module("pihub.dataplane")
     import_module("pihub.controlplane")
+    # What each process would load at its first answer and its first name of a host.
+    import_module("encodings.idna")
+    mimetypes.init()
     return Hub(loaded, inherited)
 
 

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Becomes the arbiter; returns when the hub has ended."""
+    from pihub.server.deferred import defer
+
+    defer()
     from pihub.cli import posture, simulators
     from pihub.cli.keys import check_folder
     from pihub.errors import StartupError

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import psutil
-
 from pihub.domain.event import reason_word
 from pihub.insight.outage import Outage
 from pihub.insight.recorder import Recorder
@@ -23,6 +21,7 @@ from pihub.insight.window import Buckets, Sample, Window
 from pihub.shared.events import CacheState, Flag
 from pihub.shared.health import HealthBoard
 from pihub.shared.metrics import Column, Route, Series, gauge
+from pihub.shared.process import resident
 from pihub.shared.state import SharedState
 from pihub.store.rows import EventStore, RequestRow
 from pihub.store.sqlite import StoreFault
@@ -268,14 +267,6 @@ def request(row: RequestRow) -> dict[str, Any]:
         "cost_usd": None if row.cost_nano is None else row.cost_nano / NANO,
         "saved_usd": None if row.saved_nano is None else row.saved_nano / NANO,
     }
-
-
-def resident(pid: int) -> int | None:
-    """Bytes of a process's memory, pages shared with others included; None if it is gone."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return None
 
 
 def _buckets(found: list[tuple[int, int, int]]) -> Buckets:

@@ -15,6 +15,7 @@ from pihub.insight.recorder import CONTROL_ROW, Recorder
 from pihub.settings.routing_rules import local
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
+from pihub.shared.heap import trim
 from pihub.shared.memory import EVERY, MemoryManager
 from pihub.shared.metrics import Column
 from pihub.shared.state import SharedState
@@ -94,6 +95,8 @@ class Observers:
     def _tend(self) -> None:
         """What is looked after every few seconds."""
         while not self._stop.wait(EVERY):
+            # Two dozen threads have arenas of their own, each as large as its largest moment.
+            trim()
             steps, shed = self.memory.steps, self.memory.shed_bytes
             self.memory.step()
             add = self._state.counters.add

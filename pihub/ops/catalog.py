@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-import psutil
-
 from pihub.domain.pricing import Price, PriceTable
 from pihub.domain.target import parse_target
 from pihub.settings.schema import Api, Settings
 from pihub.shared.machine import ARBITER, Gauge, Why
 from pihub.shared.metrics import Column, gauge
+from pihub.shared.process import age, resident
 from pihub.shared.state import SharedState
 
 
@@ -83,19 +82,14 @@ class Catalog:
             pid, _, beat = self._state.arena.slot_info(slot)
             if not pid:
                 continue
-            try:
-                process = psutil.Process(pid)
-                age, rss = time.time() - process.create_time(), int(process.memory_info().rss)
-            except psutil.Error:
-                age, rss = 0.0, None
             count = self._state.counters.get
             found.append(
                 WorkerRow(
                     slot,
                     "worker" if slot else "control",
                     pid,
-                    max(0.0, age),
-                    rss,
+                    max(0.0, age(pid) or 0.0),
+                    resident(pid),
                     max(0.0, now - beat / 1000),
                     count(slot, Column.REQUESTS),
                     gauge(count(slot, Column.IN_FLIGHT)),

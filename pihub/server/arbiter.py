@@ -8,7 +8,6 @@ One loop, no threads: each turn looks at what has become true and acts on it.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -30,6 +29,7 @@ from pihub.server.reloading import Reloading
 from pihub.server.signals import SignalQueue
 from pihub.settings.paths import run_dir
 from pihub.settings.workers import bounds
+from pihub.shared.heap import before_fork
 
 KILL_MARGIN = 2.0
 """Seconds after its own bound until a stopping process is killed."""
@@ -108,9 +108,7 @@ class HubArbiter(Reloading):
         self.children = self.processes.children
         if handover is not None:
             self._adopt(handover)
-        # what exists now stays shared: the collector must not touch (copy) its pages
-        gc.collect()
-        gc.freeze()
+        before_fork()
         self.signals.install(self.processes.ready_pipe)
 
     def _adopt(self, handover: Handover) -> None:

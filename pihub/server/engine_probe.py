@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from types import ModuleType
 
 from pihub.errors import StartupError
@@ -51,7 +50,7 @@ def _import_server() -> ModuleType | None:
 
 def _greenlet_version() -> tuple[int, ...]:
     try:
-        version = importlib.metadata.version("greenlet")
-    except importlib.metadata.PackageNotFoundError:
+        version: str = importlib.import_module("greenlet").__version__
+    except ImportError:
         return ()
     return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -15,6 +15,7 @@ from pihub.errors import StartupError
 from pihub.server.kernel import Kernel
 from pihub.server.ports import Hub, WSGIApplication
 from pihub.settings.addresses import in_networks
+from pihub.shared.heap import trim
 
 TICK = 1.0
 """Seconds between two calls of Hub.on_tick."""
@@ -78,6 +79,7 @@ class HubWorker(ABC):
 
     def load_wsgi(self) -> None:
         self.wsgi = self.hub.worker_app(self.slot, self.make_waiter())
+        trim()
 
     @abstractmethod
     def make_waiter(self) -> Waiter:

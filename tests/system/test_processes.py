@@ -283,6 +283,10 @@ def test_memory_and_start_up(engine: str, upstreams: Upstreams, tmp_path: Path) 
         total = sum(pss(pid) for pid in pids)
         arena = sum(arena_pss(pid) for pid in pids)
         assert (total - arena) / 1024 < 90, f"{(total - arena) / 1024:.1f} MB"
+        for pid in pids:
+            maps = Path(f"/proc/{pid}/maps").read_text()
+            unused = [name for name in ("_asyncio.", "pyexpat.", "psutil") if name in maps]
+            assert not unused, "libraries that no process of a hub uses"
     finally:
         hub.stop()
 

@@ -37,6 +37,7 @@ from pihub.settings.paths import database
 from pihub.settings.prices import settings_prices
 from pihub.settings.schema import Settings
 from pihub.shared.health import HealthBoard
+from pihub.shared.heap import trim
 from pihub.shared.metrics import Column
 from pihub.shared.state import STREAMS, SharedState
 from pihub.shared.streams import LiveStreams
@@ -177,6 +178,7 @@ def run_control(
     if previous is not None:
         rest = (previous, state, database(settings), settings, stop)
         threading.Thread(target=leftovers.drain, args=rest, name="drain").start()
+    trim()
     try:
         serve(app, listener, stop)
     finally:
