@@ -39,10 +39,11 @@ class Record:
 
 
 def held(text: bytes) -> bool:
-    """Whether a value belongs to the eighth that rules are not made on.
+    """Whether a value belongs to the eighth that almost no rule was made on.
 
-    It was a half at first, then a quarter: a part is opened when the others teach nothing new.
-    What is kept apart now has been kept apart from the beginning.
+    It was a half at first, then a quarter: a part was opened when the others taught nothing new,
+    and so was this one at last (what its misses were: docs/benchmarks.md). A further choice
+    between rules needs other data.
     """
     return hashlib.blake2b(text, digest_size=1, key=SEED).digest()[0] & 7 == 7
 

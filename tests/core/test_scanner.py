@@ -209,6 +209,12 @@ def test_a_condition_without_a_beginning_is_sql(scanner: Scanner, rest: str) -> 
     assert points(scanner, "query", quote(f"either a > b{rest[:7]} or b = c")) < BLOCK["query"]
 
 
+@pytest.mark.parametrize("value", ["or true--", "and false -- ", "xor null--"])
+def test_a_constant_between_an_operator_and_a_comment_is_sql(scanner: Scanner, value: str) -> None:
+    assert points(scanner, "query", value) >= BLOCK["query"]
+    assert points(scanner, "query", value.replace("--", "")) < BLOCK["query"]
+
+
 @pytest.mark.parametrize("tag", ["<body>", "</html>", "<html lang=en>"])
 def test_a_page_is_no_query(scanner: Scanner, tag: str) -> None:
     """In a form or a JSON text it is somebody's letter."""

@@ -18,7 +18,7 @@ FOUND = (
     "name <(whoami)", ". <(printf 'id')", "a.jpg||{sleep,5s}", "sh x.sh 2>&1",
     # a name that is nothing else, a line of its own, one value before the separator
     "a.jpg;mv a b", "x\ngrep a /srv/b", "name\nid #", "10.0.0.1;dig host.example",
-    "1;sleep 5s", "';export A=1",
+    "1;sleep 5s", "';export A=1", "\\necho a\\nexit\\nid",
     # all that the value says
     "net view", "net localgroup", "sleep 5", "nslookup host.example", "find / -name x",
     "grep -r a /home", "1|cmd,/c,dir", "iex 'dir'", "reg.exe query HKLM\\SAM",
@@ -41,7 +41,7 @@ HONEST = (
     "sleep 5 hours", "find . dot", "what does 2>&1 mean", "a > 2 & b < 3", "x=1;y=2",
     "the words go on; cat food and more of it", "choose a date|time for the next of them",
     "the files are in the folder of the user, please use `ls -la`", "c{a,b}x",
-    "price: $5; shipping: $3",
+    "price: $5; shipping: $3", "\\necho of a song", "\\new\\note", "\\nsort by\\old",
 )  # fmt: skip
 
 

@@ -189,7 +189,7 @@ static void ph_shell(const ph_lexer *x, const ph_tok *t, int i, uint64_t *seen, 
         /* \nid, written out */
         if (c == '\\' && d == TK_WORD && !t[i + 1].kinds && (x->p[t[i + 1].at] == 'n' || x->p[t[i + 1].at] == 'r')) {
             if (t[i + 1].len < 32 && ph_word_kinds(x->words, x->p + t[i + 1].at + 1, t[i + 1].len - 1) & (K_CMD | K_TOOL)
-                && ph_argument(x, t, i + 2) && t[i + 2].type != TK_END) {
+                && t[i + 2].type != TK_END && (ph_argument(x, t, i + 2) || ph_line_written(x, t, i + 2))) {
                 ph_once(v, PH_S_SHELL, seen, C_RUN, 60, "command", t[i].at);
             }
         }

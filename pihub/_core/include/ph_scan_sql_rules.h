@@ -290,7 +290,8 @@ static void ph_sql_at(const ph_lexer *x, const ph_tok *t, int i, ph_sql *s, ph_v
         } else if (c == TK_CMT && t[i + 1].type == TK_END && i > 0) {
             int whole = (t[0].type == '(' || t[0].type == TK_NUM) && t[0].at < 8 && !v->prose;
             ph_once(v, PH_S_SQL, &s->seen, Q_TAIL, t[i - 1].type == ')' ? whole ? 60 : 40
-                : (t[i - 1].type == TK_NUM && i == 1) || (t[i - 1].type == ';' && i == 2 && t[0].type == TK_NUM) ? 60 : 20, "trailing-comment", t[i].at);
+                : (t[i - 1].type == TK_NUM && i == 1) || (t[i - 1].type == ';' && i == 2 && t[0].type == TK_NUM)
+                || (i == 2 && t[1].kinds & K_CONST && ph_is_any(x, &t[0], "or and xor")) ? 60 : 20, "trailing-comment", t[i].at);
         } else if (c == TK_NUM && (i == 0 || ph_quote(t[i - 1].type)) && ph_sql_compare(x, t, i + 1, &more)
                    && ph_sql_value(x, t, more, &end) == 1 && t[more].type == TK_NUM) {
             int same = i == 0 && t[end].type == TK_END && t[i + 1].type != '!' && t[more].len == t[i].len

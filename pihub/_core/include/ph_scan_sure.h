@@ -26,6 +26,17 @@ static int ph_line_ends(const ph_tok *t, int j) {
     return c == TK_END || c == '#' || ((c == ';' || c == '|' || c == '&' || ph_quote(c)) && t[j + 1].type == TK_END);
 }
 
+/* A word or two from token i on, then a line's end that is written out: \necho a\nexit */
+static int ph_line_written(const ph_lexer *x, const ph_tok *t, int i) {
+    int j = i;
+    while (j < i + 4 && t[j].type <= TK_NUM && t[j].type != TK_END && (j > i || t[j].flags & F_SPACE)) {
+        j++;
+    }
+    const ph_tok *b = &t[j + 1];
+    return j > i && t[j].type == '\\' && b->type == TK_WORD && !((t[j].flags | b->flags) & F_SPACE)
+        && (x->p[b->at] == 'n' || x->p[b->at] == 'r');
+}
+
 /* {cat,/etc/x}: the braces of a whole command; `next`: the first comma. */
 static int ph_whole_braces(const ph_tok *t, int i, int next) {
     int j = next;
