@@ -270,6 +270,11 @@ def pss(pid: int) -> int:
     return int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1])
 
 
+MOST = {"meinheld": 90, "gthread": 93}
+"""MB of the arbiter, control and two workers without the arena, if nothing else runs that shares
+their libraries: 88 and 89 were measured. Each thread of the second engine has a stack."""
+
+
 def test_memory_and_start_up(engine: str, upstreams: Upstreams, tmp_path: Path) -> None:
     hub = HubProcess(tmp_path, upstreams, engine=engine)
     hub.write_config()
@@ -280,9 +285,18 @@ def test_memory_and_start_up(engine: str, upstreams: Upstreams, tmp_path: Path) 
         assert hub.process is not None
         pids = [hub.process.pid, *found["control"], *found["worker"]]
         assert len(pids) == 4
-        total = sum(pss(pid) for pid in pids)
-        arena = sum(arena_pss(pid) for pid in pids)
-        assert (total - arena) / 1024 < 90, f"{(total - arena) / 1024:.1f} MB"
+        told: list[float] = []
+
+        def small() -> bool:
+            kept = sum(pss(pid) - arena_pss(pid) for pid in pids) / 1024
+            told.append(round(kept, 1))
+            return kept < MOST[engine]
+
+        # Control gives back what its start took when it tends its memory for the first time.
+        try:
+            until(small, 20)
+        except AssertionError:
+            raise AssertionError(f"MB, one look after the other: {told[::20]}") from None
         for pid in pids:
             maps = Path(f"/proc/{pid}/maps").read_text()
             unused = [name for name in ("_asyncio.", "pyexpat.", "psutil") if name in maps]
